@@ -1,0 +1,84 @@
+# shellcheck shell=bash
+# What every script here shares: where things are, and which database is meant. Sourced, never run.
+
+die() {
+    echo "$(basename "$0" .sh): $*" >&2
+    exit 1
+}
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export VENV=$ROOT/.venv
+
+# The newest PostgreSQL server on this machine, from 15 on; PG_BINDIR names another one.
+newest_server() {
+    local bindir
+    for bindir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -Vr); do
+        if [[ -x $bindir/postgres && ${bindir//[^0-9]/} -ge 15 ]]; then
+            echo "$bindir"
+            return
+        fi
+    done
+}
+PG_BINDIR=${PG_BINDIR:-$(newest_server)}
+
+# Before Debian's wrappers in /usr/bin: they choose psql and pg_dump by clusters that are not ours.
+if [[ -n $PG_BINDIR ]]; then PATH=$PG_BINDIR:$PATH; fi
+
+# Messages in English, and no warning from Perl about a locale that this machine lacks.
+export LC_ALL=C.UTF-8
+
+# The private cluster of `make up`: one per checkout and user. Short, for a socket's path has 107 bytes.
+PRIVATE_CLUSTER=/var/tmp/convo-tenancy-$(id -u)-$(printf %s "$ROOT" | cksum | cut -d' ' -f1)
+PRIVATE=
+if [[ -z ${DATABASE_URL:-} ]]; then
+    PRIVATE=yes
+    for name in "${!PG@}"; do # PGSERVICE, PGHOST and the like are about somebody's other database
+        if [[ $name != PG_BINDIR ]]; then unset "$name"; fi
+    done
+    DATABASE_URL="postgresql://postgres@/convo?host=$PRIVATE_CLUSTER&port=5432"
+fi
+case $DATABASE_URL in
+    postgresql://* | postgres://*) ;;
+    *) die 'DATABASE_URL is not a URL like postgresql://user@host:5432/database' ;;
+esac
+export DATABASE_URL PATH PG_BINDIR
+
+# One value of one row: query SQL [URL]
+query() {
+    psql -XAtq -v ON_ERROR_STOP=1 -d "${2:-$DATABASE_URL}" -c "$1"
+}
+
+# Ends the script with one line unless DATABASE_URL leads to a database.
+need_database() {
+    local message
+    if ! message=$(query 'SELECT 1' 2>&1 >/dev/null); then
+        if [[ -n $PRIVATE ]]; then die 'the private PostgreSQL is not up: run "make up" first'; fi
+        die "DATABASE_URL: $(tr -s '\n\t ' ' ' <<<"$message")"
+    fi
+}
+
+# For the rest of this script: a cluster in CONVO_TEST_CLUSTER, unless the caller brings one. What a crash of the machine
+# would lose is lost on purpose.
+need_test_cluster() {
+    if [[ -n ${CONVO_TEST_CLUSTER:-} ]]; then return; fi
+    CONVO_TEST_CLUSTER=$(mktemp -d /tmp/ct.XXXXXX)
+    export CONVO_TEST_CLUSTER
+    trap '"$ROOT/scripts/cluster.sh" remove "$CONVO_TEST_CLUSTER"' EXIT
+    "$ROOT/scripts/cluster.sh" start "$CONVO_TEST_CLUSTER" \
+        -c fsync=off -c max_connections=100 -c shared_buffers=256MB
+}
+
+# Each phase of the plan: its folder and the tag that ends it, a line each.
+phases() {
+    awk '/^[a-z_]+\// { split($1, path, "/"); folder = path[1] } /^@/ { print folder, $1 }' "$ROOT/sqitch.plan"
+}
+
+# pg_prove FOLDER... on DATABASE_URL. It calls an empty folder a success, so that is ruled out first.
+prove() {
+    local folder
+    for folder in "$@"; do
+        [[ -n $(find "$folder" -name '*.sql' 2>/dev/null) ]] || die "no pgTAP tests in ${folder#"$ROOT/"}: it would pass unseen"
+    done
+    # Through a psql of ours: pg_prove itself would take no URL.
+    pg_prove --psql-bin "$ROOT/scripts/psql-database-url.sh" --ext .sql --recurse "$@"
+}

@@ -1,0 +1,77 @@
+#!/bin/bash
+# Installs what is missing, and only that: Debian's packages by apt, Python's into .venv.
+#
+#   scripts/install.sh venv      what lint needs: the Python environment
+#   scripts/install.sh client    besides: sqitch, psql and pg_prove
+#   scripts/install.sh server    besides: a PostgreSQL server with pgTAP and plpgsql_check
+#
+# When nothing is missing, apt and sudo are not touched. A PostgreSQL that is there is left alone.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+
+version=15
+if [[ $PG_BINDIR == /usr/lib/postgresql/*/bin ]]; then version=${PG_BINDIR//[^0-9]/}; fi
+extensions=/usr/share/postgresql/$version/extension
+
+missing=()
+need() { # need PACKAGE COMMAND...: the package is missing if the command fails
+    if ! "${@:2}" >/dev/null 2>&1; then missing+=("$1"); fi
+}
+
+need python3-venv python3 -c 'import ensurepip, venv'
+if [[ $1 == client || $1 == server ]]; then
+    need sqitch command -v sqitch
+    need libdbd-pg-perl perl -MDBD::Pg -e 1
+    need libtap-parser-sourcehandler-pgtap-perl command -v pg_prove
+    need postgresql-client command -v psql
+fi
+if [[ $1 == server ]]; then
+    if [[ -z $PG_BINDIR || $PG_BINDIR == /usr/lib/postgresql/* ]]; then
+        need "postgresql-$version" test -n "$PG_BINDIR"
+        need "postgresql-$version-pgtap" test -e "$extensions/pgtap.control"
+        need "postgresql-$version-plpgsql-check" test -e "$extensions/plpgsql_check.control"
+    fi
+fi
+
+if ((${#missing[@]} > 0)); then
+    install="apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy -o DPkg::Lock::Timeout=120"
+    install+=" --no-install-recommends ${missing[*]}"
+    if [[ " ${missing[*]} " == *" postgresql-$version "* ]]; then
+        # Or Debian makes a cluster of its own, and starts it.
+        conf=/etc/postgresql-common/createcluster.d/convo-tenancy.conf
+        install="(mkdir -p ${conf%/*} && echo 'create_main_cluster = false' >$conf && $install; rc=\$?; rm -f $conf; exit \$rc)"
+    fi
+    as_root=()
+    if ((EUID != 0)); then
+        if ! sudo -n true 2>/dev/null; then
+            echo "install: missing: ${missing[*]}. Run this line as root, then the same make again:" >&2
+            echo "$install" >&2
+            exit 1
+        fi
+        as_root=(sudo -n)
+    fi
+    echo "Installing ${missing[*]}"
+    if ! log=$("${as_root[@]}" bash -c "$install" </dev/null 2>&1); then
+        echo "$log" >&2
+        die "apt-get failed, its output is above; the line was: $install"
+    fi
+fi
+
+# Made anew when Python or the checkout's place is another, brought up to date when what it holds is.
+stamp=$VENV/.installed
+place=$(python3 -V && echo "$ROOT")
+wanted=$place$(cd "$ROOT" && cat requirements.txt pyproject.toml | cksum)
+exec 9<"$ROOT/requirements.txt"
+flock 9 # of two makes at once, the second waits
+if [[ $(cat "$stamp" 2>/dev/null) != "$wanted" ]]; then
+    echo "Installing Python packages into .venv"
+    [[ $(cat "$stamp" 2>/dev/null) == "$place"* ]] || python3 -m venv --clear "$VENV"
+    pip=("$VENV/bin/pip" --disable-pip-version-check --quiet --no-input install)
+    if ! log=$(cd "$ROOT" &&
+        { "${pip[@]}" -r requirements.txt && "${pip[@]}" --no-build-isolation --no-deps -e .; } </dev/null 2>&1); then
+        echo "$log" >&2
+        die "pip failed, its output is above: check that this machine reaches a package index, then run the same make again"
+    fi
+    echo "$wanted" >"$stamp"
+fi
