@@ -1,0 +1,92 @@
+"""Fixtures: one throwaway cluster a run, one template database a stage, one fresh clone a test."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import run, sqitch
+
+_serial = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """The cluster of `make test`, or one for this run alone when pytest is called by itself."""
+    given = os.environ.get("CONVO_TEST_CLUSTER")
+    if given:
+        shared = Cluster(Path(given))
+        shared.start()
+        yield shared
+        return
+    own = Cluster.create()
+    yield own
+    own.remove()
+
+
+def _template(cluster: Cluster, stage: str, fill: Callable[[str], object]) -> Iterator[str]:
+    name = f"template_{stage}_{os.getpid()}"
+    url = cluster.create_database(name)
+    fill(url)
+    cluster.mark_template(name)
+    yield name
+    cluster.start()
+    cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def legacy_template(cluster: Cluster) -> Iterator[str]:
+    """The legacy schema and shop 1, nothing else."""
+    yield from _template(
+        cluster, "legacy", lambda url: run(ROOT / "scripts/load-legacy.sh", url, "minimal")
+    )
+
+
+@pytest.fixture(scope="session")
+def recorded_template(cluster: Cluster) -> Iterator[str]:
+    """The recorded legacy database."""
+    yield from _template(
+        cluster, "recorded", lambda url: run(ROOT / "scripts/load-legacy.sh", url, "recorded")
+    )
+
+
+@pytest.fixture(scope="session")
+def phase1_template(cluster: Cluster) -> Iterator[str]:
+    """The recorded legacy database, deployed to @phase1."""
+
+    def fill(url: str) -> None:
+        run(ROOT / "scripts/load-legacy.sh", url, "recorded")
+        sqitch(url, "deploy", "--to", "@phase1")
+
+    yield from _template(cluster, "phase1", fill)
+
+
+def _clone(cluster: Cluster, template: str) -> Iterator[str]:
+    name = f"test_{os.getpid()}_{next(_serial)}"
+    cluster.start()  # an earlier test may have crashed it
+    yield cluster.create_database(name, template)
+    cluster.start()
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def legacy_database(cluster: Cluster, legacy_template: str) -> Iterator[str]:
+    """URL of a database with the legacy schema and shop 1."""
+    yield from _clone(cluster, legacy_template)
+
+
+@pytest.fixture
+def recorded_database(cluster: Cluster, recorded_template: str) -> Iterator[str]:
+    """URL of a copy of the recorded legacy database."""
+    yield from _clone(cluster, recorded_template)
+
+
+@pytest.fixture
+def phase1_database(cluster: Cluster, phase1_template: str) -> Iterator[str]:
+    """URL of a copy of the recorded database at @phase1."""
+    yield from _clone(cluster, phase1_template)

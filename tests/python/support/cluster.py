@@ -1,0 +1,147 @@
+"""A throwaway PostgreSQL cluster, run by scripts/cluster.sh."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parents[3]
+
+# What a crash of the machine would lose may be lost: the tests crash PostgreSQL, not the machine.
+SETTINGS = {"fsync": "off", "max_connections": "100", "shared_buffers": "256MB"}
+
+
+def _cluster_script(command: str, directory: Path, *args: str) -> None:
+    done = subprocess.run(
+        [ROOT / "scripts/cluster.sh", command, directory, *args],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr.strip() or f"cluster.sh {command} {directory} failed")
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody has collected yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def _children(pid: int) -> list[int]:
+    children = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            if parent == pid:
+                children.append(int(entry.name))
+    return children
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A PostgreSQL that listens on a Unix socket in `directory` only."""
+
+    directory: Path
+
+    @classmethod
+    def create(cls) -> Cluster:
+        """A new, running cluster in a short folder of its own."""
+        cluster = cls(Path(tempfile.mkdtemp(prefix="ct.", dir="/tmp")))
+        try:
+            settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+            cluster.start(*settings)
+        except BaseException:
+            shutil.rmtree(cluster.directory, ignore_errors=True)
+            raise
+        return cluster
+
+    def url(self, dbname: str = "postgres") -> str:
+        """The libpq URI of a database."""
+        return f"postgresql://postgres@/{dbname}?host={self.directory}&port=5432"
+
+    def start(self, *settings: str) -> None:
+        """Start it, or find it running; settings are NAME=VALUE and replace the earlier ones."""
+        options = [word for setting in settings for word in ("-c", setting)]
+        _cluster_script("start", self.directory, *options)
+
+    def stop(self) -> None:
+        """Stop it in order; connections are cut."""
+        _cluster_script("stop", self.directory)
+
+    def remove(self) -> None:
+        """Stop it and delete it."""
+        _cluster_script("remove", self.directory)
+
+    def running(self) -> bool:
+        """Whether it answers."""
+        try:
+            psycopg.connect(self.url()).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """Kill the server with -9, as a crash would, and wait until nothing of it is left."""
+        postmaster = int((self.directory / "data/postmaster.pid").read_text().split()[0])
+        family = [postmaster, *_children(postmaster)]
+        os.kill(postmaster, signal.SIGKILL)
+        # Children notice by themselves when they are idle; those at work are helped along.
+        deadline = time.monotonic() + 2
+        while any(_alive(pid) for pid in family):
+            if time.monotonic() > deadline:
+                for pid in filter(_alive, family):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+    def create_database(self, name: str, template: str | None = None) -> str:
+        """Create a database, as a copy of another one if named, and return its URL."""
+        self._execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            )
+        )
+        return self.url(name)
+
+    def drop_database(self, name: str) -> None:
+        """Drop a database, whoever is connected to it, if it is there."""
+        self._execute(
+            sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)),
+            missing_ok=True,
+        )
+        self._execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def mark_template(self, name: str) -> None:
+        """Nobody connects to it from now on: a copy fails while somebody is connected."""
+        self._execute(
+            sql.SQL("ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false").format(
+                sql.Identifier(name)
+            )
+        )
+
+    def _execute(self, statement: sql.Composed, *, missing_ok: bool = False) -> None:
+        with psycopg.connect(self.url(), autocommit=True) as connection:
+            try:
+                connection.execute(statement)
+            except psycopg.errors.InvalidCatalogName:
+                if not missing_ok:
+                    raise

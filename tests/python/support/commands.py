@@ -1,0 +1,179 @@
+"""The commands under test, as a person would run them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from .cluster import ROOT
+
+Completed = subprocess.CompletedProcess[str]
+
+# Whoever runs the tests, their own settings decide nothing: neither Sqitch's nor PG* variables.
+_FIXED = {
+    "LC_ALL": "C.UTF-8",
+    "SQITCH_FULLNAME": "Test Runner",
+    "SQITCH_EMAIL": "tests@example.test",
+    "SQITCH_USER_CONFIG": "/nonexistent/sqitch.conf",
+    "SQITCH_SYSTEM_CONFIG": "/nonexistent/sqitch.conf",
+}
+
+
+def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
+    """The environment without PG* and DATABASE_URL, plus `extra`; None takes a variable away."""
+    result = {
+        name: value
+        for name, value in os.environ.items()
+        if not (name.startswith("PG") and name != "PG_BINDIR") and name != "DATABASE_URL"
+    }
+    result |= _FIXED
+    for name, value in (extra or {}).items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = value
+    return result
+
+
+def run(
+    *command: str | Path,
+    check: bool = True,
+    env: Mapping[str, str | None] | None = None,
+    cwd: Path | None = None,
+    stdin: str = "",
+    timeout: float | None = None,
+) -> Completed:
+    """Run a command in the repository; with check, a failure raises with what it said."""
+    done = subprocess.run(
+        command,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        env=environment(env),
+        cwd=cwd or ROOT,
+        timeout=timeout,
+    )
+    if check and done.returncode != 0:
+        words = " ".join(map(str, command))
+        raise AssertionError(
+            f"exit {done.returncode}: {words}\n--- stdout\n{done.stdout}\n--- stderr\n{done.stderr}"
+        )
+    return done
+
+
+def _sqitch_command(url: str, args: tuple[str, ...]) -> list[str]:
+    command, *rest = args
+    return ["sqitch", command, "--target", f"db:{url}", *rest]
+
+
+def sqitch(
+    url: str,
+    *args: str,
+    check: bool = True,
+    env: Mapping[str, str | None] | None = None,
+    cwd: Path | None = None,
+) -> Completed:
+    """`sqitch(url, "deploy", "--to", "@phase1")`; a revert needs "-y"."""
+    return run(*_sqitch_command(url, args), check=check, env=env, cwd=cwd)
+
+
+def start_sqitch(
+    url: str,
+    *args: str,
+    env: Mapping[str, str | None] | None = None,
+    cwd: Path | None = None,
+) -> subprocess.Popen[str]:
+    """Sqitch in the background, stderr within stdout, leader of a process group of its own.
+
+    To kill it together with its psql: `os.killpg(process.pid, signal.SIGKILL)`.
+    """
+    return subprocess.Popen(
+        _sqitch_command(url, args),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment(env),
+        cwd=cwd or ROOT,
+        start_new_session=True,
+    )
+
+
+def psql(
+    url: str,
+    *args: str,
+    check: bool = True,
+    stdin: str = "",
+    env: Mapping[str, str | None] | None = None,
+) -> Completed:
+    """psql that stops at the first error: `psql(url, "-Atc", "SELECT 1").stdout`."""
+    return run(
+        "psql",
+        "-X",
+        "-q",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        url,
+        *args,
+        check=check,
+        stdin=stdin,
+        env=env,
+    )
+
+
+def psql_file(url: str, path: str | Path, *args: str, check: bool = True) -> Completed:
+    """psql runs a file of the repository."""
+    return psql(url, *args, "-f", str(ROOT / path), check=check)
+
+
+CONVO_TENANCY = ROOT / ".venv/bin/convo-tenancy"
+
+
+def convo_tenancy(
+    url: str,
+    *args: str,
+    check: bool = False,
+    env: Mapping[str, str | None] | None = None,
+    timeout: float | None = 120,
+) -> Completed:
+    """The console script with DATABASE_URL set; its exit codes are a part of what is tested."""
+    return run(
+        CONVO_TENANCY, *args, check=check, env={"DATABASE_URL": url, **(env or {})}, timeout=timeout
+    )
+
+
+def start_convo_tenancy(
+    url: str, *args: str, env: Mapping[str, str | None] | None = None
+) -> subprocess.Popen[str]:
+    """The console script in the background, like start_sqitch."""
+    return subprocess.Popen(
+        [CONVO_TENANCY, *args],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment({"DATABASE_URL": url, **(env or {})}),
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+
+_NOISE = re.compile(
+    r"^(--.*|SET .*|SELECT pg_catalog\.set_config\(.*|\\(un)?restrict .*|)\n", re.MULTILINE
+)
+
+
+def pg_dump_schema(url: str, *schemas: str) -> str:
+    """`pg_dump -s` of these schemas (of all, if none is named), less what differs each time."""
+    chosen = [f"--schema={schema}" for schema in schemas]
+    return _NOISE.sub("", run("pg_dump", "--schema-only", *chosen, "-d", url).stdout)
+
+
+def pg_dump_data(url: str, *schemas: str) -> str:
+    """`pg_dump -a` of these schemas, less what differs each time."""
+    chosen = [f"--schema={schema}" for schema in schemas]
+    return _NOISE.sub("", run("pg_dump", "--data-only", *chosen, "-d", url).stdout)

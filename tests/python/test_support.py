@@ -1,0 +1,34 @@
+"""The tests' own tools: a crash is a crash, a clone is a clone."""
+
+from __future__ import annotations
+
+import psycopg
+
+from support.cluster import Cluster
+from support.commands import pg_dump_schema, psql
+
+
+def test_a_killed_cluster_starts_again_with_what_was_committed(
+    cluster: Cluster, legacy_database: str
+) -> None:
+    psql(legacy_database, "-c", "INSERT INTO shops (name) VALUES ('kept')")
+    cluster.kill()
+    assert not cluster.running()
+    cluster.start()
+    assert psql(legacy_database, "-Atc", "SELECT name FROM shops WHERE id = 2").stdout == "kept\n"
+
+
+def test_the_recorded_database_is_whole(recorded_database: str) -> None:
+    with psycopg.connect(recorded_database) as connection:
+        row = connection.execute(
+            "SELECT (SELECT count(*) FROM customers), (SELECT count(*) FROM bookings),"
+            " (SELECT sum(total_bookings) FROM customer_booking_stats)"
+        ).fetchone()
+    assert row == (1824, 12077, 11796)
+
+
+def test_a_dump_compares_from_run_to_run(legacy_database: str, recorded_database: str) -> None:
+    dump = pg_dump_schema(legacy_database, "public")
+    assert dump == pg_dump_schema(recorded_database, "public")
+    assert "CREATE TABLE public.customers" in dump
+    assert "restrict" not in dump
