@@ -1,0 +1,57 @@
+-- Revert convo_tenancy:expand/customer_shop_profiles from pg
+
+-- A split by shop is more than the legacy side can hold. Then the table moves to tenancy_archive as it is,
+-- in constant time, and a later deploy moves it back; its foreign keys stay, so that a customer who is
+-- deleted meanwhile is deleted there too. Without foreign keys the backfill never ended, and all that the
+-- table holds can be made again.
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+DO $$
+BEGIN
+    IF to_regclass('public.customer_shop_profiles') IS NULL THEN
+        RETURN;
+    END IF;
+
+    CALL tenancy.lock_tables(
+        'ACCESS EXCLUSIVE',
+        'public.customers', 'public.customer_shop_profiles', 'public.shops', 'public.stylists'
+    );
+
+    IF NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_constraint AS c
+        WHERE c.conrelid = 'public.customer_shop_profiles'::regclass
+            AND c.conname = 'customer_shop_profiles_customer_id_fkey'
+    )
+    OR NOT EXISTS (
+        SELECT
+        FROM public.customer_shop_profiles AS p
+        CROSS JOIN tenancy.settings AS s
+        WHERE p.shop_id <> s.default_shop_id
+    )
+    THEN
+        DROP TABLE public.customer_shop_profiles;
+        RETURN;
+    END IF;
+
+    RESET ROLE; -- who deploys may create schemas; the owner of the tables need not
+    EXECUTE format(
+        'CREATE SCHEMA IF NOT EXISTS tenancy_archive AUTHORIZATION %I',
+        (
+            SELECT pg_catalog.pg_get_userbyid(t.relowner)
+            FROM pg_catalog.pg_class AS t
+            WHERE t.oid = 'public.customers'::regclass
+        )
+    );
+    CALL tenancy.begin_change();
+
+    COMMENT ON SCHEMA tenancy_archive IS
+    'What a revert of convo_tenancy put aside and its next deploy takes back. Drop it to give that up.';
+    ALTER TABLE public.customer_shop_profiles SET SCHEMA tenancy_archive;
+END;
+$$;
+
+COMMIT;

@@ -1,0 +1,9 @@
+-- Revert convo_tenancy:expand/split from pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+DROP FUNCTION IF EXISTS tenancy.split(integer[]);
+
+COMMIT;

@@ -1,0 +1,7 @@
+-- Verify convo_tenancy:expand/split on pg
+
+BEGIN;
+
+SELECT 'tenancy.split(integer[])'::regprocedure;
+
+ROLLBACK;
