@@ -4,6 +4,6 @@ set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
-[[ -e $ROOT/bench/run.py ]] || die 'there is no benchmark yet (bench/run.py)'
 "$ROOT/scripts/install.sh" server
-exec "$VENV/bin/python" "$ROOT/bench/run.py" "$@"
+cd "$ROOT"
+exec "$VENV/bin/python" -m bench "$@"

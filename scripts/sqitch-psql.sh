@@ -3,8 +3,8 @@
 # registry; without a name it dies there, and every later deploy fails on the half-made registry.
 set -eu
 
-name=${SQITCH_FULLNAME:-$(sqitch config --get user.name 2>/dev/null || :)}
-name=${name:-$(getent passwd "$(id -u)" | cut -d: -f5 | cut -d, -f1)}
+name=${SQITCH_FULLNAME:-$(getent passwd "$(id -u)" | cut -d: -f5 | cut -d, -f1)}
+name=${name:-$(sqitch config --get user.name 2>/dev/null || :)}
 if [ -z "$name" ]; then
     echo "sqitch: who deploys? Nothing was changed. Run: sqitch config --user user.name 'Your Name' && sqitch config --user user.email you@example.com" >&2
     exit 1

@@ -6,7 +6,7 @@ CALL tenancy.begin_change();
 
 CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
     singleton boolean NOT NULL DEFAULT TRUE,
-    last_customer_id integer NOT NULL DEFAULT 0,
+    last_customer_id integer,
     sweeping boolean NOT NULL DEFAULT FALSE,
     paused boolean NOT NULL DEFAULT FALSE,
     customers_estimated bigint NOT NULL DEFAULT 0,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
 COMMENT ON TABLE tenancy.backfill_progress IS
 'Where the backfill stands: one row, written in the transaction of each batch, so that a crash loses neither.';
 COMMENT ON COLUMN tenancy.backfill_progress.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.backfill_progress.last_customer_id IS 'The cursor: the pass goes on after this customer.';
+COMMENT ON COLUMN tenancy.backfill_progress.last_customer_id IS 'The cursor: the pass goes on after this customer; NULL at its beginning.';
 COMMENT ON COLUMN tenancy.backfill_progress.sweeping IS
 'The first pass is over; another one looks for customers that it could not see or who were locked.';
 COMMENT ON COLUMN tenancy.backfill_progress.paused IS 'Set by tenancy.pause_backfill(): no batch starts.';
@@ -107,7 +107,6 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET tenancy.mirroring = 'on'
 AS $$
 BEGIN
     -- The legacy tables may never have been analyzed. A table that something else works on is left out:
@@ -168,7 +167,6 @@ SET enable_seqscan = off
 SET enable_hashjoin = off
 SET enable_mergejoin = off
 SET jit = off
-SET tenancy.mirroring = 'on'
 AS $$
 DECLARE
     progress tenancy.backfill_progress;
@@ -192,7 +190,7 @@ BEGIN
     wanted := ARRAY(
         SELECT c.id
         FROM public.customers AS c
-        WHERE c.id > progress.last_customer_id
+        WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
             AND NOT EXISTS (
                 SELECT
                 FROM public.customer_shop_profiles AS p
@@ -272,7 +270,7 @@ BEGIN
 
     UPDATE tenancy.backfill_progress AS b
     SET
-        last_customer_id = CASE WHEN end_reached THEN 0 ELSE wanted[cardinality(wanted)] END,
+        last_customer_id = CASE WHEN NOT end_reached THEN wanted[cardinality(wanted)] END,
         sweeping = b.sweeping OR end_reached,
         customers_done = b.customers_done + customers,
         profiles_written = b.profiles_written + profiles,

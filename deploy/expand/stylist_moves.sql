@@ -12,7 +12,6 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET tenancy.mirroring = 'on' -- customers keep their choice
 SET lock_timeout = '500ms' -- below deadlock_timeout: a move gives way to a booking, not the other way round
 AS $$
 BEGIN
@@ -54,7 +53,6 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET tenancy.mirroring = 'on'
 SET lock_timeout = '500ms'
 AS $$
 BEGIN

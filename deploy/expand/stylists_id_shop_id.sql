@@ -37,7 +37,14 @@ BEGIN
                 FROM pg_catalog.pg_stat_activity AS a
                 WHERE a.datname = current_database()
                     AND a.pid <> pg_backend_pid()
-                    AND (a.backend_xid IS NOT NULL OR a.backend_xmin IS NOT NULL)
+                    AND (
+                        a.backend_xmin IS NOT NULL
+                        OR a.pid IN (
+                            SELECT l.pid
+                            FROM pg_catalog.pg_locks AS l
+                            WHERE l.relation = 'public.stylists'::regclass
+                        )
+                    )
             )),
             'nobody any more'
         )

@@ -135,7 +135,7 @@ BEGIN
     FOR attempt IN 1 .. settings.lock_attempts LOOP
         BEGIN
             FOREACH table_name IN ARRAY tables LOOP
-                EXECUTE format('LOCK TABLE %s IN %s MODE', table_name::regclass, mode);
+                EXECUTE format('LOCK TABLE %s IN %s MODE', table_name::regclass, lock_tables.mode);
             END LOOP;
             RETURN;
         EXCEPTION
@@ -152,7 +152,7 @@ BEGIN
                     AND l.relation = table_name::regclass
                     AND l.granted
                     AND l.pid <> pg_backend_pid()
-                    AND (mode = 'ACCESS EXCLUSIVE' OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
+                    AND (lock_tables.mode = 'ACCESS EXCLUSIVE' OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
             )),
             'nobody any more'
         );

@@ -98,17 +98,13 @@ class Cluster:
         return True
 
     def kill(self) -> None:
-        """Kill the server with -9, as a crash would, and wait until nothing of it is left."""
+        """Kill the server and its children with -9, and wait until nothing of them is left."""
         postmaster = int((self.directory / "data/postmaster.pid").read_text().split()[0])
         family = [postmaster, *_children(postmaster)]
-        os.kill(postmaster, signal.SIGKILL)
-        # Children notice by themselves when they are idle; those at work are helped along.
-        deadline = time.monotonic() + 2
+        for pid in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         while any(_alive(pid) for pid in family):
-            if time.monotonic() > deadline:
-                for pid in filter(_alive, family):
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
 
     def create_database(self, name: str, template: str | None = None) -> str:

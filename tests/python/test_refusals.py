@@ -1,0 +1,297 @@
+"""What the plan refuses: one clear line each, and nothing changed."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import shutil
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, sqitch
+
+
+def _error(done: Completed) -> str:
+    """The one line in which the refusal says what is wrong."""
+    assert done.returncode != 0, done.stdout
+    lines = [line for line in done.stderr.splitlines() if "ERROR:" in line]
+    assert len(lines) == 1, done.stderr
+    for line in done.stderr.splitlines():
+        assert "CONTEXT" not in line, done.stderr
+        assert "DETAIL" not in line, done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("preparation", "message"),
+    [
+        ("DROP TABLE public.bookings", "table public.bookings is missing"),
+        (
+            "ALTER TABLE public.customers ALTER COLUMN no_show_count TYPE bigint",
+            "column public.customers.no_show_count is bigint, expected integer",
+        ),
+        (
+            "ALTER TABLE public.customer_booking_stats DROP COLUMN last_booking_at",
+            "column public.customer_booking_stats.last_booking_at is missing",
+        ),
+        (
+            "ALTER TABLE public.customers ALTER COLUMN no_show_count DROP NOT NULL",
+            "column public.customers.no_show_count lacks NOT NULL",
+        ),
+        (
+            "ALTER TABLE public.shops RENAME TO s; CREATE VIEW public.shops AS TABLE public.s",
+            "public.shops is not an ordinary table",
+        ),
+        (
+            "DROP INDEX public.ix_bookings_customer_phone",
+            "public.bookings needs an index on (customer_phone)",
+        ),
+        ("DELETE FROM public.shops", "shop 1, the default shop, is not in public.shops"),
+        (
+            "CREATE TABLE public.customer_shop_profiles ()",
+            "table public.customer_shop_profiles exists, and this plan did not make it",
+        ),
+        (
+            "CREATE ROLE refused_owner; ALTER TABLE public.stylists OWNER TO refused_owner",
+            "the legacy tables have several owners",
+        ),
+    ],
+)
+def test_a_database_that_does_not_fit(legacy_database: str, preparation: str, message: str) -> None:
+    psql(legacy_database, "-c", preparation)
+    before = pg_dump_schema(legacy_database, "public"), pg_dump_data(legacy_database, "public")
+    try:
+        assert message in _error(sqitch(legacy_database, "deploy", check=False))
+        after = pg_dump_schema(legacy_database, "public"), pg_dump_data(legacy_database, "public")
+        assert after == before
+        schemas = psql(legacy_database, "-Atc", "SELECT nspname FROM pg_namespace").stdout
+        assert "tenancy" not in schemas
+    finally:
+        if "refused_owner" in preparation:
+            psql(legacy_database, "-c", "DROP OWNED BY refused_owner CASCADE")
+            psql(legacy_database, "-c", "DROP ROLE refused_owner")
+
+
+def test_not_the_legacy_database(cluster: Cluster) -> None:
+    url = cluster.create_database("somebody_elses")
+    try:
+        message = _error(sqitch(url, "deploy", check=False))
+        assert 'database "somebody_elses" does not have the legacy schema' in message
+        assert "table public.customers is missing" in message
+    finally:
+        cluster.drop_database("somebody_elses")
+
+
+def test_another_default_shop(legacy_database: str) -> None:
+    refused = sqitch(legacy_database, "deploy", "--set", "default_shop_id=7", check=False)
+    assert "shop 7, the default shop, is not in public.shops" in _error(refused)
+    refused = sqitch(legacy_database, "deploy", "--set", "default_shop_id=first", check=False)
+    assert 'default_shop_id is "first", not the id of a shop' in _error(refused)
+
+    psql(legacy_database, "-c", "INSERT INTO public.shops (id, name) VALUES (7, 'Seventh')")
+    sqitch(legacy_database, "deploy", "--set", "default_shop_id=7")
+    setting = psql(legacy_database, "-Atc", "SELECT default_shop_id FROM tenancy.settings").stdout
+    assert setting.strip() == "7"
+
+
+def test_a_server_that_is_too_old(legacy_database: str, tmp_path: Path) -> None:
+    """Simulated: the check is told that the next version is the first that will do."""
+    tree = tmp_path / "plan"
+    shutil.copytree(
+        ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "python", "tests", "bench", ".*")
+    )
+    script = tree / "deploy/expand/preconditions.sql"
+    assert script.read_text().count("150000") == 1
+    script.write_text(script.read_text().replace("150000", "990000"))
+    refused = sqitch(legacy_database, "deploy", check=False, cwd=tree)
+    assert "is too old: upgrade to 15 or later" in _error(refused)
+
+
+def test_a_role_without_rights(cluster: Cluster, legacy_database: str) -> None:
+    psql(cluster.url(), "-c", "CREATE ROLE visitor LOGIN")
+    try:
+        as_visitor = legacy_database.replace("postgres@", "visitor@")
+        # Sqitch needs a place for its registry before it runs the first script.
+        assert "permission denied for database" in sqitch(as_visitor, "deploy", check=False).stderr
+
+        name = legacy_database.split("/")[3].split("?")[0]
+        psql(cluster.url(), "-c", f"GRANT CREATE ON DATABASE {name} TO visitor")
+        refused = sqitch(as_visitor, "deploy", check=False)
+        assert "role visitor is not the owner of the legacy tables: deploy as postgres" in _error(
+            refused
+        )
+    finally:
+        psql(legacy_database, "-c", "DROP OWNED BY visitor CASCADE")
+        psql(cluster.url(), "-c", "DROP ROLE visitor")
+
+
+def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
+    """No superuser is needed, and what is ours belongs to the owner of the legacy tables."""
+    name = legacy_database.split("/")[3].split("?")[0]
+    psql(
+        legacy_database,
+        "-c",
+        f"""
+        CREATE ROLE convo_owner LOGIN;
+        GRANT CREATE ON DATABASE {name} TO convo_owner;
+        GRANT CREATE ON SCHEMA public TO convo_owner;
+        DO $$
+        DECLARE
+            t regclass;
+        BEGIN
+            FOR t IN SELECT c.oid FROM pg_class AS c
+                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
+            LOOP
+                EXECUTE format('ALTER TABLE %s OWNER TO convo_owner', t);
+            END LOOP;
+        END;
+        $$;
+        INSERT INTO public.customers (phone, average_spend_cents, no_show_count)
+        VALUES ('+15550000001', 0, 0);
+        """,
+    )
+    try:
+        as_owner = legacy_database.replace("postgres@", "convo_owner@")
+        sqitch(as_owner, "deploy", "--to", "@phase1")
+        sqitch(as_owner, "verify")
+        owners = psql(
+            legacy_database,
+            "-Atc",
+            """
+            SELECT DISTINCT pg_get_userbyid(o.owner)
+            FROM (
+                SELECT relowner AS owner FROM pg_class
+                WHERE relnamespace = 'tenancy'::regnamespace
+                    OR oid = 'public.customer_shop_profiles'::regclass
+                UNION ALL
+                SELECT proowner FROM pg_proc WHERE pronamespace = 'tenancy'::regnamespace
+            ) AS o
+            """,
+        ).stdout.split()
+        assert owners == ["convo_owner"]
+        sqitch(as_owner, "revert", "-y")
+    finally:
+        psql(legacy_database, "-c", "DROP OWNED BY convo_owner CASCADE")
+        psql(cluster.url(), "-c", "DROP ROLE convo_owner")
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("postgresql://postgres@/postgres?host=/nonexistent&port=5432", "No such file"),
+        ("postgresql://postgres@127.0.0.1:1/postgres", "Connection refused"),
+    ],
+)
+def test_no_server(url: str, message: str) -> None:
+    refused = sqitch(url, "deploy", check=False)
+    assert refused.returncode != 0
+    assert message in refused.stderr
+
+
+def test_an_idle_in_transaction_timeout(legacy_database: str) -> None:
+    name = legacy_database.split("/")[3].split("?")[0]
+    psql(
+        legacy_database,
+        "-c",
+        f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '1min'",
+    )
+    message = _error(sqitch(legacy_database, "deploy", check=False))
+    assert "idle_in_transaction_session_timeout is 1min" in message
+    remedy = "-c idle_in_transaction_session_timeout=0"
+    assert remedy in message
+    sqitch(legacy_database, "deploy", "--to", "@phase1", env={"PGOPTIONS": remedy})
+
+
+def test_sqitch_without_a_user_name(legacy_database: str, tmp_path: Path) -> None:
+    """Sqitch by itself dies of it half-way through making its registry, and for good."""
+    nameless: list[str] = []
+    if pwd.getpwuid(os.geteuid()).pw_gecos:
+        if os.geteuid() != 0:
+            pytest.skip("the system knows this user's name, and only root can hide it")
+        passwd = tmp_path / "passwd"
+        passwd.write_text(re.sub(r"^(root:.*?:0:0:)[^:]*", r"\1", Path("/etc/passwd").read_text()))
+        hide = f'mount --bind {passwd} /etc/passwd && exec "$@"'
+        nameless = ["unshare", "--mount", "sh", "-c", hide, "sh"]
+    deploy = [*nameless, "sqitch", "deploy", "--target", f"db:{legacy_database}", "--to", "@phase1"]
+
+    refused = run(*deploy, check=False, env={"SQITCH_FULLNAME": None})
+    assert refused.returncode != 0
+    assert "who deploys? Nothing was changed" in refused.stderr
+    assert "sqitch config --user user.name" in refused.stderr
+    run(*deploy)
+
+
+def test_a_locked_table(legacy_database: str) -> None:
+    sqitch(legacy_database, "deploy", "--to", "expand/backfill_profiles")
+    psql(legacy_database, "-c", "UPDATE tenancy.settings SET lock_attempts = 3")
+    psql(
+        legacy_database,
+        "-c",
+        """
+        INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)
+        VALUES (1, '+15550000001', 0, 0), (2, '+15550000002', 0, 0)
+        """,
+    )
+    before = pg_dump_schema(legacy_database, "public").splitlines()
+    with psycopg.connect(legacy_database, application_name="a long report") as blocker:
+        blocker.execute("UPDATE public.customers SET name = 'Held' WHERE id = 1")
+        message = _error(sqitch(legacy_database, "deploy", check=False))
+        assert "could not lock public.customers within 3 attempts; nothing was changed" in message
+        assert (
+            f"pid {blocker.info.backend_pid}, user postgres, application a long report" in message
+        )
+        assert "query: UPDATE public.customers SET name = 'Held' WHERE id = 1" in message
+
+        # The others were not in the way, and are not now.
+        with psycopg.connect(legacy_database, options="-c lock_timeout=5s") as writer:
+            writer.execute("UPDATE public.customers SET name = 'Free' WHERE id = 2")
+        after = pg_dump_schema(legacy_database, "public").splitlines()
+        assert [line for line in after if "stylists_id_shop_id_key" not in line] == before
+        blocker.rollback()
+    sqitch(legacy_database, "deploy", "--to", "@phase1")
+
+
+def test_an_index_that_an_interrupted_deploy_left_invalid(legacy_database: str) -> None:
+    sqitch(legacy_database, "deploy", "--to", "expand/backfill_profiles")
+    index = "stylists_id_shop_id_key ON public.stylists (id, shop_id)"
+    with psycopg.connect(legacy_database) as blocker:
+        blocker.execute("LOCK TABLE public.stylists IN ROW EXCLUSIVE MODE")
+        psql(
+            legacy_database,
+            *("-c", "SET lock_timeout = 100"),
+            *("-c", f"CREATE UNIQUE INDEX CONCURRENTLY {index}"),
+            check=False,
+        )
+        blocker.rollback()
+    valid = """
+        SELECT indisvalid FROM pg_index
+        WHERE indexrelid = 'public.stylists_id_shop_id_key'::regclass
+    """
+    assert psql(legacy_database, "-Atc", valid).stdout.strip() == "f"
+    sqitch(legacy_database, "deploy", "--to", "@phase1")
+    assert psql(legacy_database, "-Atc", valid).stdout.strip() == "t"
+
+
+def test_an_index_that_cannot_be_built(legacy_database: str) -> None:
+    sqitch(legacy_database, "deploy", "--to", "expand/backfill_profiles")
+    with psycopg.connect(legacy_database, application_name="a long report") as blocker:
+        blocker.execute("LOCK TABLE public.stylists IN ROW EXCLUSIVE MODE")
+        # The script's own limit is minutes; an operator's may be shorter.
+        script = (ROOT / "deploy/expand/stylists_id_shop_id.sql").read_text()
+        assert script.count("'2min'") == 1
+        done = psql(
+            legacy_database,
+            "-v",
+            "SHOW_CONTEXT=never",
+            stdin=script.replace("'2min'", "'300ms'"),
+            check=False,
+        )
+        assert done.returncode != 0
+        assert "could not build public.stylists_id_shop_id_key" in done.stderr
+        assert f"pid {blocker.info.backend_pid}, user postgres, application a long" in done.stderr
+        blocker.rollback()
+    sqitch(legacy_database, "deploy", "--to", "@phase1")

@@ -1,0 +1,198 @@
+"""Phase 1 deployed, taken back, deployed again: nothing lost, nothing left."""
+
+from __future__ import annotations
+
+import re
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT
+from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch
+
+CHANGES = re.findall(r"^(expand/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
+
+
+def _schema(url: str) -> str:
+    """All but the registry of Sqitch."""
+    return pg_dump_schema(url, "public", "tenancy*")
+
+
+def _profiles(url: str) -> str:
+    return psql(
+        url, "-Atc", "SELECT * FROM public.customer_shop_profiles ORDER BY customer_id, shop_id"
+    ).stdout
+
+
+def _archived(url: str) -> bool:
+    query = "SELECT to_regclass('tenancy_archive.customer_shop_profiles') IS NOT NULL"
+    return psql(url, "-Atc", query).stdout.strip() == "t"
+
+
+def test_deploy_revert_deploy(recorded_database: str) -> None:
+    url = recorded_database
+    legacy = pg_dump_schema(url, "public"), pg_dump_data(url, "public")
+
+    sqitch(url, "deploy", "--to", "@phase1")
+    sqitch(url, "verify")
+    schema, profiles = _schema(url), _profiles(url)
+    assert profiles
+
+    sqitch(url, "revert", "-y")
+    assert (pg_dump_schema(url, "public"), pg_dump_data(url, "public")) == legacy
+    assert "tenancy\n" not in psql(url, "-Atc", "SELECT nspname FROM pg_namespace").stdout
+    assert _archived(url)
+
+    sqitch(url, "deploy", "--to", "@phase1")
+    sqitch(url, "verify")
+    assert _schema(url) == schema
+    assert _profiles(url) == profiles
+    assert not _archived(url)
+
+
+def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
+    psql(
+        legacy_database,
+        "-c",
+        """
+        INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)
+        VALUES (1, '+15550000001', 500, 2);
+        INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents)
+        VALUES (1, 3, 1500);
+        """,
+    )
+    before = pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")
+    sqitch(legacy_database, "deploy", "--to", "@phase1")
+    sqitch(legacy_database, "revert", "-y")
+    psql(legacy_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    assert (pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")) == before
+
+
+def test_what_was_put_aside_comes_back(recorded_database: str) -> None:
+    url = recorded_database
+    sqitch(url, "deploy", "--to", "@phase1")
+    with psycopg.connect(url, autocommit=True) as connection:
+        # The busiest customers with profiles at several shops.
+        written, moved, cancelled, deleted, booked = (
+            row[0]
+            for row in connection.execute(
+                """
+                SELECT p.customer_id FROM public.customer_shop_profiles AS p
+                JOIN public.customers AS c ON c.id = p.customer_id
+                WHERE p.shop_id <> 1 AND p.total_bookings > 1
+                    AND NOT EXISTS (
+                        SELECT FROM public.customers AS o WHERE o.phone = c.phone AND o.id <> c.id
+                    )
+                GROUP BY p.customer_id
+                HAVING count(*) > 1
+                ORDER BY p.customer_id
+                LIMIT 5
+                """
+            )
+        )
+        # New code moved a booking from shop to shop: the legacy side cannot tell.
+        for shops, step in (((1,), 1), ((2, 3, 4), -1)):
+            connection.execute(
+                """
+                UPDATE public.customer_shop_profiles
+                SET total_bookings = total_bookings + %(step)s, updated_at = clock_timestamp()
+                WHERE id = (
+                    SELECT id FROM public.customer_shop_profiles
+                    WHERE customer_id = %(customer)s AND shop_id = ANY (%(shops)s)
+                    ORDER BY total_bookings DESC LIMIT 1
+                )
+                """,
+                {"step": step, "customer": written, "shops": list(shops)},
+            )
+        profiles = "SELECT * FROM public.customer_shop_profiles WHERE customer_id = %s ORDER BY id"
+        expected = {
+            customer: connection.execute(profiles, (customer,)).fetchall()
+            for customer in (written, cancelled)
+        }
+
+        sqitch(url, "revert", "-y")
+
+        # The evidence of a split goes, a customer goes, one books, a preferred stylist moves.
+        connection.execute(
+            """
+            DELETE FROM public.bookings AS b USING public.customers AS c
+            WHERE c.id = %s AND (b.customer_phone = c.phone OR b.customer_email = c.email)
+            """,
+            (cancelled,),
+        )
+        for table in (
+            "customer_booking_stats",
+            "customer_stylist_preferences",
+            "customer_service_preferences",
+        ):
+            connection.execute(f"DELETE FROM public.{table} WHERE customer_id = %s", (deleted,))
+        connection.execute("DELETE FROM public.customers WHERE id = %s", (deleted,))
+        left = connection.execute(
+            "SELECT count(*) FROM tenancy_archive.customer_shop_profiles WHERE customer_id = %s",
+            (deleted,),
+        ).fetchone()
+        assert left == (0,)
+        connection.execute(
+            """
+            UPDATE public.customer_booking_stats
+            SET total_bookings = total_bookings + 1, total_spend_cents = total_spend_cents + 500
+            WHERE customer_id = %s
+            """,
+            (booked,),
+        )
+        connection.execute(
+            """
+            UPDATE public.stylists SET shop_id = shop_id %% 4 + 1, name = name || ' moved'
+            WHERE id = (SELECT preferred_stylist_id FROM public.customers WHERE id = %s)
+            """,
+            (moved,),
+        )
+
+        sqitch(url, "deploy", "--to", "@phase1")
+        sqitch(url, "verify")
+
+        for customer, rows in expected.items():
+            assert connection.execute(profiles, (customer,)).fetchall() == rows
+        assert connection.execute(profiles, (deleted,)).fetchall() == []
+        drift = connection.execute("SELECT * FROM tenancy.drift").fetchall()
+        assert [row for row in drift if row[1] not in (written, cancelled)] == []
+        foreign = connection.execute(
+            """
+            SELECT count(*) FROM public.customer_shop_profiles AS p
+            JOIN public.stylists AS s ON s.id = p.preferred_stylist_id
+            WHERE s.shop_id <> p.shop_id
+            """
+        ).fetchone()
+        assert foreign == (0,)
+
+
+def test_revert_of_a_deploy_that_stopped_half_way(recorded_database: str) -> None:
+    url = recorded_database
+    legacy = pg_dump_schema(url), pg_dump_data(url, "public")
+    sqitch(url, "deploy", "--to", "expand/backfill")
+    psql(url, "-c", "SELECT tenancy.prepare_backfill()", "-c", "SELECT tenancy.backfill_step(100)")
+    sqitch(url, "revert", "-y")
+    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
+    assert (pg_dump_schema(url), pg_dump_data(url, "public")) == legacy
+
+
+@pytest.mark.parametrize("direction", ["deploy", "revert"])
+def test_each_script_twice(recorded_database: str, direction: str) -> None:
+    """Sqitch killed between a script's end and its registration runs the script again."""
+    url = recorded_database
+    changes = CHANGES
+    if direction == "revert":
+        sqitch(url, "deploy", "--to", "@phase1")
+        changes = CHANGES[::-1]
+    for change in changes:
+        psql_file(url, f"{direction}/{change}.sql")
+        once = _schema(url), pg_dump_data(url)
+        psql_file(url, f"{direction}/{change}.sql")
+        twice = _schema(url), pg_dump_data(url)
+        if change == "expand/backfill_profiles":  # tells when it ran
+            assert once[0] == twice[0]
+            assert "customer_shop_profiles" in once[1]
+        else:
+            assert once == twice, change
+        if direction == "deploy":
+            psql_file(url, f"verify/{change}.sql")
