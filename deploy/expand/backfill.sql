@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
 COMMENT ON TABLE tenancy.backfill_progress IS
 'Where the backfill stands: one row, written in the transaction of each batch, so that a crash loses neither.';
 COMMENT ON COLUMN tenancy.backfill_progress.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.backfill_progress.last_customer_id IS 'The cursor: the pass goes on after this customer; NULL at its beginning.';
+COMMENT ON COLUMN tenancy.backfill_progress.last_customer_id IS
+'The cursor: the pass goes on after this customer; NULL at its beginning.';
 COMMENT ON COLUMN tenancy.backfill_progress.sweeping IS
 'The first pass is over; another one looks for customers that it could not see or who were locked.';
 COMMENT ON COLUMN tenancy.backfill_progress.paused IS 'Set by tenancy.pause_backfill(): no batch starts.';
@@ -148,8 +149,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.prepare_backfill() IS
-'Begins or resumes the backfill: statistics for the planner, an estimate of the work. After a finished backfill it has the next '
-'steps look for customers who came since.';
+'Begins or resumes the backfill: statistics for the planner, an estimate of the work. After a finished backfill it has the '
+'next steps look for customers who came since.';
 
 CREATE OR REPLACE FUNCTION tenancy.backfill_step(
     batch_size integer,
@@ -174,6 +175,11 @@ DECLARE
     locked integer[];
     end_reached boolean;
 BEGIN
+    IF batch_size IS NULL OR batch_size NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'batch_size is %, expected 1 to 100000', coalesce(batch_size::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
     state := 'waiting';
     customers := 0;
     profiles := 0;
@@ -187,24 +193,24 @@ BEGIN
     INTO STRICT progress
     FROM tenancy.backfill_progress AS b;
 
-    wanted := ARRAY(
-        SELECT c.id
-        FROM public.customers AS c
-        WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
-            AND NOT EXISTS (
-                SELECT
-                FROM public.customer_shop_profiles AS p
-                WHERE p.customer_id = c.id
-            )
-        ORDER BY c.id
-        LIMIT batch_size
-    );
-    end_reached := cardinality(wanted) < batch_size;
-
     -- A crash may take back the last batches, and their cursor with them: no need to wait for the disk.
     PERFORM set_config('synchronous_commit', 'off', TRUE);
 
     BEGIN
+        wanted := ARRAY(
+            SELECT c.id
+            FROM public.customers AS c
+            WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
+                AND NOT EXISTS (
+                    SELECT
+                    FROM public.customer_shop_profiles AS p
+                    WHERE p.customer_id = c.id
+                )
+            ORDER BY c.id
+            LIMIT batch_size
+        );
+        end_reached := cardinality(wanted) < batch_size;
+
         -- A customer whose deletion is under way is passed over, not waited for: the transaction that
         -- deletes may come to want what this batch holds. The sweep comes back to them.
         locked := ARRAY(
@@ -237,7 +243,7 @@ BEGIN
         GET DIAGNOSTICS profiles = ROW_COUNT;
     EXCEPTION
         WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
-            detail := format('customers %s to %s: %s', wanted[1], wanted[cardinality(wanted)], sqlerrm);
+            detail := format('customers from %s on: %s', coalesce(wanted[1]::text, 'the next'), sqlerrm);
             RETURN;
     END;
 
@@ -380,8 +386,8 @@ $$;
 
 COMMENT ON PROCEDURE tenancy.run_backfill(integer) IS
 'The whole backfill, in batches that it commits: waits for a running one, resumes one that was interrupted, ends when every '
-'customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a transaction only. '
-'Example: CALL tenancy.run_backfill()';
+'customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a transaction '
+'only. Example: CALL tenancy.run_backfill()';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
 

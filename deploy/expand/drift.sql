@@ -60,10 +60,11 @@ SELECT
     NULL,
     s.last_booking_at::text,
     (
-        SELECT string_agg(
-            format('shop %s: %s', p.shop_id, coalesce(p.last_booking_at::text, 'none')),
-            ', ' ORDER BY p.shop_id
-        )
+        SELECT
+            string_agg(
+                format('shop %s: %s', p.shop_id, coalesce(p.last_booking_at::text, 'none')),
+                ', ' ORDER BY p.shop_id
+            )
         FROM public.customer_shop_profiles AS p
         WHERE p.customer_id = s.customer_id
     )
@@ -152,7 +153,8 @@ COMMENT ON VIEW tenancy.drift IS
 'Example: SELECT kind, count(*) FROM tenancy.drift GROUP BY kind';
 COMMENT ON COLUMN tenancy.drift.kind IS 'What disagrees.';
 COMMENT ON COLUMN tenancy.drift.customer_id IS 'The customer.';
-COMMENT ON COLUMN tenancy.drift.shop_id IS 'The shop of the profile, or NULL when the disagreement is over all profiles of the customer.';
+COMMENT ON COLUMN tenancy.drift.shop_id IS
+'The shop of the profile, or NULL when the disagreement is over all profiles of the customer.';
 COMMENT ON COLUMN tenancy.drift.legacy_value IS 'What customer_booking_stats or customers say.';
 COMMENT ON COLUMN tenancy.drift.profile_value IS 'What customer_shop_profiles say.';
 

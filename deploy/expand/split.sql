@@ -33,9 +33,9 @@ BEGIN ATOMIC
             coalesce(s.total_spend_cents, 0) AS total_spend_cents,
             s.last_booking_at,
             c.no_show_count
-        FROM unnest(split.customer_ids) AS wanted (id)
-        JOIN public.customers AS c ON c.id = wanted.id
+        FROM public.customers AS c
         LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
+        WHERE c.id = ANY (split.customer_ids)
     ),
 
     -- Marked: the booking that the statistics counted last, and the newest confirmed one of each shop.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import datetime
 
 import psycopg
 from psycopg.rows import scalar_row
@@ -90,7 +91,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
 
         # A profile bears the start of its batch; who was written before that was backfilled after.
         with psycopg.connect(url) as rows:
-            made = dict(
+            made: dict[int, datetime] = dict(
                 rows.execute(
                     "SELECT customer_id, min(created_at) FROM customer_shop_profiles GROUP BY 1"
                 ).fetchall()
@@ -131,3 +132,31 @@ def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str)
     with psycopg.connect(url, row_factory=scalar_row) as connection:
         everybody = connection.execute("SELECT id FROM public.customers").fetchall()
         assert _wrong_profiles(connection, everybody) == []
+
+
+def test_reverted_and_deployed_again_under_load(recorded_database: str) -> None:
+    url = recorded_database
+    with LegacyLoad(url, clients=4, seed=SEED + 1) as load:
+        sqitch(url, "deploy", "--to", "@phase1")
+        load.go_on(50)
+        sqitch(url, "revert", "-y")
+        load.go_on(50)
+        second_deploy = psql(url, "-Atc", "SELECT clock_timestamp()").stdout.strip()
+        sqitch(url, "deploy", "--to", "@phase1")
+        load.go_on(50)
+    assert load.errors == []
+    assert load.deleted
+
+    with psycopg.connect(url, row_factory=scalar_row) as connection:
+        # Whoever was written only before the second deploy is right, split anew where need be.
+        written_since = [
+            customer
+            for customer, when in load.last_written.items()
+            if when >= datetime.fromisoformat(second_deploy)
+        ]
+        drifted = connection.execute(
+            "SELECT DISTINCT customer_id FROM tenancy.drift WHERE customer_id <> ALL (%s)",
+            (written_since,),
+        ).fetchall()
+        assert drifted == []
+    sqitch(url, "verify")

@@ -1,0 +1,216 @@
+-- What holds for everything of ours, in every phase. It only looks.
+--
+-- Ours are: schema tenancy and all in it, public.customer_shop_profiles, and the triggers that run a function of tenancy.
+
+BEGIN;
+
+CREATE EXTENSION IF NOT EXISTS pgtap;
+
+SELECT plan(18);
+
+-- Comments: psql's \d+ is the documentation that an operator has at hand.
+
+SELECT isnt(obj_description('tenancy'::regnamespace, 'pg_namespace'), NULL, 'schema tenancy has a comment');
+
+SELECT is_empty(
+    $$
+    SELECT c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = 'public.customer_shop_profiles'::regclass)
+        AND c.relkind IN ('r', 'p')
+        AND obj_description(c.oid, 'pg_class') IS NULL
+    $$,
+    'every table has a comment'
+);
+
+SELECT is_empty(
+    $$
+    SELECT c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'tenancy'::regnamespace
+        AND c.relkind IN ('v', 'm')
+        AND obj_description(c.oid, 'pg_class') IS NULL
+    $$,
+    'every view has a comment'
+);
+
+SELECT is_empty(
+    $$
+    SELECT
+        c.oid::regclass,
+        a.attname
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+    WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = 'public.customer_shop_profiles'::regclass)
+        AND c.relkind IN ('r', 'p', 'v', 'm')
+        AND a.attnum > 0
+        AND NOT a.attisdropped
+        AND col_description(c.oid, a.attnum) IS NULL
+    $$,
+    'every column of a table or view has a comment'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND obj_description(p.oid, 'pg_proc') IS NULL
+    $$,
+    'every function and procedure has a comment'
+);
+
+SELECT is_empty(
+    $$
+    SELECT
+        t.tgrelid::regclass,
+        t.tgname
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND NOT t.tgisinternal
+        AND obj_description(t.oid, 'pg_trigger') IS NULL
+    $$,
+    'every trigger has a comment'
+);
+
+-- Functions: nobody's search_path can change what they mean.
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosqlbody IS NULL
+        AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']
+        AND NOT (p.prokind = 'p' AND p.prosrc ~* '\mcommit\M')
+    $$,
+    'every function fixes search_path or has a body parsed at its creation; a procedure that commits cannot'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosecdef
+        AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']
+    $$,
+    'every SECURITY DEFINER function fixes search_path'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prokind = 'p'
+        AND p.prosrc ~* '\mcommit\M'
+        AND (p.proconfig IS NOT NULL OR p.prosecdef)
+    $$,
+    'a procedure that commits has no SET and is SECURITY INVOKER: with either it could not commit'
+);
+
+-- Rights: nobody gets any by default.
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND a.grantee = 0
+    $$,
+    'no function or procedure is executable by PUBLIC'
+);
+
+SELECT is_empty(
+    $$
+    SELECT c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+    WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = 'public.customer_shop_profiles'::regclass)
+        AND a.grantee = 0
+    $$,
+    'no table, view or sequence is open to PUBLIC'
+);
+
+SELECT is_empty(
+    $$
+    SELECT a.privilege_type
+    FROM pg_catalog.pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
+    WHERE n.nspname = 'tenancy'
+        AND a.grantee = 0
+    $$,
+    'schema tenancy is not open to PUBLIC'
+);
+
+-- Owner: that of the legacy tables, whoever deployed.
+
+SELECT results_eq(
+    $$SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'tenancy'$$,
+    $$SELECT c.relowner FROM pg_catalog.pg_class AS c WHERE c.oid = 'public.customers'::regclass$$,
+    'schema tenancy belongs to the owner of public.customers'
+);
+
+SELECT is_empty(
+    $$
+    SELECT
+        c.oid::regclass,
+        pg_get_userbyid(c.relowner)
+    FROM pg_catalog.pg_class AS c
+    WHERE (
+        c.relnamespace = 'tenancy'::regnamespace
+        OR c.oid IN (
+            'public.customer_shop_profiles'::regclass,
+            pg_get_serial_sequence('public.customer_shop_profiles', 'id')::regclass
+        )
+    )
+    AND c.relowner <> (SELECT o.relowner FROM pg_catalog.pg_class AS o WHERE o.oid = 'public.customers'::regclass)
+    $$,
+    'every table, view, sequence and index belongs to the owner of public.customers'
+);
+
+SELECT is_empty(
+    $$
+    SELECT
+        p.oid::regprocedure,
+        pg_get_userbyid(p.proowner)
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.proowner <> (SELECT o.relowner FROM pg_catalog.pg_class AS o WHERE o.oid = 'public.customers'::regclass)
+    $$,
+    'every function and procedure belongs to the owner of public.customers'
+);
+
+-- ADR-0001: customers are global, and stay so.
+
+SELECT hasnt_column('public', 'customers', 'shop_id', 'public.customers has no shop_id');
+
+-- A view that ran with its owner's rights would show what row-level security hides.
+
+SELECT is_empty(
+    $$
+    SELECT c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'tenancy'::regnamespace
+        AND c.relkind = 'v'
+        AND NOT coalesce(c.reloptions, '{}') @> ARRAY['security_invoker=true']
+    $$,
+    'every view runs with the rights of who reads it'
+);
+
+SELECT is_empty(
+    $$
+    SELECT c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = 'public.customer_shop_profiles'::regclass)
+        AND c.relforcerowsecurity
+    $$,
+    'row-level security is never FORCEd: it would hide rows from the owner, and so from the mirrors'
+);
+
+SELECT * FROM finish();
+
+ROLLBACK;

@@ -1,0 +1,43 @@
+-- What CREATE FUNCTION does not look at: the statements inside. Not with the schema tests, since a clone of
+-- production need not have the extension.
+
+BEGIN;
+
+CREATE EXTENSION IF NOT EXISTS pgtap;
+CREATE EXTENSION IF NOT EXISTS plpgsql_check;
+
+SELECT plan(2);
+
+SELECT cmp_ok(
+    (
+        SELECT count(*)
+        FROM pg_catalog.pg_proc AS p
+        JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+        WHERE p.pronamespace = 'tenancy'::regnamespace
+            AND l.lanname = 'plpgsql'
+    ),
+    '>',
+    0::bigint,
+    'there are functions to check'
+);
+
+SELECT is_empty(
+    $$
+    SELECT
+        p.oid::regprocedure,
+        c.lineno,
+        c.level,
+        c.message
+    FROM pg_catalog.pg_proc AS p
+    JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid
+    CROSS JOIN LATERAL plpgsql_check_function_tb(p.oid, coalesce(t.tgrelid, 0)) AS c
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND l.lanname = 'plpgsql'
+    $$,
+    'plpgsql_check finds nothing in the functions of tenancy'
+);
+
+SELECT * FROM finish();
+
+ROLLBACK;
