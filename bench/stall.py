@@ -1,0 +1,65 @@
+"""How long a writer of customers waits at worst while the profiles come into being."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from .cluster import TAG, Cluster, connect, deploy, statement
+from .writer import longest, writing
+
+LEAD_SECONDS = 2.0  # writers alone, before and after
+
+
+@dataclass(frozen=True)
+class StallRun:
+    """One deployment under writers."""
+
+    size: int
+    run: int
+    side: str
+    seconds: float
+    longest_seconds: float
+    longest_kind: str
+    # The same writers, before anything was deployed: what the machine does by itself.
+    quiet_longest_seconds: float
+    writes: int
+    errors: list[str]
+
+
+def _adr_in_one_transaction(url: str) -> None:
+    with connect(url) as connection, connection.transaction():
+        connection.execute(statement("adr_table"))
+        connection.execute(statement("adr_backfill"))
+
+
+def measure_stall(cluster: Cluster, template: str, size: int, run: int, side: str) -> StallRun:
+    """Deploy phase 1 with Sqitch, or run the ADR's statements in one transaction, under writers."""
+    with cluster.clone(template) as url:
+        with connect(url) as connection:
+            connection.execute("CHECKPOINT")
+        with writing(url) as log:
+            began = time.monotonic()
+            time.sleep(LEAD_SECONDS)
+            started = time.monotonic()
+            if side == "ours":
+                deploy(url, TAG)
+            else:
+                _adr_in_one_transaction(url)
+            ended = time.monotonic()
+            time.sleep(LEAD_SECONDS)
+    during = log.between(started, ended)
+    worst = longest(during)
+    return StallRun(
+        size=size,
+        run=run,
+        side=side,
+        seconds=ended - started,
+        longest_seconds=worst.seconds,
+        longest_kind=worst.kind,
+        quiet_longest_seconds=longest(
+            [w for w in log.between(began, started) if w.ended < started]
+        ).seconds,
+        writes=len(during),
+        errors=log.errors,
+    )
