@@ -120,6 +120,11 @@ BEGIN
         public.stylists,
         public.services;
 
+    IF EXISTS (SELECT FROM pg_stat_replication AS r WHERE r.state IS NULL) THEN
+        RAISE NOTICE 'role % may not see how far replicas are behind, so the backfill will not wait for them: '
+            'GRANT pg_read_all_stats TO %', current_user, quote_ident(current_user);
+    END IF;
+
     -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made
     -- anew, unless somebody but the backfill wrote them: that, the legacy side cannot give again.
     IF (SELECT b.started_at IS NULL FROM tenancy.backfill_progress AS b)
@@ -241,17 +246,29 @@ BEGIN
             s.no_show_count
         FROM tenancy.split(locked) AS s;
         GET DIAGNOSTICS profiles = ROW_COUNT;
+
+        customers := cardinality(locked);
+        state := CASE
+            WHEN NOT (end_reached AND progress.sweeping) THEN 'working'
+            WHEN customers < cardinality(wanted) THEN 'waiting'
+            ELSE 'finished'
+        END;
+
+        UPDATE tenancy.backfill_progress AS b
+        SET
+            last_customer_id = CASE WHEN NOT end_reached THEN wanted[cardinality(wanted)] END,
+            sweeping = b.sweeping OR end_reached,
+            customers_done = b.customers_done + customers,
+            profiles_written = b.profiles_written + profiles,
+            updated_at = clock_timestamp(),
+            finished_at = CASE WHEN state = 'finished' THEN clock_timestamp() END;
     EXCEPTION
         WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
+            state := 'waiting';
             detail := format('customers from %s on: %s', coalesce(wanted[1]::text, 'the next'), sqlerrm);
+            customers := 0;
+            profiles := 0;
             RETURN;
-    END;
-
-    customers := cardinality(locked);
-    state := CASE
-        WHEN NOT (end_reached AND progress.sweeping) THEN 'working'
-        WHEN customers < cardinality(wanted) THEN 'waiting'
-        ELSE 'finished'
     END;
 
     IF state = 'waiting' THEN
@@ -273,15 +290,6 @@ BEGIN
             )
         );
     END IF;
-
-    UPDATE tenancy.backfill_progress AS b
-    SET
-        last_customer_id = CASE WHEN NOT end_reached THEN wanted[cardinality(wanted)] END,
-        sweeping = b.sweeping OR end_reached,
-        customers_done = b.customers_done + customers,
-        profiles_written = b.profiles_written + profiles,
-        updated_at = clock_timestamp(),
-        finished_at = CASE WHEN state = 'finished' THEN clock_timestamp() END;
 END;
 $$;
 

@@ -35,7 +35,7 @@ BEGIN ATOMIC
             c.no_show_count
         FROM public.customers AS c
         LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
-        WHERE c.id = ANY (split.customer_ids) -- noqa: CP03, LT01, LT06 (it takes ANY for a function)
+        WHERE c.id = ANY (split.customer_ids) -- noqa: CP03,LT01,LT06
     ),
 
     -- Marked: the booking that the statistics counted last, and the newest confirmed one of each shop.

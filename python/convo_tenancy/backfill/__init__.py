@@ -1,0 +1,1 @@
+"""Control of the backfill whose work and rules are in the database: tenancy.backfill_step()."""

@@ -1,0 +1,211 @@
+"""convo-tenancy backfill, and its pause, resume and status."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..database import Connection, UrlOption, connect, problems
+from ..errors import Problem
+from . import control
+from .display import Meter, describe_estimate, duration, shown
+from .signals import Stopped, stoppable
+
+APPLICATION_NAME = "convo-tenancy backfill"
+_TIME = "%Y-%m-%d %H:%M:%S %Z"
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+class Format(StrEnum):
+    """How estimate and status are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
+
+
+@contextmanager
+def _session(url: str | None) -> Iterator[Connection]:
+    with (
+        problems(
+            denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
+            undefined="run sqitch deploy --to expand/backfill first",
+            lost="run again to go on",
+        ),
+        connect(url, APPLICATION_NAME) as connection,
+    ):
+        control.require_deployed(connection)
+        yield connection
+
+
+def _print_json(value: dict[str, object]) -> None:
+    print(json.dumps(value, indent=2, default=str))
+
+
+@app.callback(invoke_without_command=True)
+def backfill(
+    context: typer.Context,
+    database_url: UrlOption = None,
+    batch_size: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000,
+            metavar="CUSTOMERS",
+            help="Customers in one transaction. [default: tenancy.settings.backfill_batch_size]",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the estimate and change nothing.")
+    ] = False,
+    output: FormatOption = Format.TEXT,
+) -> None:
+    """Give every customer their per-shop profiles, in small transactions, while everybody works.
+
+    Does beforehand what the Sqitch change expand/backfill_profiles would do: for big databases,
+    with a view of the progress. Needs sqitch deploy --to expand/backfill. Safe to kill at any
+    moment, and to run again: it goes on where it was.
+
+    \b
+    Examples:
+      convo-tenancy backfill --dry-run            how much there is to do
+      convo-tenancy backfill --batch-size 500     smaller transactions
+      convo-tenancy backfill pause                from another terminal; then: resume
+      convo-tenancy backfill status --format json
+    """
+    context.obj = database_url
+    if context.invoked_subcommand is not None:
+        if batch_size is not None or dry_run or output is not Format.TEXT:
+            raise typer.BadParameter(
+                f"only --database-url may stand before {context.invoked_subcommand}"
+            )
+        return
+    if output is Format.JSON and not dry_run:
+        raise typer.BadParameter("--format json goes with --dry-run, or with backfill status")
+    if dry_run:
+        with _session(database_url) as connection:
+            _show_estimate(connection, output)
+        return
+    try:
+        with stoppable(), _session(database_url) as connection:
+            _run(connection, batch_size)
+    except Stopped as stopped:
+        raise Problem("cancelled; run again to go on", 128 + stopped.number) from None
+
+
+def _show_estimate(connection: Connection, output: Format) -> None:
+    estimate = control.estimate(connection)
+    if output is Format.JSON:
+        _print_json(asdict(estimate))
+    else:
+        print(describe_estimate(estimate))
+
+
+def _run(connection: Connection, batch_size: int | None) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    control.begin(connection)
+    if control.hides_replicas(connection):
+        console.print(
+            "Note: this role may not see how far replicas lag, so nothing slows down for them:"
+            " GRANT pg_read_all_stats to it"
+        )
+    finished_at = control.progress(connection).finished_at
+    if finished_at is not None:
+        console.print(
+            f"The backfill finished at {finished_at:{_TIME}}; looking for customers who came since"
+        )
+    console.print(describe_estimate(control.estimate(connection)))
+    console.file.flush()
+    meter = Meter(control.prepare(connection))
+    with shown(console, meter) as display:
+        control.run(connection, batch_size, display)
+    console.print(
+        f"Backfill finished: {meter.customers:,} customers got {meter.profiles:,} profiles"
+        f" in {duration(meter.elapsed)}\n"
+        "Next: sqitch deploy --to @phase1, unless it is deployed; then convo-tenancy health"
+    )
+
+
+@app.command()
+def pause(context: typer.Context, database_url: UrlOption = None) -> None:
+    """Stop after the batch at hand, in every terminal and in Sqitch, until resume.
+
+    \b
+    Example:
+      convo-tenancy backfill pause
+    """
+    with _session(database_url or context.obj) as connection:
+        control.pause(connection)
+        if control.holder(connection) is None:
+            print("Paused. No backfill runs now; the next one waits until: ", end="")
+        else:
+            print("Paused after the batch at hand, until: ", end="")
+        print("convo-tenancy backfill resume")
+
+
+@app.command()
+def resume(context: typer.Context, database_url: UrlOption = None) -> None:
+    """Let a paused backfill go on.
+
+    \b
+    Example:
+      convo-tenancy backfill resume
+    """
+    with _session(database_url or context.obj) as connection:
+        control.resume(connection)
+        if control.holder(connection) is None:
+            print("Resumed. No backfill runs now; start one: convo-tenancy backfill")
+        else:
+            print("Resumed: the running backfill goes on")
+
+
+@app.command()
+def status(
+    context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
+) -> None:
+    """Show how far the backfill is, and whether one runs now.
+
+    \b
+    Examples:
+      convo-tenancy backfill status
+      convo-tenancy backfill status --format json
+    """
+    with _session(database_url or context.obj) as connection:
+        stand = control.progress(connection)
+        runner = control.holder(connection)
+    if output is Format.JSON:
+        running = None if runner is None else asdict(runner)
+        _print_json(
+            {
+                **{
+                    name: value.isoformat() if hasattr(value, "isoformat") else value
+                    for name, value in asdict(stand).items()
+                },
+                "percent": stand.percent,
+                "running": running,
+            }
+        )
+        return
+    if stand.started_at is None:
+        headline = "not started"
+    elif stand.finished_at is not None:
+        headline = f"finished at {stand.finished_at:{_TIME}}"
+    else:
+        headline = f"{stand.percent} %" + (", looking for leftovers" if stand.sweeping else "")
+    print(f"Backfill:  {headline}{', paused' if stand.paused else ''}")
+    print(f"Customers: {stand.customers_done:,} of about {stand.customers_estimated:,}")
+    print(f"Profiles:  {stand.profiles_written:,}")
+    if stand.updated_at is not None:
+        print(f"Moved at:  {stand.updated_at:{_TIME}}")
+    print(f"Running:   {'no' if runner is None else runner}")

@@ -1,0 +1,202 @@
+"""The calls of the backfill's SQL interface, and the loop over its batches."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from psycopg.rows import class_row, scalar_row
+
+from ..database import Connection
+from ..errors import Problem
+from ..queries import query
+
+WAIT_SECONDS = 0.3
+"""Between two looks at whether a waiting backfill may go on."""
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the backfill has still to do (tenancy.backfill_estimate)."""
+
+    customers: int
+    profiles: int
+    disk_bytes: int
+    wal_bytes: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """The outcome of one batch (tenancy.backfill_step)."""
+
+    state: str
+    detail: str | None
+    customers: int
+    profiles: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The row of tenancy.backfill_progress."""
+
+    last_customer_id: int | None
+    sweeping: bool
+    paused: bool
+    customers_estimated: int
+    customers_done: int
+    profiles_written: int
+    started_at: datetime | None
+    updated_at: datetime | None
+    finished_at: datetime | None
+
+    @property
+    def percent(self) -> float:
+        """How far it is, by the estimate: 100 only when it is finished."""
+        if self.finished_at is not None:
+            return 100.0
+        share = 100 * self.customers_done / max(self.customers_estimated, 1)
+        return min(round(share, 1), 99.9)
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The session that runs a backfill now."""
+
+    pid: int
+    role_name: str | None
+    application_name: str | None
+
+    def __str__(self) -> str:
+        return (
+            f"pid {self.pid}, user {self.role_name or '?'},"
+            f" application {self.application_name or '(none)'}"
+        )
+
+
+@dataclass(frozen=True)
+class _Deployed:
+    database_name: str
+    is_legacy: bool
+    is_deployed: bool
+
+
+class Display(Protocol):
+    """Whoever shows how the backfill goes on."""
+
+    def moved(self, customers: int, profiles: int) -> None:
+        """A batch is done: so many customers and profiles more."""
+
+    def waits(self, detail: str | None) -> None:
+        """The backfill waits for this; None when it goes on."""
+
+
+def _one(connection: Connection, kind: type[Row], name: str, *parameters: object) -> Row:
+    row = _maybe(connection, kind, name, *parameters)
+    if row is None:
+        raise Problem(f"{name}: no row, where there is always one: run sqitch verify")
+    return row
+
+
+def _maybe(connection: Connection, kind: type[Row], name: str, *parameters: object) -> Row | None:
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query(name), parameters).fetchone()
+
+
+def _scalar(connection: Connection, name: str) -> object:
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query(name)).fetchone()
+
+
+def require_deployed(connection: Connection) -> None:
+    """Check that the backfill's functions are in this database.
+
+    Raises:
+        Problem: it is no legacy database, or expand/backfill is not deployed.
+    """
+    found = _one(connection, _Deployed, "backfill/deployed")
+    if not found.is_deployed and not found.is_legacy:
+        raise Problem(
+            f'database "{found.database_name}" does not have the legacy schema'
+            " (no table public.customers): check DATABASE_URL or --database-url"
+        )
+    if not found.is_deployed:
+        raise Problem(
+            f'the backfill is not deployed in database "{found.database_name}":'
+            " run sqitch deploy --to expand/backfill first"
+        )
+
+
+def estimate(connection: Connection) -> Estimate:
+    """What the backfill has still to do; writes nothing but planner statistics."""
+    return _one(connection, Estimate, "backfill/estimate")
+
+
+def progress(connection: Connection) -> Progress:
+    """Where the backfill stands."""
+    return _one(connection, Progress, "backfill/progress")
+
+
+def holder(connection: Connection) -> Holder | None:
+    """The session that runs a backfill in this database now, a Sqitch change's too."""
+    return _maybe(connection, Holder, "backfill/holder")
+
+
+def pause(connection: Connection) -> None:
+    """No batch starts from now on, also in later runs, until resume()."""
+    connection.execute(query("backfill/pause"))
+
+
+def resume(connection: Connection) -> None:
+    """Batches may start again."""
+    connection.execute(query("backfill/resume"))
+
+
+def hides_replicas(connection: Connection) -> bool:
+    """Whether there are replicas whose lag the role may not see."""
+    return _scalar(connection, "backfill/hidden_replicas") != 0
+
+
+def begin(connection: Connection) -> None:
+    """Make this session the one that runs the backfill, until it ends.
+
+    Raises:
+        Problem: another session runs it.
+    """
+    connection.execute(query("backfill/session"))
+    if not _scalar(connection, "backfill/lock"):
+        other = holder(connection)
+        raise Problem(
+            f"another backfill is running ({other or 'it ended just now'}): wait for it,"
+            " or look at convo-tenancy backfill status"
+        )
+
+
+def prepare(connection: Connection) -> Progress:
+    """Begin or resume (tenancy.prepare_backfill), and say where it starts."""
+    connection.execute(query("backfill/prepare"))
+    return progress(connection)
+
+
+def run(connection: Connection, batch_size: int | None, display: Display) -> None:
+    """Call batch after batch, each a transaction of its own, until no customer is left.
+
+    Args:
+        connection: in autocommit mode, after begin() and prepare().
+        batch_size: customers in a batch; None takes tenancy.settings.backfill_batch_size.
+        display: told of every batch and of every wait.
+    """
+    size = batch_size or _scalar(connection, "backfill/batch_size")
+    while True:
+        step = _one(connection, Step, "backfill/step", size)
+        if step.profiles or step.customers:
+            display.moved(step.customers, step.profiles)
+        display.waits(step.detail if step.state == "waiting" else None)
+        if step.state == "finished":
+            break
+        if step.state == "waiting":
+            time.sleep(WAIT_SECONDS)
+    connection.execute(query("backfill/finish"))

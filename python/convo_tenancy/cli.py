@@ -1,0 +1,57 @@
+"""The command line: convo-tenancy."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from . import __version__
+from .backfill import commands as backfill
+from .errors import Problem
+from .health import command as health
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(backfill.app, name="backfill")
+app.command(cls=health.HealthCommand)(health.health)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"convo-tenancy {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def convo_tenancy(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Move customer statistics to per-shop profiles, online: look at it and control the backfill.
+
+    \b
+    Examples:
+      export DATABASE_URL=postgresql://user@host:5432/database
+      convo-tenancy health                   is every profile right?
+      convo-tenancy backfill --dry-run       how much there is to do
+      convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
+    """
+
+
+def main() -> None:
+    """Run the command line; a Problem is one line on stderr and its exit code."""
+    try:
+        app()
+    except Problem as problem:
+        print(f"convo-tenancy: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)

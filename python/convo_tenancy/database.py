@@ -1,0 +1,134 @@
+"""Connections to the database, and its errors as one line that says what to do next."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+import psycopg
+import typer
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import TupleRow
+
+from .errors import Problem
+
+Connection = psycopg.Connection[TupleRow]
+
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url",
+        metavar="URL",
+        help="The database: postgresql://user@host:5432/database. [default: $DATABASE_URL]",
+        show_default=False,
+    ),
+]
+
+# A server that vanished without a word is noticed within a minute. The URL may say otherwise.
+_DEFAULTS: dict[str, str] = {
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+
+def connect(url: str | None, application_name: str) -> Connection:
+    """Connect in autocommit mode.
+
+    Args:
+        url: a libpq URI; None or empty stands for the environment variable DATABASE_URL.
+        application_name: what pg_stat_activity shows for the session.
+
+    Raises:
+        Problem: no URL, not a URI, or nothing answers there. No password is shown.
+    """
+    url = url or os.environ.get("DATABASE_URL")
+    if not url:
+        raise Problem(
+            "which database? Set DATABASE_URL or pass --database-url postgresql://user@host:5432/database"
+        )
+    try:
+        if not url.startswith(("postgresql://", "postgres://")):
+            raise psycopg.ProgrammingError
+        parameters = {**_DEFAULTS, **conninfo_to_dict(url)}
+        # A port of letters is a password with a / in it, as a rule.
+        if not all(port.isdecimal() for port in str(parameters.get("port") or 0).split(",")):
+            raise psycopg.ProgrammingError
+    except psycopg.ProgrammingError:
+        # What libpq says would show the whole URL, password and all.
+        raise Problem(
+            "DATABASE_URL (or --database-url) is not a URI like"
+            " postgresql://user@host:5432/database; in a password write @ as %40, / as %2F"
+        ) from None
+    parameters["application_name"] = application_name
+    try:
+        return psycopg.connect(
+            **parameters,  # type: ignore[arg-type]
+            autocommit=True,
+            cursor_factory=psycopg.RawCursor,
+        )
+    except psycopg.Error as error:
+        raise Problem(
+            f"cannot connect: {one_line(error)} (check DATABASE_URL or --database-url)"
+        ) from None
+
+
+def one_line(error: psycopg.Error) -> str:
+    """What the server or libpq said, on one line."""
+    return " ".join((error.diag.message_primary or str(error)).split())
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the error says that the connection is gone: the server stopped, or the network."""
+    state = error.sqlstate
+    return isinstance(error, psycopg.OperationalError) and (
+        state is None or state.startswith(("08", "57P"))
+    )
+
+
+def is_undefined(error: psycopg.Error) -> bool:
+    """Whether the error says that something of ours is not in this database."""
+    return isinstance(
+        error,
+        errors.UndefinedTable
+        | errors.UndefinedFunction
+        | errors.UndefinedColumn
+        | errors.InvalidSchemaName,
+    )
+
+
+@contextmanager
+def problems(
+    *, denied: str = "", undefined: str = "", lost: str = "run it again"
+) -> Iterator[None]:
+    """Turn every error of the database inside the block into a Problem.
+
+    Args:
+        denied: what to do when the role lacks a right.
+        undefined: what to do when a table or function is missing.
+        lost: what to do when the connection breaks.
+
+    Raises:
+        Problem: in place of any psycopg.Error.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        message = one_line(error)
+        if is_lost(error):
+            message = f"the connection to the server was lost ({message}): {lost}"
+        elif isinstance(error, errors.InsufficientPrivilege):
+            message = f"{message}: {denied}"
+        elif is_undefined(error):
+            message = f"{message}: {undefined}"
+        elif isinstance(error, errors.QueryCanceled):
+            message = f"somebody cancelled the statement ({message}): {lost}"
+        elif isinstance(error, errors.LockNotAvailable):
+            message = f"somebody holds a lock for too long ({message}): {lost}"
+        else:
+            message = f"the database refused: {message}"
+        raise Problem(message) from None

@@ -1,0 +1,297 @@
+"""The checks, on one snapshot of the database that is only read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import class_row
+
+from ..backfill.control import Progress, holder
+from ..database import Connection, is_lost, is_undefined, one_line
+from ..queries import query
+from .model import Check, Report, Status, skipped
+from .phase import Change, Phase, check_phase, phase_of
+from .plan import check_plan
+
+OLDEST_SERVER = 150_000
+
+DENIED = (
+    "run it as the owner of the legacy tables, or GRANT pg_read_all_data to the role"
+    " (and EXECUTE on tenancy.backfill_lock_key())"
+)
+
+_RUN_BACKFILL = "run convo-tenancy backfill, or sqitch deploy --to @phase1"
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class _Database:
+    database_name: str
+    role_name: str
+    version: str
+    version_number: int
+    is_legacy: bool
+    is_deployed: bool
+    has_registry: bool
+
+
+@dataclass(frozen=True)
+class _DefaultShop:
+    default_shop_id: int
+    is_there: bool
+
+
+@dataclass(frozen=True)
+class _Drift:
+    kind: str
+    rows_found: int
+    examples: str | None
+
+
+@dataclass(frozen=True)
+class _Part:
+    name: str
+    state: str
+
+
+def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | None) -> Report:
+    """Make every check.
+
+    One REPEATABLE READ, READ ONLY transaction: all checks see the same moment, and no lock is taken
+    above ACCESS SHARE.
+
+    Args:
+        connection: in autocommit mode.
+        timeout_seconds: what one statement may take; a check that takes longer is unknown.
+        plan_folder: where sqitch.plan is; None when there is none at hand.
+
+    Raises:
+        psycopg.OperationalError: the connection broke.
+    """
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    connection.autocommit = False
+    report = Report()
+    with connection.transaction():
+        milliseconds = str(max(round(timeout_seconds * 1000), 1))
+        connection.execute(query("health/session"), [milliseconds])
+        database = _rows(connection, _Database, "health/database")[0]
+        report.checks += [
+            Check(
+                "connection",
+                Status.OK,
+                database.database_name,
+                f'connected to database "{database.database_name}" as {database.role_name}',
+            ),
+            check_version(database.version, database.version_number),
+        ]
+        if not database.is_deployed:
+            report.phase = "none"
+            report.checks.append(_not_deployed(database))
+            return report
+        _examine_deployed(connection, database, report, plan_folder)
+    return report
+
+
+def check_version(version: str, number: int) -> Check:
+    """PostgreSQL 15 is the oldest that the plan works on.
+
+    Args:
+        version: as the server names it.
+        number: server_version_num.
+    """
+    short = version.split()[0]
+    if number < OLDEST_SERVER:
+        return Check(
+            "server_version", Status.CRITICAL, short, "too old: upgrade to PostgreSQL 15 or later"
+        )
+    return Check("server_version", Status.OK, short, f"PostgreSQL {version}")
+
+
+def _not_deployed(database: _Database) -> Check:
+    detail = f'not deployed in database "{database.database_name}": run sqitch deploy --to @phase1'
+    if not database.is_legacy:
+        detail = (
+            f'database "{database.database_name}" does not have the legacy schema'
+            " (no table public.customers): check DATABASE_URL or --database-url"
+        )
+    return Check("phase", Status.UNKNOWN, "none", detail)
+
+
+def _examine_deployed(
+    connection: Connection, database: _Database, report: Report, plan_folder: Path | None
+) -> None:
+    phase = Phase()
+
+    def registry() -> Check:
+        nonlocal phase
+        if database.has_registry:
+            found = phase_of(_rows(connection, Change, "health/changes"))
+            phase = found if found.changes else Phase()
+        return check_phase(phase)
+
+    report.checks.append(_guarded(connection, "phase", phase, registry))
+    report.phase = phase.tag
+    report.checks.append(check_plan(phase.changes, plan_folder))
+    for name, check in (
+        ("default_shop", lambda: _default_shop(connection)),
+        ("backfill", lambda: _backfill(connection, report)),
+        ("drift", lambda: _drift(connection, phase, report)),
+        ("constraints", lambda: _constraints(connection, phase)),
+        ("indexes", lambda: _indexes(connection, phase)),
+    ):
+        report.checks.append(_guarded(connection, name, phase, check))
+
+
+def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[], Check]) -> Check:
+    """The check in a subtransaction: one that fails leaves the others the same snapshot."""
+    try:
+        with connection.transaction():
+            return check()
+    except psycopg.Error as error:
+        message = one_line(error)
+        if is_lost(error):
+            raise
+        if isinstance(error, errors.InsufficientPrivilege):
+            return Check(name, Status.UNKNOWN, None, f"{message}: {DENIED}")
+        if isinstance(error, errors.QueryCanceled):
+            return Check(name, Status.UNKNOWN, None, f"{message}: raise --timeout")
+        if isinstance(error, errors.LockNotAvailable):
+            return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
+        if is_undefined(error) and not phase.is_complete:
+            return skipped(name, "not deployed yet")
+        if is_undefined(error):
+            return Check(name, Status.CRITICAL, None, f"{message}: run sqitch verify")
+        return Check(name, Status.UNKNOWN, None, message)
+
+
+def _rows(connection: Connection, kind: type[Row], name: str) -> list[Row]:
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query(name)).fetchall()
+
+
+def _default_shop(connection: Connection) -> Check:
+    for shop in _rows(connection, _DefaultShop, "health/default_shop"):
+        if shop.is_there:
+            return Check(
+                "default_shop", Status.OK, shop.default_shop_id, "owns what no booking places"
+            )
+        return Check(
+            "default_shop",
+            Status.CRITICAL,
+            shop.default_shop_id,
+            f"shop {shop.default_shop_id} is not in public.shops: create it again, or correct"
+            " tenancy.settings.default_shop_id",
+        )
+    return Check(
+        "default_shop", Status.CRITICAL, None, "tenancy.settings is empty: run sqitch verify"
+    )
+
+
+def _backfill(connection: Connection, report: Report) -> Check:
+    for stand in _rows(connection, Progress, "backfill/progress"):
+        report.backfill_finished = stand.finished_at is not None
+        report.customers_done = stand.customers_done
+        report.customers_estimated = stand.customers_estimated
+        written = f"{stand.customers_done:,} customers, {stand.profiles_written:,} profiles"
+        if stand.finished_at is not None:
+            return Check("backfill", Status.OK, stand.percent, f"finished: {written}")
+        if stand.paused:
+            state, remedy = "paused", "run convo-tenancy backfill resume"
+        elif _runs(connection):
+            state, remedy = "running", "wait for it"
+        elif stand.started_at is None:
+            state, remedy = (
+                "not started",
+                _RUN_BACKFILL,
+            )
+        else:
+            state, remedy = "not finished", _RUN_BACKFILL
+        return Check(
+            "backfill",
+            Status.WARNING,
+            stand.percent,
+            f"{state} at {stand.percent} % ({written}): {remedy}",
+        )
+    return Check(
+        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run sqitch verify"
+    )
+
+
+def _runs(connection: Connection) -> bool:
+    """Whether a backfill runs now; a role that may not call the lock's function sees none."""
+    try:
+        with connection.transaction():
+            return holder(connection) is not None
+    except errors.InsufficientPrivilege:
+        return False
+
+
+def _drift(connection: Connection, phase: Phase, report: Report) -> Check:
+    found = _rows(connection, _Drift, "health/drift")
+    report.drift_rows = {drift.kind: drift.rows_found for drift in found}
+    total = sum(report.drift_rows.values())
+    if total == 0:
+        return Check("drift", Status.OK, 0, "the profiles say what the legacy side says")
+    seen = "; ".join(
+        f"{drift.kind} {drift.rows_found:,} ({drift.examples})" for drift in found if drift.examples
+    )
+    if (phase.number or 0) >= 2:
+        return Check("drift", Status.CRITICAL, total, f"{seen}; all of it is in tenancy.drift")
+    expected = (
+        "profiles go stale with live traffic until sqitch deploy --to @phase2"
+        if report.backfill_finished
+        else "profiles are missing until the backfill is finished"
+    )
+    return Check("drift", Status.WARNING, total, f"{seen}: {expected}")
+
+
+def _constraints(connection: Connection, phase: Phase) -> Check:
+    return _parts(
+        "constraints",
+        _rows(connection, _Part, "health/constraints"),
+        phase,
+        {
+            "missing": "run psql -f deploy/expand/customer_shop_profiles_foreign_keys.sql again,"
+            " or ALTER TABLE public.customer_shop_profiles ADD CONSTRAINT",
+            "not validated": "run ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT",
+        },
+    )
+
+
+def _indexes(connection: Connection, phase: Phase) -> Check:
+    return _parts(
+        "indexes",
+        _rows(connection, _Part, "health/indexes"),
+        phase,
+        {
+            "missing": "run psql -f deploy/expand/customer_shop_profiles.sql"
+            " and -f deploy/expand/stylists_id_shop_id.sql again",
+            "invalid": "run REINDEX INDEX CONCURRENTLY",
+        },
+    )
+
+
+def _parts(name: str, parts: list[_Part], phase: Phase, remedies: dict[str, str]) -> Check:
+    """All parts valid, or which are not and what to do.
+
+    Until @phase1 is complete parts are missing as a matter of course.
+    """
+    valid = sum(part.state == "valid" for part in parts)
+    wrong = [
+        f"{', '.join(part.name for part in parts if part.state == state)} {state}: {remedy}"
+        for state, remedy in remedies.items()
+        if any(part.state == state for part in parts)
+    ]
+    if not wrong:
+        return Check(name, Status.OK, valid, "all there and valid")
+    if phase.number == 0:
+        return skipped(name, "checked once @phase1 is deployed")
+    status = Status.CRITICAL if phase.is_complete else Status.WARNING
+    return Check(name, status, valid, "; ".join(wrong))

@@ -1,0 +1,85 @@
+"""convo-tenancy health."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from ..database import UrlOption, connect, problems
+from ..errors import Problem
+from .checks import DENIED, examine
+from .formats import FORMATS
+from .model import Check, Report, Status
+from .plan import find_plan
+
+APPLICATION_NAME = "convo-tenancy health"
+
+
+class Format(StrEnum):
+    """How the report is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    PROMETHEUS = "prometheus"
+
+
+class HealthCommand(TyperCommand):
+    """A monitoring plugin that is called wrongly is unknown (3): 2 would be critical."""
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the arguments."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if getattr(error, "exit_code", None) == Status.CRITICAL:
+                vars(error)["exit_code"] = int(Status.UNKNOWN)
+            raise
+
+
+def health(
+    database_url: UrlOption = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="For people, for programs, for Prometheus.")
+    ] = Format.TEXT,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
+        ),
+    ] = 60.0,
+    plan_directory: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="CONVO_TENANCY_PLAN_DIRECTORY",
+            help="The folder of sqitch.plan. [default: the current one, or the checkout]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Is every profile right? Looks at everything, writes nothing, stands in nobody's way.
+
+    Exit codes, as monitoring plugins have them: 0 ok, 1 warning, 2 critical, 3 unknown (cannot
+    connect, not deployed, no right to look).
+
+    \b
+    Examples:
+      convo-tenancy health
+      convo-tenancy health --format json | jq .status
+      convo-tenancy health --format prometheus > /var/lib/node_exporter/convo_tenancy.prom
+    """
+    try:
+        with (
+            problems(denied=DENIED, undefined="run sqitch verify"),
+            connect(database_url, APPLICATION_NAME) as connection,
+        ):
+            report = examine(connection, timeout, find_plan(plan_directory))
+    except Problem as problem:
+        if output is Format.TEXT:
+            raise Problem(str(problem), int(Status.UNKNOWN)) from None
+        report = Report(checks=[Check("connection", Status.UNKNOWN, None, str(problem))])
+    FORMATS[output](report)
+    raise typer.Exit(report.status)

@@ -1,0 +1,80 @@
+"""What the health check finds: checks with a status each, and the worst of them as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+Value = str | int | float | None
+
+
+class Status(IntEnum):
+    """A check's outcome; the number is the exit code of monitoring plugins."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+    @property
+    def label(self) -> str:
+        """The name in every output."""
+        return self.name.lower()
+
+
+_SEVERITY = (Status.OK, Status.WARNING, Status.UNKNOWN, Status.CRITICAL)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at.
+
+    A check that is skipped on purpose is ok, has no value, and its detail begins with "skipped".
+
+    Args:
+        name: stable, for machines.
+        status: its outcome.
+        value: what was measured, if anything.
+        detail: for people: what was seen and, unless ok, what to do.
+    """
+
+    name: str
+    status: Status
+    value: Value
+    detail: str
+
+
+def skipped(name: str, why: str) -> Check:
+    """A check that does not apply here; it raises no alarm."""
+    return Check(name, Status.OK, None, f"skipped: {why}")
+
+
+@dataclass
+class Report:
+    """All that was found.
+
+    Args:
+        phase: the newest phase that is deployed, as its tag ("@phase1"), "none" before the first,
+            None when it is not known.
+        checks: in the order in which they were made.
+        drift_rows: rows of tenancy.drift by kind; None when they were not counted.
+        backfill_finished: every customer there was has profiles.
+        customers_done: customers whose profiles the backfill wrote; None when not known.
+        customers_estimated: customers there are, as the backfill estimates; None when not known.
+    """
+
+    phase: str | None = None
+    checks: list[Check] = field(default_factory=list)
+    drift_rows: dict[str, int] | None = None
+    backfill_finished: bool = False
+    customers_done: int | None = None
+    customers_estimated: int | None = None
+
+    @property
+    def status(self) -> Status:
+        """The worst of all checks: critical, then unknown, then warning, then ok.
+
+        Unknown is worse than a warning, for anything may hide behind it; what is known to be broken
+        is worse still.
+        """
+        return max((check.status for check in self.checks), key=_SEVERITY.index)

@@ -1,0 +1,78 @@
+"""Which phase is deployed, as Sqitch's registry says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .model import Check, Status
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change that Sqitch has deployed, with the tag of the phase that it completes."""
+
+    change_id: str
+    change: str
+    tag: str | None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """How far the plan is deployed.
+
+    Args:
+        tag: of the newest complete phase; "none" before the first; None when it is not known.
+        changes: deployed, in order.
+        beyond: the names of those deployed after the tag: a deploy that stopped half-way.
+    """
+
+    tag: str | None = None
+    changes: tuple[Change, ...] = ()
+    beyond: tuple[str, ...] = ()
+
+    @property
+    def number(self) -> int | None:
+        """1 for @phase1, 0 before it, None when it is not known."""
+        if self.tag is None:
+            return None
+        digits = re.search(r"\d+$", self.tag)
+        return int(digits[0]) if digits else 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether @phase1 at least is known to be deployed, so that all its parts must be there."""
+        return bool(self.number)
+
+
+def phase_of(changes: list[Change]) -> Phase:
+    """The phase that these deployed changes, in order, amount to."""
+    tagged = [index for index, change in enumerate(changes) if change.tag]
+    last = tagged[-1] if tagged else -1
+    return Phase(
+        tag=changes[last].tag if tagged else "none",
+        changes=tuple(changes),
+        beyond=tuple(change.change for change in changes[last + 1 :]),
+    )
+
+
+def check_phase(phase: Phase) -> Check:
+    """A phase that is half-way deployed is to be completed."""
+    if phase.tag is None or not phase.changes:
+        return Check(
+            "phase",
+            Status.UNKNOWN,
+            None,
+            "schema tenancy is there, but Sqitch's registry (schema sqitch) is missing or knows"
+            " nothing of project convo_tenancy: deploy with sqitch, not by hand",
+        )
+    if phase.beyond:
+        following = f"@phase{(phase.number or 0) + 1}"
+        return Check(
+            "phase",
+            Status.WARNING,
+            phase.tag,
+            f"{len(phase.beyond)} changes of {following} are deployed, the last is"
+            f" {phase.beyond[-1]}: run sqitch deploy --to {following} again",
+        )
+    return Check("phase", Status.OK, phase.tag, f"{len(phase.changes)} changes deployed")

@@ -1,0 +1,85 @@
+"""Whether the database was deployed from the plan at hand."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from .model import Check, Status, skipped
+from .phase import Change
+
+_SECONDS = 30
+
+
+def find_plan(given: Path | None) -> Path | None:
+    """The folder of the project's sqitch.plan.
+
+    Args:
+        given: the folder that the caller names; else the current folder and the checkout that this
+            package runs from are tried.
+    """
+    candidates = [given] if given else [Path(), Path(__file__).resolve().parents[3]]
+    for folder in candidates:
+        try:
+            if "%project=convo_tenancy\n" in (folder / "sqitch.plan").read_text(encoding="utf-8"):
+                return folder
+        except (OSError, UnicodeDecodeError):
+            continue
+    return None
+
+
+def check_plan(deployed: tuple[Change, ...], folder: Path | None) -> Check:
+    """Compare the ids of the deployed changes with those of the plan, in order.
+
+    Args:
+        deployed: as the registry has them.
+        folder: of sqitch.plan; None when there is none at hand.
+    """
+    if folder is None:
+        return skipped("plan", "no sqitch.plan of this project at hand (--plan-directory)")
+    if shutil.which("sqitch") is None:
+        return skipped("plan", "sqitch is not installed here")
+    if not deployed:
+        return skipped("plan", "the deployed changes are not known")
+    try:
+        done = subprocess.run(
+            ["sqitch", "plan", "--no-headers", "--format", "format:%H %n"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_SECONDS,
+        )
+    except subprocess.CalledProcessError as error:
+        return skipped("plan", f"sqitch plan failed: {' '.join(error.stderr.split())}")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return skipped("plan", f"sqitch plan failed: {error}")
+    planned = [line.split(" ", 1) for line in done.stdout.splitlines() if line]
+    return compare(deployed, [change_id for change_id, _name in planned])
+
+
+def compare(deployed: tuple[Change, ...], planned: list[str]) -> Check:
+    """The deployed changes must be the first ones of the plan.
+
+    Args:
+        deployed: in order.
+        planned: ids, in order.
+    """
+    for position, change in enumerate(deployed):
+        if planned[position : position + 1] != [change.change_id]:
+            return Check(
+                "plan",
+                Status.WARNING,
+                len(planned),
+                f"deployed from another plan, from {change.change} on: run make down && make up"
+                " for the private cluster; elsewhere use the checkout that it was deployed from",
+            )
+    waiting = len(planned) - len(deployed)
+    return Check(
+        "plan",
+        Status.OK,
+        len(planned),
+        f"deployed from this plan{f', {waiting} more changes in it' if waiting else ''}",
+    )

@@ -1,0 +1,2 @@
+SELECT s.backfill_batch_size
+FROM tenancy.settings AS s;

@@ -1,0 +1,1 @@
+SELECT tenancy.pause_backfill();

@@ -1,0 +1,1 @@
+SELECT tenancy.prepare_backfill();

@@ -1,0 +1,1 @@
+SELECT tenancy.resume_backfill();

@@ -1,0 +1,33 @@
+-- What expand/customer_shop_profiles and expand/customer_shop_profiles_foreign_keys make, and what else is there.
+WITH wanted (name) AS (
+    VALUES
+    ('customer_shop_profiles_pkey'),
+    ('uq_customer_shop_profile'),
+    ('customer_shop_profiles_customer_id_fkey'),
+    ('customer_shop_profiles_shop_id_fkey'),
+    ('customer_shop_profiles_preferred_stylist_id_fkey'),
+    ('customer_shop_profiles_preferred_stylist_shop_fkey')
+),
+
+found AS (
+    SELECT
+        c.conname::text AS name,
+        c.convalidated
+    FROM pg_constraint AS c
+    JOIN pg_class AS t ON t.oid = c.conrelid
+    JOIN pg_namespace AS n ON n.oid = t.relnamespace
+    WHERE n.nspname = 'public'
+        AND t.relname = 'customer_shop_profiles'
+        AND c.contype IN ('p', 'u', 'f', 'c')
+)
+
+SELECT
+    coalesce(w.name, f.name) AS name,
+    CASE
+        WHEN f.name IS NULL THEN 'missing'
+        WHEN NOT f.convalidated THEN 'not validated'
+        ELSE 'valid'
+    END AS state
+FROM wanted AS w
+FULL JOIN found AS f ON f.name = w.name
+ORDER BY 1;

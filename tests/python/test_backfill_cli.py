@@ -1,0 +1,469 @@
+"""convo-tenancy backfill: right, once at a time, held, killed, resumed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.command_line import Running, call, in_terminal, refusal
+from support.commands import environment, psql, run, sqitch
+from support.waiting import wait_until
+
+RUNNER = "FROM pg_stat_activity WHERE datname = current_database() AND application_name ="
+HELD_BATCH = f"SELECT count(*) {RUNNER} 'convo-tenancy backfill' AND wait_event = 'PgSleep'"
+
+# Both ways, so that a profile too many is found as well as one that lacks.
+WRONG_PROFILES = """
+    WITH written AS (
+        SELECT customer_id, shop_id, preferred_stylist_id, total_bookings, total_spend_cents,
+            last_booking_at, no_show_count
+        FROM public.customer_shop_profiles
+    ), wanted AS (
+        SELECT s.* FROM tenancy.split(ARRAY(SELECT id FROM public.customers)) AS s
+    )
+    SELECT count(*) FROM (
+        (TABLE written EXCEPT ALL TABLE wanted) UNION ALL (TABLE wanted EXCEPT ALL TABLE written)
+    ) AS wrong
+"""
+
+
+def value(url: str, statement: str) -> str:
+    """The one value that the statement returns."""
+    return psql(url, "-Atc", statement).stdout.strip()
+
+
+def assert_all_right(url: str) -> None:
+    """Every customer has exactly the profiles of the rule, and the count of them is right."""
+    assert value(url, WRONG_PROFILES) == "0"
+    row = value(
+        url,
+        "SELECT customers_done, profiles_written, finished_at IS NOT NULL"
+        " FROM tenancy.backfill_progress",
+    )
+    counts = value(
+        url,
+        "SELECT count(DISTINCT customer_id), count(*), true FROM public.customer_shop_profiles",
+    )
+    assert row.split("|")[:2] == counts.split("|")[:2]
+    assert row.endswith("|t")
+
+
+@pytest.fixture(scope="module")
+def backfill_template(cluster: Cluster) -> Iterator[str]:
+    """The recorded database, deployed as far as the backfill's functions."""
+    name = f"template_backfill_{os.getpid()}"
+    url = cluster.create_database(name)
+    run(ROOT / "scripts/load-legacy.sh", url, "recorded")
+    sqitch(url, "deploy", "--to", "expand/backfill")
+    cluster.mark_template(name)
+    yield name
+    cluster.drop_database(name)
+
+
+@pytest.fixture
+def database(cluster: Cluster, backfill_template: str) -> Iterator[str]:
+    """URL of a copy of it."""
+    name = f"backfill_{os.getpid()}"
+    yield cluster.create_database(name, backfill_template)
+    cluster.drop_database(name)
+
+
+@contextmanager
+def held_in_a_batch(url: str) -> Iterator[psycopg.Connection]:
+    """Whoever backfills customer 900 stays in the middle of that batch until this ends."""
+    psql(
+        url,
+        "-c",
+        """
+        CREATE FUNCTION public.stay() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            WHILE NOT pg_try_advisory_xact_lock(1) LOOP
+                PERFORM pg_sleep(0.02);
+            END LOOP;
+            RETURN NEW;
+        END;
+        $$;
+        CREATE TRIGGER stay BEFORE INSERT ON public.customer_shop_profiles
+        FOR EACH ROW WHEN (NEW.customer_id = 900) EXECUTE FUNCTION public.stay();
+        """,
+    )
+    with psycopg.connect(url, autocommit=True) as holder:
+        holder.execute("SELECT pg_advisory_lock(1)")
+        yield holder
+
+
+def test_the_recorded_database_from_the_estimate_to_the_tag(database: str) -> None:
+    dry = call(database, "backfill", "--dry-run", "--format", "json")
+    assert dry.returncode == 0
+    estimate = json.loads(dry.stdout)
+    assert set(estimate) == {"customers", "profiles", "disk_bytes", "wal_bytes"}
+    assert value(database, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
+    assert value(database, "SELECT started_at IS NULL FROM tenancy.backfill_progress") == "t"
+
+    done = call(database, "backfill", "--batch-size", "100")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_all_right(database)
+    # The recording is small enough to be estimated from all of it.
+    customers = value(database, "SELECT count(*) FROM public.customers")
+    profiles = value(database, "SELECT count(*) FROM public.customer_shop_profiles")
+    assert (str(estimate["customers"]), str(estimate["profiles"])) == (customers, profiles)
+    first, *_, summary, hint = done.stdout.splitlines()
+    assert first.startswith("To do: about 1,824 customers, ")
+    assert summary.startswith("Backfill finished: 1,824 customers got ")
+    assert "sqitch deploy --to @phase1" in hint
+
+    psql(
+        database,
+        "-c",
+        "INSERT INTO public.customers (phone, average_spend_cents, no_show_count)"
+        " VALUES ('+15559990000', 0, 0)",
+    )
+    again = call(database, "backfill")
+    assert again.returncode == 0
+    assert "The backfill finished at " in again.stdout
+    assert "1 customers got 1 profiles" in again.stdout
+    assert_all_right(database)
+
+    sqitch(database, "deploy", "--to", "@phase1")
+    assert call(database, "health").returncode == 0
+
+
+def test_the_setting_is_the_default_batch_size(database: str) -> None:
+    psql(database, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 700")
+    with held_in_a_batch(database), Running(database, "backfill") as running:
+        wait_until(lambda: value(database, HELD_BATCH) == "1", "a batch that is held")
+        assert value(database, "SELECT customers_done FROM tenancy.backfill_progress") == "700"
+        running.process.send_signal(signal.SIGTERM)
+        assert running.end()[0] == 143
+
+
+def test_paused_watched_refused_and_resumed_from_elsewhere(database: str) -> None:
+    paused = call(database, "backfill", "pause")
+    assert (paused.returncode, paused.stderr) == (0, "")
+    assert "No backfill runs now" in paused.stdout
+    with Running(database, "backfill", "--batch-size", "100") as running:
+        assert "paused" in running.read_until("waiting:")
+
+        pid = value(database, f"SELECT pid {RUNNER} 'convo-tenancy backfill'")
+        line = refusal(database, "backfill")
+        assert "another backfill is running" in line
+        assert f"pid {pid}, user postgres, application convo-tenancy backfill" in line
+
+        status = json.loads(call(database, "backfill", "status", "--format", "json").stdout)
+        assert (status["paused"], status["percent"]) == (True, 0.0)
+        assert status["running"]["pid"] == int(pid)
+        text = call(database, "backfill", "status").stdout
+        assert ", paused" in text
+        assert f"Running:   pid {pid}," in text
+        assert value(database, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
+
+        resumed = call(database, "backfill", "resume")
+        assert "the running backfill goes on" in resumed.stdout
+        code, output = running.end()
+        assert code == 0
+        assert "goes on" in output
+    assert_all_right(database)
+    status = json.loads(call(database, "backfill", "status", "--format", "json").stdout)
+    assert (status["percent"], status["running"], status["paused"]) == (100.0, None, False)
+
+
+def _terminate(running: Running, url: str) -> None:
+    value(url, f"SELECT pg_terminate_backend(pid) {RUNNER} 'convo-tenancy backfill'")
+
+
+def _send(number: signal.Signals) -> Callable[[Running, str], None]:
+    return lambda running, _url: running.process.send_signal(number)
+
+
+@pytest.mark.parametrize(
+    ("end_it", "exit_code", "words"),
+    [
+        (_send(signal.SIGKILL), -signal.SIGKILL, ""),
+        (_send(signal.SIGINT), 130, "convo-tenancy: cancelled; run again to go on"),
+        (_send(signal.SIGTERM), 143, "convo-tenancy: cancelled; run again to go on"),
+        (_terminate, 1, "the connection to the server was lost"),
+    ],
+    ids=["kill", "interrupt", "terminate", "connection"],
+)
+def test_ended_in_the_middle_of_a_batch_and_run_again(
+    database: str, end_it: Callable[[Running, str], None], exit_code: int, words: str
+) -> None:
+    with (
+        held_in_a_batch(database),
+        Running(database, "backfill", "--batch-size", "100") as running,
+    ):
+        wait_until(lambda: value(database, HELD_BATCH) == "1", "a batch that is held")
+        end_it(running, database)
+        code, output = running.end()
+        assert code == exit_code, output
+        assert words in output
+        # Also after a kill -9, which the server notices by itself while the batch still runs.
+        gone = f"SELECT count(*) {RUNNER} 'convo-tenancy backfill'"
+        wait_until(lambda: value(database, gone) == "0", "the server has ended the batch")
+    done = "SELECT customers_done, finished_at IS NULL FROM tenancy.backfill_progress"
+    assert value(database, done) == "800|t"
+    profiled = "SELECT count(DISTINCT customer_id) FROM public.customer_shop_profiles"
+    assert value(database, profiled) == "800"
+
+    again = call(database, "backfill", "--batch-size", "100")
+    assert again.returncode == 0
+    assert "Backfill finished: 1,024 customers got" in again.stdout
+    assert_all_right(database)
+
+
+def test_sqitch_waits_for_the_command_and_goes_on(database: str) -> None:
+    call(database, "backfill", "pause")
+    with Running(database, "backfill") as running:
+        running.read_until("waiting:")
+        with subprocess.Popen(
+            ["sqitch", "deploy", "--target", f"db:{database}", "--to", "@phase1"],
+            env=environment(),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as deploying:
+            assert deploying.stdout is not None
+            for line in deploying.stdout:
+                if "another backfill is running" in line:
+                    break
+            else:
+                pytest.fail("Sqitch did not wait")
+            call(database, "backfill", "resume")
+            assert running.end()[0] == 0
+            deploying.communicate(timeout=60)
+            assert deploying.returncode == 0
+    assert_all_right(database)
+
+
+def test_a_customer_whose_deletion_is_under_way(database: str) -> None:
+    with psycopg.connect(database, application_name="a deletion") as deleting:
+        for table in ("booking_stats", "stylist_preferences", "service_preferences"):
+            deleting.execute(f"DELETE FROM public.customer_{table} WHERE customer_id = 900")
+        deleting.execute("DELETE FROM public.customers WHERE id = 900")
+        with Running(database, "backfill", "--batch-size", "100") as running:
+            assert "application a deletion" in running.read_until("waiting: 1 customers")
+            deleting.commit()
+            code, output = running.end()
+            assert code == 0, output
+    assert_all_right(database)
+
+
+def test_tables_that_are_locked_for_a_while(database: str) -> None:
+    """As the legacy application locks its tables when it boots, for its own ALTERs."""
+    call(database, "backfill", "pause")
+    with (
+        psycopg.connect(database) as booting,
+        Running(database, "backfill", "--batch-size", "100") as running,
+    ):
+        assert "paused" in running.read_until("waiting:")
+        booting.execute("LOCK TABLE public.customer_booking_stats IN ACCESS EXCLUSIVE MODE")
+        call(database, "backfill", "resume")
+        assert "customers from 1 on: canceling" in running.read_until("waiting:")
+        booting.execute("LOCK TABLE public.customers IN ACCESS EXCLUSIVE MODE")
+        assert "lock timeout" in running.read_until("waiting: customers from the next on")
+        booting.commit()
+        code, output = running.end()
+        assert code == 0, output
+    assert_all_right(database)
+
+
+def test_a_pause_that_is_not_committed(database: str) -> None:
+    """It holds the row of the cursor; the batch waits for that as for any other lock."""
+    call(database, "backfill", "pause")
+    with (
+        psycopg.connect(database) as undecided,
+        Running(database, "backfill", "--batch-size", "5") as running,
+    ):
+        running.read_until("waiting: paused")
+        undecided.execute("SELECT tenancy.resume_backfill()")
+        undecided.commit()
+        undecided.execute("SELECT tenancy.pause_backfill()")
+        assert "lock timeout" in running.read_until("waiting: customers from")
+        undecided.rollback()
+        code, output = running.end()
+        assert code == 0, output
+    assert_all_right(database)
+
+
+def test_a_bar_in_a_terminal(database: str) -> None:
+    code, output = in_terminal(database, "backfill", "--batch-size", "100")
+    assert code == 0, output
+    for words in ("1,824 of 1,824 customers", "100%", "profiles, ", "/s", "Next: sqitch deploy"):
+        assert words in output
+    assert_all_right(database)
+
+
+@pytest.fixture
+def replicated() -> Iterator[tuple[Cluster, Cluster]]:
+    """A cluster of its own and a streaming replica, by name "far_away", that replays nothing."""
+    primary = Cluster.create()
+    replica = Cluster(Path(tempfile.mkdtemp(prefix="ct.", dir="/tmp")))
+    try:
+        as_owner: list[str] = []
+        if os.geteuid() == 0:
+            shutil.chown(replica.directory, "postgres", "postgres")
+            as_owner = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
+        subprocess.run(
+            [
+                *as_owner,
+                str(shutil.which("pg_basebackup")),
+                "--write-recovery-conf",
+                "--checkpoint=fast",
+                "--no-sync",
+                f"--pgdata={replica.directory}/data",
+                f"--dbname={primary.url()}&application_name=far_away",
+            ],
+            check=True,
+            capture_output=True,
+            cwd="/tmp",
+        )
+        with (replica.directory / "data/postgresql.conf").open("a") as conf:
+            conf.write(f"unix_socket_directories = '{replica.directory}'\n")
+        replica.start()
+        yield primary, replica
+    finally:
+        replica.remove()
+        primary.remove()
+
+
+def test_a_replica_that_lags_holds_the_backfill(replicated: tuple[Cluster, Cluster]) -> None:
+    primary, replica = replicated
+    url = primary.create_database("salon")
+    run(ROOT / "scripts/load-legacy.sh", url, "minimal")
+    sqitch(url, "deploy", "--to", "expand/backfill")
+    wait_until(
+        lambda: (
+            value(url, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"
+        ),
+        "the replica streams",
+    )
+    value(replica.url(), "SELECT pg_wal_replay_pause()")
+    wait_until(
+        lambda: value(replica.url(), "SELECT pg_get_wal_replay_pause_state()") == "paused",
+        "the replica replays nothing",
+    )
+    psql(
+        url,
+        "-c",
+        """
+        UPDATE tenancy.settings SET replica_lag_limit_bytes = 1000;
+        INSERT INTO public.customers (phone, average_spend_cents, no_show_count)
+        SELECT '+1555' || n, 0, 0 FROM generate_series(1, 500) AS n;
+        """,
+    )
+    with Running(url, "backfill", "--batch-size", "100") as running:
+        line = running.read_until("waiting:")
+        assert "replica far_away is" in line
+        assert "replica_lag_limit_bytes" in line
+        assert value(url, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
+
+        value(replica.url(), "SELECT pg_wal_replay_resume()")
+        code, output = running.end()
+        assert code == 0, output
+    assert_all_right(url)
+
+    # A health check reads and nothing else: it works on a replica.
+    in_step = "SELECT count(*) FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()"
+    wait_until(lambda: value(url, in_step) == "1", "the replica has caught up")
+    health = call(replica.url("salon"), "health", "--format", "json")
+    assert health.returncode == 1
+    backfill = next(c for c in json.loads(health.stdout)["checks"] if c["name"] == "backfill")
+    assert (backfill["status"], backfill["value"]) == ("ok", 100.0)
+
+    # A role that may not see the lag is told that nothing slows down.
+    psql(url, "-c", "CREATE ROLE clerk LOGIN IN ROLE postgres")
+    blind = call(url.replace("postgres@", "clerk@"), "backfill")
+    assert blind.returncode == 0, blind.stderr
+    assert "GRANT pg_read_all_stats" in blind.stdout
+
+
+def test_a_role_without_rights(cluster: Cluster, database: str) -> None:
+    psql(database, "-c", "CREATE ROLE bystander LOGIN")
+    try:
+        url = database.replace("postgres@", "bystander@")
+        for command in ([], ["--dry-run"], ["pause"], ["resume"], ["status"]):
+            line = refusal(url, "backfill", *command)
+            assert "permission denied for schema tenancy: run it as the owner" in line
+        assert value(database, "SELECT paused FROM tenancy.backfill_progress") == "f"
+    finally:
+        psql(database, "-c", "DROP ROLE bystander")
+
+
+def test_not_deployed_and_not_legacy(cluster: Cluster, legacy_database: str) -> None:
+    for command in ([], ["status"], ["pause"]):
+        line = refusal(legacy_database, "backfill", *command)
+        assert "run sqitch deploy --to expand/backfill first" in line
+    line = refusal(cluster.url(), "backfill")
+    assert 'database "postgres" does not have the legacy schema' in line
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "which database? Set DATABASE_URL"),
+        ("postgres//u:secret@host/db", "is not a URI like postgresql://"),
+        ("postgresql://u:secret@host:port/db", "is not a URI like postgresql://"),
+        ("postgresql://u:sec/ret@host/db", "is not a URI like postgresql://"),
+        ("host=somewhere password=secret", "is not a URI like postgresql://"),
+        ("postgresql://postgres@/postgres?host=/nonexistent", "No such file or directory"),
+        ("postgresql://postgres@127.0.0.1:1/postgres", "Connection refused"),
+    ],
+)
+def test_a_url_that_leads_nowhere(url: str, words: str) -> None:
+    line = refusal(url, "backfill")
+    assert words in line
+    assert "secret" not in line
+    assert "sec/ret" not in line
+    assert words in refusal("", "backfill", "--database-url", url, "status")
+
+
+def test_a_database_or_user_that_is_not_there(cluster: Cluster) -> None:
+    assert 'database "nowhere" does not exist' in refusal(cluster.url("nowhere"), "backfill")
+    url = cluster.url().replace("postgres@", "nobody@")
+    assert 'role "nobody" does not exist' in refusal(url, "backfill")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("--batch-size", "0"),
+        ("--batch-size", "100001"),
+        ("--batch-size", "many"),
+        ("--format", "json"),
+        ("--dry-run", "pause"),
+        ("--batch-size", "7", "status"),
+        ("stop",),
+    ],
+)
+def test_called_wrongly(args: tuple[str, ...]) -> None:
+    done = call("", "backfill", *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: convo-tenancy backfill")
+
+
+def test_the_url_before_the_command_counts(database: str) -> None:
+    done = call(
+        "postgresql://postgres@127.0.0.1:1/wrong", "backfill", "--database-url", database, "pause"
+    )
+    assert done.returncode == 0
+    assert value(database, "SELECT paused FROM tenancy.backfill_progress") == "t"
+
+
+def test_version_and_help() -> None:
+    assert call("", "--version").stdout.startswith("convo-tenancy ")
+    for words in ([], ["backfill"], ["backfill", "pause"], ["backfill", "status"], ["health"]):
+        done = call("", *words, "--help")
+        assert done.returncode == 0
+        assert "Example" in done.stdout

@@ -1,0 +1,527 @@
+"""convo-tenancy health: what is wrong is found, named, and given its exit code."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from convo_tenancy.health.checks import check_version
+from convo_tenancy.health.formats import escape
+from convo_tenancy.health.model import Check, Report, Status
+from support.cluster import ROOT, Cluster
+from support.command_line import call, in_terminal, refusal
+from support.commands import CONVO_TENANCY, psql, sqitch
+
+NAMES = [
+    "connection",
+    "server_version",
+    "phase",
+    "plan",
+    "default_shop",
+    "backfill",
+    "drift",
+    "constraints",
+    "indexes",
+]
+KINDS = {
+    "missing_profile",
+    "totals",
+    "last_booking_at",
+    "no_show_count",
+    "preferred_stylist",
+    "foreign_stylist",
+    "negative",
+}
+NOWHERE = "postgresql://postgres@127.0.0.1:1/nowhere"
+SAMPLE = re.compile(r'^[a-z_]+(\{[a-z]+="([^"\\\n]|\\["\\n])*"\})? -?\d+$')
+
+
+@dataclass
+class Health:
+    """What one call said."""
+
+    exit_code: int
+    status: str
+    phase: str | None
+    checks: dict[str, dict[str, Any]]
+
+    def said(self, name: str) -> tuple[str, Any, str]:
+        """Status, value and detail of one check."""
+        check = self.checks[name]
+        return check["status"], check["value"], check["detail"]
+
+
+def health(url: str, *args: str) -> Health:
+    """The check's JSON, exactly of the promised shape."""
+    done = call(url, "health", "--format", "json", *args)
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert list(report) == ["status", "phase", "checks"]
+    for check in report["checks"]:
+        assert list(check) == ["name", "status", "value", "detail"]
+        assert check["status"] in {"ok", "warning", "critical", "unknown"}
+    checks = {check["name"]: check for check in report["checks"]}
+    assert len(checks) == len(report["checks"])
+    assert done.returncode == ["ok", "warning", "critical", "unknown"].index(report["status"])
+    return Health(done.returncode, report["status"], report["phase"], checks)
+
+
+def samples(url: str, *args: str) -> tuple[int, dict[str, int]]:
+    """The exit code and the samples of the Prometheus text, once its lines are proved valid."""
+    done = call(url, "health", "--format", "prometheus", *args)
+    assert done.stderr == ""
+    found: dict[str, int] = {}
+    described: set[tuple[str, str]] = set()
+    for line in done.stdout.splitlines():
+        if line.startswith("# "):
+            _hash, keyword, name, text = line.split(" ", 3)
+            assert (keyword, name) not in described
+            assert keyword == "HELP" or (keyword, text) == ("TYPE", "gauge")
+            described.add((keyword, name))
+            continue
+        assert SAMPLE.match(line), line
+        sample, number = line.rsplit(" ", 1)
+        name = sample.split("{")[0]
+        assert {("HELP", name), ("TYPE", name)} <= described
+        assert sample not in found
+        found[sample] = int(number)
+    return done.returncode, found
+
+
+def test_everything_is_right(phase1_database: str) -> None:
+    found = health(phase1_database)
+    assert (found.exit_code, found.status, found.phase) == (0, "ok", "@phase1")
+    assert list(found.checks) == NAMES
+    assert {check["status"] for check in found.checks.values()} == {"ok"}
+    assert found.said("drift")[1] == 0
+    assert found.said("backfill")[1] == 100.0
+    assert found.said("plan")[2].startswith("deployed from this plan")
+    assert found.said("default_shop")[1] == 1
+
+    text = call(phase1_database, "health")
+    assert (text.returncode, text.stderr) == (0, "")
+    headline, *lines = text.stdout.splitlines()
+    assert headline == "convo-tenancy health: ok, phase @phase1"
+    assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]
+
+    exit_code, found_samples = samples(phase1_database)
+    assert exit_code == 0
+    assert found_samples == {
+        "convo_tenancy_health_status": 0,
+        **{f'convo_tenancy_check_status{{check="{name}"}}': 0 for name in NAMES},
+        **{f'convo_tenancy_drift_rows{{kind="{kind}"}}': 0 for kind in KINDS},
+        "convo_tenancy_backfill_customers_done": 1824,
+        "convo_tenancy_backfill_customers_estimated": 1824,
+    }
+
+
+def test_a_table_in_a_terminal(phase1_database: str) -> None:
+    code, output = in_terminal(phase1_database, "health")
+    assert code == 0, output
+    for words in ("Check", "Status", "Value", "Detail", "━", *NAMES):
+        assert words in output
+
+
+DRIFT = """
+    UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
+    WHERE customer_id IN (3, 5, 7, 9, 11);
+    UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 13;
+"""
+
+
+def test_drift_is_a_warning_until_phase_2_and_critical_from_then_on(phase1_database: str) -> None:
+    psql(phase1_database, "-c", DRIFT)
+    found = health(phase1_database)
+    status, value, detail = found.said("drift")
+    assert (found.exit_code, status, value) == (1, "warning", 6)
+    assert "totals 5 (customer 3: legacy " in detail
+    assert "; customer 5: legacy " in detail
+    assert "; customer 7: legacy " in detail
+    assert "customer 9" not in detail
+    assert "no_show_count 1 (customer 13: legacy " in detail
+    assert "profiles go stale with live traffic until sqitch deploy --to @phase2" in detail
+    exit_code, found_samples = samples(phase1_database)
+    assert exit_code == 1
+    assert found_samples['convo_tenancy_drift_rows{kind="totals"}'] == 5
+    assert found_samples['convo_tenancy_drift_rows{kind="no_show_count"}'] == 1
+    assert found_samples['convo_tenancy_drift_rows{kind="negative"}'] == 0
+    assert found_samples['convo_tenancy_check_status{check="drift"}'] == 1
+
+    psql(
+        phase1_database,
+        "-c",
+        """
+        CREATE TEMPORARY TABLE t AS SELECT * FROM sqitch.tags WHERE tag = '@phase1';
+        UPDATE t SET tag = '@phase2', tag_id = 'x';
+        INSERT INTO sqitch.tags TABLE t;
+        """,
+    )
+    found = health(phase1_database)
+    assert (found.exit_code, found.phase, found.said("drift")[0]) == (2, "@phase2", "critical")
+
+
+@pytest.mark.parametrize(
+    ("damage", "check", "words"),
+    [
+        (
+            """
+            ALTER TABLE public.customer_shop_profiles
+                DROP CONSTRAINT customer_shop_profiles_shop_id_fkey;
+            ALTER TABLE public.customer_shop_profiles
+                ADD CONSTRAINT customer_shop_profiles_shop_id_fkey FOREIGN KEY (shop_id)
+                REFERENCES public.shops (id) ON DELETE CASCADE NOT VALID;
+            """,
+            "constraints",
+            "customer_shop_profiles_shop_id_fkey not validated: run ALTER TABLE"
+            " public.customer_shop_profiles VALIDATE CONSTRAINT",
+        ),
+        (
+            """
+            ALTER TABLE public.customer_shop_profiles
+                DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey
+            """,
+            "constraints",
+            "customer_shop_profiles_preferred_stylist_shop_fkey missing: run psql -f",
+        ),
+        (
+            """
+            ALTER TABLE public.customer_shop_profiles ADD CONSTRAINT somebody_elses
+                CHECK (total_bookings >= 0) NOT VALID
+            """,
+            "constraints",
+            "somebody_elses not validated",
+        ),
+        (
+            """
+            UPDATE pg_index SET indisvalid = FALSE
+            WHERE indexrelid = 'public.stylists_id_shop_id_key'::regclass
+            """,
+            "indexes",
+            "stylists_id_shop_id_key invalid: run REINDEX INDEX CONCURRENTLY",
+        ),
+        (
+            "DROP INDEX public.idx_customer_shop_profiles_shop",
+            "indexes",
+            "idx_customer_shop_profiles_shop missing: run psql -f",
+        ),
+        (
+            "UPDATE tenancy.settings SET default_shop_id = 999",
+            "default_shop",
+            "shop 999 is not in public.shops",
+        ),
+        ("DELETE FROM tenancy.settings", "default_shop", "tenancy.settings is empty"),
+        ("DELETE FROM tenancy.backfill_progress", "backfill", "backfill_progress is empty"),
+        ("DROP VIEW tenancy.drift CASCADE", "drift", 'relation "tenancy.drift" does not exist'),
+    ],
+)
+def test_what_is_broken_is_critical(
+    phase1_database: str, damage: str, check: str, words: str
+) -> None:
+    psql(phase1_database, "-c", damage)
+    found = health(phase1_database)
+    assert (found.exit_code, found.said(check)[0]) == (2, "critical")
+    assert words in found.said(check)[2]
+    others = {name: found.said(name)[0] for name in NAMES if name != check}
+    assert set(others.values()) == {"ok"}, others
+
+
+def test_the_advice_of_the_details_helps(phase1_database: str) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        """
+        ALTER TABLE public.customer_shop_profiles
+            DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey;
+        DROP INDEX public.idx_customer_shop_profiles_shop;
+        DROP INDEX public.stylists_id_shop_id_key;
+        UPDATE pg_index SET indisvalid = FALSE
+        WHERE indexrelid = 'public.idx_customer_shop_profiles_customer'::regclass;
+        """,
+    )
+    found = health(phase1_database)
+    assert found.exit_code == 2
+    scripts = re.findall(r"-f (\S+\.sql)", found.said("indexes")[2] + found.said("constraints")[2])
+    assert len(scripts) == 3
+    for script in scripts:
+        psql(phase1_database, "-f", str(ROOT / script))
+    assert (
+        "idx_customer_shop_profiles_customer invalid" in health(phase1_database).said("indexes")[2]
+    )
+    psql(phase1_database, "-c", "REINDEX INDEX CONCURRENTLY idx_customer_shop_profiles_customer")
+    assert health(phase1_database).exit_code == 0
+
+
+def test_the_backfill_is_on_its_way(phase1_database: str) -> None:
+    def stand(change: str) -> tuple[str, Any, str]:
+        psql(phase1_database, "-c", f"UPDATE tenancy.backfill_progress SET {change}")
+        found = health(phase1_database)
+        assert found.exit_code == 1
+        return found.said("backfill")
+
+    status, value, detail = stand("finished_at = NULL, customers_done = 912")
+    assert (status, value) == ("warning", 50.0)
+    assert detail.startswith("not finished at 50.0 % (912 customers, ")
+    with psycopg.connect(phase1_database, autocommit=True) as runner:
+        runner.execute("SELECT pg_advisory_lock(tenancy.backfill_lock_key())")
+        # More customers than the estimate knew are no reason to say that it is finished.
+        status, value, detail = stand("customers_done = 1900")
+        assert (status, value) == ("warning", 99.9)
+        assert detail.startswith("running at 99.9 %")
+    status, _value, detail = stand("paused = true")
+    assert detail.startswith("paused at 99.9 %")
+    assert "convo-tenancy backfill resume" in detail
+    assert stand("paused = false, started_at = NULL")[2].startswith("not started at ")
+
+
+def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
+    sqitch(legacy_database, "deploy", "--to", "expand/tenancy")
+    found = health(legacy_database)
+    assert (found.exit_code, found.phase, found.said("phase")[:2]) == (
+        1,
+        "none",
+        ("warning", "none"),
+    )
+    assert "run sqitch deploy --to @phase1 again" in found.said("phase")[2]
+    for name in ("backfill", "drift", "constraints", "indexes"):
+        assert found.said(name)[0] == "ok"
+        assert found.said(name)[2].startswith("skipped: ")
+    # Nothing is claimed of what was not measured.
+    assert not any("drift_rows" in name for name in samples(legacy_database)[1])
+
+    sqitch(legacy_database, "deploy", "--to", "expand/drift")
+    psql(
+        legacy_database,
+        "-c",
+        "INSERT INTO public.customers (phone, average_spend_cents, no_show_count)"
+        " VALUES ('+15550000001', 0, 1)",
+    )
+    found = health(legacy_database)
+    assert (found.exit_code, found.said("drift")[0]) == (1, "warning")
+    assert "profiles are missing until the backfill is finished" in found.said("drift")[2]
+
+
+def test_changes_beyond_the_tag(phase1_database: str) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        """
+        CREATE TEMPORARY TABLE c AS SELECT * FROM sqitch.changes ORDER BY committed_at DESC LIMIT 1;
+        UPDATE c SET change_id = 'x', change = 'migrate/first', committed_at = clock_timestamp(),
+            script_hash = 'x';
+        INSERT INTO sqitch.changes TABLE c;
+        """,
+    )
+    found = health(phase1_database)
+    assert found.phase == "@phase1"
+    status, _value, detail = found.said("phase")
+    assert status == "warning"
+    assert "1 changes of @phase2 are deployed, the last is migrate/first" in detail
+    assert "run sqitch deploy --to @phase2 again" in detail
+
+
+def test_without_a_registry(phase1_database: str) -> None:
+    psql(phase1_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    found = health(phase1_database)
+    assert (found.exit_code, found.phase, found.said("phase")[0]) == (3, None, "unknown")
+    assert "Sqitch's registry" in found.said("phase")[2]
+    assert found.said("plan")[2] == "skipped: the deployed changes are not known"
+    assert found.said("constraints")[0] == "ok"
+    # What is known to be broken is worse than what is not known.
+    psql(phase1_database, "-c", "UPDATE tenancy.settings SET default_shop_id = 999")
+    assert health(phase1_database).exit_code == 2
+
+
+def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
+    shutil.copy(ROOT / "sqitch.conf", tmp_path)
+    plan = (ROOT / "sqitch.plan").read_text()
+    (tmp_path / "sqitch.plan").write_text(
+        plan.replace("# The residual rule.", "# Another residual rule.")
+    )
+    found = health(phase1_database, "--plan-directory", str(tmp_path))
+    status, _value, detail = found.said("plan")
+    assert (found.exit_code, status) == (1, "warning")
+    assert "deployed from another plan, from expand/residual on" in detail
+    assert "make down && make up" in detail
+
+    longer = plan + "migrate/later 2030-01-01T00:00:00Z A <a@example.test> # Later.\n"
+    (tmp_path / "sqitch.plan").write_text(longer)
+    found = health(phase1_database, "--plan-directory", str(tmp_path))
+    assert found.exit_code == 0
+    assert "1 more changes in it" in found.said("plan")[2]
+
+
+def test_no_plan_or_no_sqitch_at_hand(phase1_database: str, tmp_path: Path) -> None:
+    found = health(phase1_database, "--plan-directory", str(tmp_path))
+    assert (found.exit_code, found.said("plan")[0]) == (0, "ok")
+    assert found.said("plan")[2].startswith("skipped: no sqitch.plan of this project at hand")
+
+    done = call(phase1_database, "health", env={"PATH": str(CONVO_TENANCY.parent)})
+    assert done.returncode == 0
+    assert "skipped: sqitch is not installed here" in done.stdout
+
+
+def test_not_deployed_and_not_legacy(cluster: Cluster, legacy_database: str) -> None:
+    found = health(legacy_database)
+    assert (found.exit_code, found.phase, found.said("phase")[0]) == (3, "none", "unknown")
+    assert "run sqitch deploy --to @phase1" in found.said("phase")[2]
+    found = health(cluster.url())
+    assert found.exit_code == 3
+    assert 'database "postgres" does not have the legacy schema' in found.said("phase")[2]
+    assert samples(cluster.url())[0] == 3
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "which database? Set DATABASE_URL"),
+        ("salon", "is not a URI like postgresql://"),
+        (NOWHERE, "Connection refused"),
+    ],
+)
+def test_no_connection_is_unknown_in_every_format(url: str, words: str) -> None:
+    assert words in refusal(url, "health", exit_code=3)
+    found = health(url)
+    assert (found.exit_code, found.phase, list(found.checks)) == (3, None, ["connection"])
+    assert words in found.said("connection")[2]
+    assert samples(url) == (
+        3,
+        {
+            "convo_tenancy_health_status": 3,
+            'convo_tenancy_check_status{check="connection"}': 3,
+        },
+    )
+
+
+def test_called_wrongly_is_unknown_not_critical() -> None:
+    for args in (["--format", "xml"], ["--timeout", "0"], ["now"]):
+        done = call(NOWHERE, "health", *args)
+        assert (done.returncode, done.stdout) == (3, "")
+        assert done.stderr.startswith("Usage: convo-tenancy health")
+
+
+@contextmanager
+def role(url: str, *rights: str) -> Iterator[str]:
+    """The URL for a role with these rights and no others, for as long as this lasts."""
+    psql(url, "-c", "CREATE ROLE watcher LOGIN")
+    try:
+        for right in rights:
+            psql(url, "-c", right)
+        yield url.replace("postgres@", "watcher@")
+    finally:
+        psql(url, "-c", "DROP OWNED BY watcher CASCADE", "-c", "DROP ROLE watcher")
+
+
+def test_a_role_without_rights_is_told_which(phase1_database: str) -> None:
+    with role(phase1_database) as url:
+        found = health(url)
+        assert found.exit_code == 3
+        status, _value, detail = found.said("drift")
+        assert status == "unknown"
+        assert "permission denied" in detail
+        assert "GRANT pg_read_all_data" in detail
+    with role(phase1_database, "GRANT pg_read_all_data TO watcher") as url:
+        assert health(url).exit_code == 0
+
+
+def test_it_stands_in_nobodys_way(phase1_database: str) -> None:
+    """EXCLUSIVE lets nothing pass but ACCESS SHARE."""
+    with psycopg.connect(phase1_database) as busy:
+        tables = busy.execute(
+            """
+            SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+            WHERE schemaname IN ('public', 'tenancy', 'sqitch')
+            """
+        ).fetchone()
+        assert tables
+        busy.execute(f"LOCK TABLE {tables[0]} IN EXCLUSIVE MODE".encode())
+        assert health(phase1_database).exit_code == 0
+
+        # And whom it would have to wait for, it does not wait for long.
+        busy.execute("LOCK TABLE tenancy.settings IN ACCESS EXCLUSIVE MODE")
+        found = health(phase1_database)
+        assert (found.exit_code, found.said("default_shop")[0]) == (3, "unknown")
+        assert "a table is locked, run it again" in found.said("default_shop")[2]
+        assert found.said("drift")[0] == "ok"
+
+
+def test_it_only_reads(phase1_database: str) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        """
+        CREATE FUNCTION public.writes() RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
+        BEGIN
+            INSERT INTO public.shops (name) VALUES ('written');
+            RETURN 1;
+        END;
+        $$;
+        ALTER TABLE tenancy.settings RENAME TO renamed;
+        CREATE VIEW tenancy.settings AS SELECT public.writes() AS default_shop_id;
+        """,
+    )
+    status, _value, detail = health(phase1_database).said("default_shop")
+    assert status == "unknown"
+    assert "read-only transaction" in detail
+    shops = psql(phase1_database, "-Atc", "SELECT count(*) FROM shops WHERE name = 'written'")
+    assert shops.stdout.strip() == "0"
+
+
+def test_a_statement_that_takes_too_long(phase1_database: str) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        """
+        CREATE OR REPLACE VIEW tenancy.drift AS
+        SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
+            pg_sleep(600)::text AS legacy_value, ''::text AS profile_value
+        """,
+    )
+    found = health(phase1_database, "--timeout", "1")
+    assert (found.exit_code, found.said("drift")[0]) == (3, "unknown")
+    assert "raise --timeout" in found.said("drift")[2]
+    assert found.said("indexes")[0] == "ok"
+
+
+def test_a_connection_that_breaks(phase1_database: str) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        """
+        CREATE OR REPLACE VIEW tenancy.drift AS
+        SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
+            pg_terminate_backend(pg_backend_pid())::text AS legacy_value, ''::text AS profile_value
+        """,
+    )
+    found = health(phase1_database)
+    assert (found.exit_code, list(found.checks)) == (3, ["connection"])
+    assert "the connection to the server was lost" in found.said("connection")[2]
+    assert "run it again" in refusal(phase1_database, "health", exit_code=3)
+
+
+def test_a_server_that_is_too_old() -> None:
+    check = check_version("14.19 (Debian)", 140019)
+    assert (check.status, check.value) == (Status.CRITICAL, "14.19")
+    assert "upgrade to PostgreSQL 15 or later" in check.detail
+    assert check_version("15.0", 150000).status is Status.OK
+
+
+def test_the_worst_check_decides() -> None:
+    def worst(*statuses: Status) -> Status:
+        return Report(checks=[Check("any", status, None, "") for status in statuses]).status
+
+    assert worst(Status.OK, Status.WARNING) is Status.WARNING
+    assert worst(Status.UNKNOWN, Status.WARNING, Status.OK) is Status.UNKNOWN
+    assert worst(Status.CRITICAL, Status.UNKNOWN) is Status.CRITICAL
+
+
+def test_label_values_are_escaped() -> None:
+    assert escape('a\\b"c\nd') == 'a\\\\b\\"c\\nd'
