@@ -28,8 +28,8 @@ COMMENT ON COLUMN tenancy.backfill_progress.sweeping IS
 'The first pass is over; another one looks for customers that it could not see or who were locked.';
 COMMENT ON COLUMN tenancy.backfill_progress.paused IS 'Set by tenancy.pause_backfill(): no batch starts.';
 COMMENT ON COLUMN tenancy.backfill_progress.customers_estimated IS 'Customers there were at the start, as ANALYZE counts.';
-COMMENT ON COLUMN tenancy.backfill_progress.customers_done IS 'Customers who got their profiles.';
-COMMENT ON COLUMN tenancy.backfill_progress.profiles_written IS 'Profiles written.';
+COMMENT ON COLUMN tenancy.backfill_progress.customers_done IS 'Customers who have their profiles.';
+COMMENT ON COLUMN tenancy.backfill_progress.profiles_written IS 'Profiles written, or taken back after a revert.';
 COMMENT ON COLUMN tenancy.backfill_progress.started_at IS 'When the first run began.';
 COMMENT ON COLUMN tenancy.backfill_progress.updated_at IS 'When the last batch ended.';
 COMMENT ON COLUMN tenancy.backfill_progress.finished_at IS 'When every customer had profiles; NULL until then.';
@@ -138,6 +138,14 @@ BEGIN
                 WHERE written.customer_id = p.customer_id
                     AND written.updated_at <> written.created_at
             );
+
+        UPDATE tenancy.backfill_progress AS b
+        SET (customers_done, profiles_written) = (
+            SELECT
+                count(DISTINCT p.customer_id),
+                count(*)
+            FROM public.customer_shop_profiles AS p
+        );
     END IF;
 
     UPDATE tenancy.backfill_progress AS b

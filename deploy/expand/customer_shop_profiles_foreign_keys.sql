@@ -64,8 +64,10 @@ CALL tenancy.begin_change(in_transaction => FALSE);
 
 -- Customers and shops that were deleted after their batch of the backfill.
 DELETE FROM public.customer_shop_profiles AS p
-WHERE NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = p.customer_id)
-    OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = p.shop_id);
+WHERE NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = p.customer_id);
+
+DELETE FROM public.customer_shop_profiles AS p
+WHERE NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = p.shop_id);
 
 -- Stylists who left or moved, before the triggers of expand/stylist_moves or around them.
 UPDATE public.customer_shop_profiles AS p

@@ -158,8 +158,11 @@ BEGIN
     problem := CASE
         WHEN owner_name IS NULL THEN
             'the legacy tables have several owners: give them one (ALTER TABLE … OWNER TO …)'
-        WHEN NOT pg_catalog.pg_has_role(current_user, owner_name, 'MEMBER') THEN
-            format('role %I is not the owner of the legacy tables: deploy as %I', current_user, owner_name)
+        WHEN NOT pg_catalog.pg_has_role(current_user, owner_name, 'USAGE') THEN
+            format(
+                'role %I is not the owner of the legacy tables and does not inherit its rights: deploy as %I',
+                current_user, owner_name
+            )
         WHEN NOT pg_catalog.has_database_privilege(current_user, current_database(), 'CREATE') THEN
             format(
                 'role %I may not create schemas: GRANT CREATE ON DATABASE %I TO %I',

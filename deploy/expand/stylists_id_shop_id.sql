@@ -30,7 +30,7 @@ BEGIN
         RETURN;
     END IF;
 
-    RAISE EXCEPTION 'could not build public.stylists_id_shop_id_key. End or wait for, then deploy again: %',
+    RAISE EXCEPTION 'could not build public.stylists_id_shop_id_key. End or wait for, then run the same again: %',
         coalesce(
             tenancy.describe_sessions(ARRAY(
                 SELECT a.pid

@@ -72,6 +72,8 @@ BEGIN
     PERFORM set_config('lock_timeout', CASE WHEN in_transaction THEN '2s' ELSE '0' END, in_transaction);
     -- A client that was killed must not leave its script running.
     PERFORM set_config('client_connection_check_interval', '2s', in_transaction);
+    -- Compiling a statement that runs once costs more than it saves.
+    PERFORM set_config('jit', 'off', in_transaction);
 END;
 $$;
 
@@ -163,7 +165,8 @@ BEGIN
         PERFORM pg_sleep(least(0.05 * attempt, 1.0) * (0.5 + random()));
     END LOOP;
 
-    RAISE EXCEPTION 'could not lock % within % attempts; nothing was changed. End or wait for, then deploy again: %',
+    RAISE EXCEPTION 'could not lock % within % attempts; this change left everything as it was. '
+        'End or wait for, then run the same again: %',
         table_name, settings.lock_attempts, holders
         USING ERRCODE = 'lock_not_available';
 END;

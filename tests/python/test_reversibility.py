@@ -48,6 +48,11 @@ def test_deploy_revert_deploy(recorded_database: str) -> None:
     assert _schema(url) == schema
     assert _profiles(url) == profiles
     assert not _archived(url)
+    everybody = """
+        SELECT b.customers_done = (SELECT count(*) FROM public.customers)
+        FROM tenancy.backfill_progress AS b
+    """
+    assert psql(url, "-Atc", everybody).stdout.strip() == "t"
 
 
 def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
