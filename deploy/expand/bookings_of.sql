@@ -77,15 +77,7 @@ LANGUAGE sql
 STABLE
 PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT
-        b.id,
-        b.shop_id,
-        b.service_id,
-        b.stylist_id,
-        b.status,
-        b.appointment_status,
-        b.start_at_utc,
-        b.created_at
+    SELECT b.*
     FROM public.customers AS c
     CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
     WHERE c.id = bookings_of.customer_id;
