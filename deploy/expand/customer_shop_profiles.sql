@@ -27,6 +27,8 @@ BEGIN
 END;
 $$;
 
+SET LOCAL client_min_messages = warning; -- of what is there already, nobody need be told
+
 CREATE TABLE IF NOT EXISTS public.customer_shop_profiles (
     id serial PRIMARY KEY,
     customer_id integer NOT NULL,

@@ -156,7 +156,7 @@ BEGIN
                     AND l.pid <> pg_backend_pid()
                     AND (lock_tables.mode = 'ACCESS EXCLUSIVE' OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
             )),
-            'nobody any more'
+            'nobody any more, or a prepared transaction (pg_prepared_xacts)'
         );
         EXIT WHEN attempt = settings.lock_attempts;
 

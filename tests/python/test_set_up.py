@@ -1,0 +1,85 @@
+"""`make up` on a database that DATABASE_URL names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run
+
+
+def _up(url: str, *, check: bool = True) -> Completed:
+    return run(ROOT / "scripts/up.sh", env={"DATABASE_URL": url}, check=check)
+
+
+def _refusal(url: str) -> str:
+    refused = _up(url, check=False)
+    assert refused.returncode == 1
+    lines = refused.stderr.splitlines()
+    assert len(lines) == 1, refused.stderr
+    return lines[0]
+
+
+@pytest.fixture
+def empty_database(cluster: Cluster) -> Iterator[str]:
+    """A database without a table."""
+    yield cluster.create_database("set_up")
+    cluster.drop_database("set_up")
+
+
+def test_an_empty_database_is_filled_once(empty_database: str) -> None:
+    first = _up(empty_database)
+    assert "Loading the recorded legacy database" in first.stdout
+    assert "health: ok, phase @phase1" in first.stdout
+    before = pg_dump_schema(empty_database, "public"), pg_dump_data(empty_database, "public")
+
+    second = _up(empty_database)
+    assert "is loaded already" in second.stdout
+    after = pg_dump_schema(empty_database, "public"), pg_dump_data(empty_database, "public")
+    assert after == before
+
+
+def test_customers_that_it_did_not_load_are_left_alone(legacy_database: str) -> None:
+    psql(
+        legacy_database,
+        "-c",
+        """
+        INSERT INTO public.customers (phone, average_spend_cents, no_show_count)
+        VALUES ('+15550000001', 0, 0)
+        """,
+    )
+    before = pg_dump_schema(legacy_database), pg_dump_data(legacy_database)
+    assert "customers" in _refusal(legacy_database)
+    assert (pg_dump_schema(legacy_database), pg_dump_data(legacy_database)) == before
+
+
+def test_somebody_elses_tables_are_left_alone(empty_database: str) -> None:
+    psql(empty_database, "-c", "CREATE TABLE public.invoices (id integer)")
+    before = pg_dump_schema(empty_database)
+    assert _refusal(empty_database)
+    assert pg_dump_schema(empty_database) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://postgres@/x?host=/nonexistent&port=5432", "No such file"),
+        ("mysql://root@localhost/x", "DATABASE_URL is not a URL like postgresql://"),
+    ],
+)
+def test_a_url_that_leads_nowhere(url: str, words: str) -> None:
+    assert words in _refusal(url)
+
+
+def test_an_empty_folder_of_pgtap_tests_is_no_success(cluster: Cluster) -> None:
+    done = run(
+        "bash",
+        "-c",
+        'source scripts/environment.sh && cd "$ROOT" && prove "$(mktemp -d)"',
+        env={"DATABASE_URL": cluster.url()},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "no pgTAP tests" in done.stderr
