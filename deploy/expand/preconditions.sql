@@ -189,9 +189,15 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
-    IF to_regnamespace('tenancy') IS NULL AND to_regclass('public.customer_shop_profiles') IS NOT NULL THEN
-        RAISE EXCEPTION 'table public.customer_shop_profiles exists, and this plan did not make it: rename or drop it'
-            USING ERRCODE = 'duplicate_table';
+    problem := CASE
+        WHEN to_regclass('tenancy.settings') IS NOT NULL THEN NULL -- ours: the script runs again
+        WHEN to_regnamespace('tenancy') IS NOT NULL THEN 'schema tenancy'
+        WHEN to_regclass('public.customer_shop_profiles') IS NOT NULL THEN 'table public.customer_shop_profiles'
+    END;
+
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION '% exists, and this plan did not make it: rename or drop it', problem
+            USING ERRCODE = 'duplicate_object';
     END IF;
 
     IF wanted_shop !~ '^[0-9]{1,9}$' THEN

@@ -40,7 +40,8 @@ CREATE TABLE IF NOT EXISTS tenancy.settings (
 COMMENT ON TABLE tenancy.settings IS 'The settings of the migration: one row. UPDATE it at any time.';
 COMMENT ON COLUMN tenancy.settings.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.settings.default_shop_id IS
-'The shop that owns what no booking places. Set by sqitch deploy --set default_shop_id=N; fixed once profiles exist.';
+'The shop that owns what no booking places. Set by sqitch deploy --set default_shop_id=N; not to be changed once '
+'profiles exist: theirs would be the rest of another shop.';
 COMMENT ON COLUMN tenancy.settings.lock_timeout_ms IS
 'How long one attempt at a strong lock waits, in milliseconds, and so how long writers may queue behind it. '
 'At most half of deadlock_timeout is used, so that no other transaction is ended in our favour.';
