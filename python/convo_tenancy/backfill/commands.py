@@ -114,12 +114,8 @@ def _show_estimate(connection: Connection, output: Format) -> None:
 
 def _run(connection: Connection, batch_size: int | None) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    connection.add_notice_handler(lambda notice: console.print(f"Note: {notice.message_primary}"))
     control.begin(connection)
-    if control.hides_replicas(connection):
-        console.print(
-            "Note: this role may not see how far replicas lag, so nothing slows down for them:"
-            " GRANT pg_read_all_stats to it"
-        )
     finished_at = control.progress(connection).finished_at
     if finished_at is not None:
         console.print(

@@ -155,11 +155,6 @@ def resume(connection: Connection) -> None:
     connection.execute(query("backfill/resume"))
 
 
-def hides_replicas(connection: Connection) -> bool:
-    """Whether there are replicas whose lag the role may not see."""
-    return _scalar(connection, "backfill/hidden_replicas") != 0
-
-
 def begin(connection: Connection) -> None:
     """Make this session the one that runs the backfill, until it ends.
 
