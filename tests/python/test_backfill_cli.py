@@ -17,35 +17,17 @@ import pytest
 
 from support.cluster import ROOT, Cluster
 from support.command_line import Running, call, in_terminal, refusal
-from support.commands import environment, psql, run, sqitch
+from support.commands import environment, psql, run, sqitch, value
+from support.profiles import wrong_profiles
 from support.waiting import wait_until
 
 RUNNER = "FROM pg_stat_activity WHERE datname = current_database() AND application_name ="
 HELD_BATCH = f"SELECT count(*) {RUNNER} 'convo-tenancy backfill' AND wait_event = 'PgSleep'"
 
-# Both ways, so that a profile too many is found as well as one that lacks.
-WRONG_PROFILES = """
-    WITH written AS (
-        SELECT customer_id, shop_id, preferred_stylist_id, total_bookings, total_spend_cents,
-            last_booking_at, no_show_count
-        FROM public.customer_shop_profiles
-    ), wanted AS (
-        SELECT s.* FROM tenancy.split(ARRAY(SELECT id FROM public.customers)) AS s
-    )
-    SELECT count(*) FROM (
-        (TABLE written EXCEPT ALL TABLE wanted) UNION ALL (TABLE wanted EXCEPT ALL TABLE written)
-    ) AS wrong
-"""
-
-
-def value(url: str, statement: str) -> str:
-    """The one value that the statement returns."""
-    return psql(url, "-Atc", statement).stdout.strip()
-
 
 def assert_all_right(url: str) -> None:
     """Every customer has exactly the profiles of the rule, and the count of them is right."""
-    assert value(url, WRONG_PROFILES) == "0"
+    assert wrong_profiles(url) == []
     row = value(
         url,
         "SELECT customers_done, profiles_written, finished_at IS NOT NULL"

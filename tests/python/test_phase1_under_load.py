@@ -10,20 +10,21 @@ import psycopg
 from psycopg.rows import scalar_row
 
 from support.cluster import Cluster
-from support.commands import psql, sqitch, start_sqitch
+from support.commands import psql, sqitch, start_sqitch, value
 from support.legacy_application import LegacyLoad
+from support.profiles import wrong_profiles
 from support.waiting import wait_until
 
 SEED = 20260121
 
 
 def _done(url: str) -> int:
-    return int(psql(url, "-Atc", "SELECT customers_done FROM tenancy.backfill_progress").stdout)
+    return int(value(url, "SELECT customers_done FROM tenancy.backfill_progress"))
 
 
 def _finished(url: str) -> bool:
     query = "SELECT finished_at IS NOT NULL FROM tenancy.backfill_progress"
-    return psql(url, "-Atc", query).stdout.strip() == "t"
+    return value(url, query) == "t"
 
 
 def _running(url: str) -> bool:
@@ -33,25 +34,7 @@ def _running(url: str) -> bool:
             WHERE datname = current_database() AND query LIKE 'CALL tenancy.run_backfill%'
         )
     """
-    return psql(url, "-Atc", query).stdout.strip() == "t"
-
-
-def _wrong_profiles(connection: psycopg.Connection, customers: list[int]) -> list[object]:
-    """Differences between the profiles of these customers and what the legacy side shows now."""
-    columns = (
-        "customer_id, shop_id, preferred_stylist_id, total_bookings, total_spend_cents, "
-        "last_booking_at, no_show_count"
-    )
-    stored = (
-        f"SELECT {columns} FROM public.customer_shop_profiles WHERE customer_id = ANY (%(ids)s)"
-    )
-    right = f"SELECT {columns} FROM tenancy.split(%(ids)s)"
-    return list(
-        connection.execute(
-            f"(({stored}) EXCEPT ({right})) UNION ALL (({right}) EXCEPT ({stored}))",
-            {"ids": customers},
-        )
-    )
+    return value(url, query) == "t"
 
 
 def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str) -> None:
@@ -104,8 +87,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
         assert len(untouched) > 500
         assert any(customer in load.last_written for customer in untouched)
         assert len(untouched) < len(made), "the load wrote to no one after the backfill"
-        with psycopg.connect(url) as rows:
-            assert _wrong_profiles(rows, untouched) == []
+        assert wrong_profiles(url, untouched) == []
     sqitch(url, "verify")
 
 
@@ -129,9 +111,7 @@ def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str)
         assert done == profiled, "the cursor is not where the rows are"
 
     sqitch(url, "deploy", "--to", "@phase1")
-    with psycopg.connect(url, row_factory=scalar_row) as connection:
-        everybody = connection.execute("SELECT id FROM public.customers").fetchall()
-        assert _wrong_profiles(connection, everybody) == []
+    assert wrong_profiles(url) == []
 
 
 def test_reverted_and_deployed_again_under_load(recorded_database: str) -> None:
@@ -141,7 +121,7 @@ def test_reverted_and_deployed_again_under_load(recorded_database: str) -> None:
         load.go_on(50)
         sqitch(url, "revert", "-y")
         load.go_on(50)
-        second_deploy = psql(url, "-Atc", "SELECT clock_timestamp()").stdout.strip()
+        second_deploy = value(url, "SELECT clock_timestamp()")
         sqitch(url, "deploy", "--to", "@phase1")
         load.go_on(50)
     assert load.errors == []

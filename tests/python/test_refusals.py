@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, sqitch
+from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, sqitch, value
 
 
 def _error(done: Completed) -> str:
@@ -70,7 +70,7 @@ def test_a_database_that_does_not_fit(legacy_database: str, preparation: str, me
         after = pg_dump_schema(legacy_database, "public"), pg_dump_data(legacy_database, "public")
         assert after == before
         ours = "SELECT to_regclass('tenancy.settings') IS NOT NULL"
-        assert psql(legacy_database, "-Atc", ours).stdout.strip() == "f"
+        assert value(legacy_database, ours) == "f"
     finally:
         if "refused_owner" in preparation:
             psql(legacy_database, "-c", "DROP OWNED BY refused_owner CASCADE")
@@ -95,8 +95,7 @@ def test_another_default_shop(legacy_database: str) -> None:
 
     psql(legacy_database, "-c", "INSERT INTO public.shops (id, name) VALUES (7, 'Seventh')")
     sqitch(legacy_database, "deploy", "--set", "default_shop_id=7")
-    setting = psql(legacy_database, "-Atc", "SELECT default_shop_id FROM tenancy.settings").stdout
-    assert setting.strip() == "7"
+    assert value(legacy_database, "SELECT default_shop_id FROM tenancy.settings") == "7"
 
 
 def test_a_server_that_is_too_old(legacy_database: str, tmp_path: Path) -> None:
@@ -270,9 +269,9 @@ def test_an_index_that_an_interrupted_deploy_left_invalid(legacy_database: str) 
         SELECT indisvalid FROM pg_index
         WHERE indexrelid = 'public.stylists_id_shop_id_key'::regclass
     """
-    assert psql(legacy_database, "-Atc", valid).stdout.strip() == "f"
+    assert value(legacy_database, valid) == "f"
     sqitch(legacy_database, "deploy", "--to", "@phase1")
-    assert psql(legacy_database, "-Atc", valid).stdout.strip() == "t"
+    assert value(legacy_database, valid) == "t"
 
 
 def test_an_index_that_cannot_be_built(legacy_database: str) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from support.cluster import ROOT
-from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch
+from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 
 CHANGES = re.findall(r"^(expand/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
 
@@ -26,7 +26,7 @@ def _profiles(url: str) -> str:
 
 def _archived(url: str) -> bool:
     query = "SELECT to_regclass('tenancy_archive.customer_shop_profiles') IS NOT NULL"
-    return psql(url, "-Atc", query).stdout.strip() == "t"
+    return value(url, query) == "t"
 
 
 def test_deploy_revert_deploy(recorded_database: str) -> None:
@@ -52,7 +52,7 @@ def test_deploy_revert_deploy(recorded_database: str) -> None:
         SELECT b.customers_done = (SELECT count(*) FROM public.customers)
         FROM tenancy.backfill_progress AS b
     """
-    assert psql(url, "-Atc", everybody).stdout.strip() == "t"
+    assert value(url, everybody) == "t"
 
 
 def test_one_shop_leaves_no_archive(legacy_database: str) -> None:

@@ -6,6 +6,7 @@ import psycopg
 
 from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql
+from support.profiles import wrong_profiles
 
 
 def test_a_killed_cluster_starts_again_with_what_was_committed(
@@ -32,3 +33,21 @@ def test_a_dump_compares_from_run_to_run(legacy_database: str, recorded_database
     assert dump == pg_dump_schema(recorded_database, "public")
     assert "CREATE TABLE public.customers" in dump
     assert "restrict" not in dump
+
+
+def test_wrong_profiles_are_seen_both_ways(phase1_database: str) -> None:
+    assert wrong_profiles(phase1_database) == []
+    psql(phase1_database, "-c", "DELETE FROM public.customer_shop_profiles WHERE customer_id = 7")
+    lacking = wrong_profiles(phase1_database)
+    assert {row[0] for row in lacking} == {7}
+    assert {*wrong_profiles(phase1_database, [7])} == {*lacking}
+    assert wrong_profiles(phase1_database, [50]) == []
+    psql(
+        phase1_database,
+        "-c",
+        """
+        UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1
+        WHERE customer_id = 50 AND shop_id = 1
+        """,
+    )
+    assert len(wrong_profiles(phase1_database, [50])) == 2

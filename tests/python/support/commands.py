@@ -125,6 +125,11 @@ def psql(
     )
 
 
+def value(url: str, statement: str) -> str:
+    """The one value that the statement returns, as psql prints it; columns are divided by |."""
+    return psql(url, "-Atc", statement).stdout.strip()
+
+
 def psql_file(url: str, path: str | Path, *args: str, check: bool = True) -> Completed:
     """psql runs a file of the repository."""
     return psql(url, *args, "-f", str(ROOT / path), check=check)
