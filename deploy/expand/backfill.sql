@@ -235,25 +235,7 @@ BEGIN
         );
 
         -- A new statement, and so a new snapshot: it sees what those who had the locks committed.
-        INSERT INTO public.customer_shop_profiles (
-            customer_id,
-            shop_id,
-            preferred_stylist_id,
-            total_bookings,
-            total_spend_cents,
-            last_booking_at,
-            no_show_count
-        )
-        SELECT
-            s.customer_id,
-            s.shop_id,
-            s.preferred_stylist_id,
-            s.total_bookings,
-            s.total_spend_cents,
-            s.last_booking_at,
-            s.no_show_count
-        FROM tenancy.split(locked) AS s;
-        GET DIAGNOSTICS profiles = ROW_COUNT;
+        profiles := tenancy.fill_profiles(locked);
 
         customers := cardinality(locked);
         state := CASE

@@ -10,11 +10,11 @@ RETURNS bigint
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN greatest(total - others, 0);
+RETURN CASE WHEN total < others THEN 0 ELSE total - others END;
 
 COMMENT ON FUNCTION tenancy.residual(bigint, bigint) IS
-'The residual rule: what a shop gets of a customer''s total when the other shops hold the rest. Never below zero: '
-'what the others hold too much, tenancy.residual_cut() takes from them. Example: tenancy.residual(10, 7) = 3';
+'The residual rule: what a shop gets of a customer''s total when the other shops hold the rest. Never below zero: what the others '
+'hold too much, tenancy.residual_cut() takes from them. NULL for a total that is NULL. Example: tenancy.residual(10, 7) = 3';
 
 CREATE OR REPLACE FUNCTION tenancy.residual_cut(own bigint, larger bigint, excess bigint)
 RETURNS bigint

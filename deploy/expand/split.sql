@@ -4,7 +4,10 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
-CREATE OR REPLACE FUNCTION tenancy.split(customer_ids integer[])
+CREATE OR REPLACE FUNCTION tenancy.split(
+    customer_ids integer[],
+    instead public.customer_booking_stats DEFAULT NULL
+)
 RETURNS TABLE (
     customer_id integer,
     shop_id integer,
@@ -29,12 +32,15 @@ BEGIN ATOMIC
             c.email,
             (SELECT d.default_shop_id FROM tenancy.settings AS d) AS default_shop_id,
             c.preferred_stylist_id,
-            coalesce(s.total_bookings, 0) AS total_bookings,
-            coalesce(s.total_spend_cents, 0) AS total_spend_cents,
-            s.last_booking_at,
+            coalesce(i.total_bookings, s.total_bookings, 0) AS total_bookings,
+            coalesce(i.total_spend_cents, s.total_spend_cents, 0) AS total_spend_cents,
+            coalesce(i.last_booking_at, s.last_booking_at) AS last_booking_at,
             c.no_show_count
         FROM public.customers AS c
-        LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
+        LEFT JOIN (SELECT (split.instead).*) AS i ON i.customer_id = c.id
+        LEFT JOIN public.customer_booking_stats AS s
+            ON s.customer_id = c.id
+            AND (split.instead).customer_id IS NULL
         WHERE c.id = ANY (split.customer_ids) -- noqa: CP03,LT01,LT06
     ),
 
@@ -256,10 +262,11 @@ BEGIN ATOMIC
     FROM settled AS s;
 END;
 
-COMMENT ON FUNCTION tenancy.split(integer[]) IS
+COMMENT ON FUNCTION tenancy.split(integer[], public.customer_booking_stats) IS
 'The backfill rule: the profiles of these customers as the legacy side shows them. Other shops than the default get what their '
 'confirmed bookings show, up to the customer''s totals (tenancy.residual_cut), the default shop gets the rest (tenancy.residual), '
-'so the sum is always the totals. Writes nothing. Example: SELECT * FROM tenancy.split(ARRAY[42])';
+'so the sum is always the totals. With instead, that row stands for their statistics. Writes nothing. '
+'Example: SELECT * FROM tenancy.split(ARRAY[42])';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
 

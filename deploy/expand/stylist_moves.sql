@@ -14,6 +14,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '500ms' -- below deadlock_timeout: a move gives way to a booking, not the other way round
 AS $$
+DECLARE
+    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.shop_id = OLD.shop_id THEN
         RETURN NEW;
@@ -34,12 +36,16 @@ BEGIN
     ORDER BY c.id
     FOR NO KEY UPDATE;
 
+    -- customers.preferred_stylist_id stays as it is (migrate/mirrors).
+    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NULL,
         updated_at = now()
     WHERE p.preferred_stylist_id = OLD.id;
 
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END;
 $$;
@@ -55,7 +61,11 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '500ms'
 AS $$
+DECLARE
+    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
 BEGIN
+    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NEW.id,
@@ -90,6 +100,7 @@ BEGIN
         preferred_stylist_id = excluded.preferred_stylist_id,
         updated_at = excluded.updated_at;
 
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
     RETURN NULL;
 END;
 $$;

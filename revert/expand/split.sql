@@ -4,6 +4,6 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
-DROP FUNCTION IF EXISTS tenancy.split(integer[]);
+DROP FUNCTION IF EXISTS tenancy.split(integer[], public.customer_booking_stats);
 
 COMMIT;

@@ -2,6 +2,6 @@
 
 BEGIN;
 
-SELECT 'tenancy.split(integer[])'::regprocedure;
+SELECT 'tenancy.split(integer[], public.customer_booking_stats)'::regprocedure;
 
 ROLLBACK;

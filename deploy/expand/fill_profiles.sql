@@ -1,0 +1,54 @@
+-- Deploy convo_tenancy:expand/fill_profiles to pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CREATE OR REPLACE FUNCTION tenancy.fill_profiles(
+    customer_ids integer[],
+    instead public.customer_booking_stats DEFAULT NULL
+)
+RETURNS bigint
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    written bigint;
+BEGIN
+    -- What comes from the legacy side is not to be mirrored back to it (migrate/mirrors).
+    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+
+    INSERT INTO public.customer_shop_profiles (
+        customer_id,
+        shop_id,
+        preferred_stylist_id,
+        total_bookings,
+        total_spend_cents,
+        last_booking_at,
+        no_show_count
+    )
+    SELECT
+        s.customer_id,
+        s.shop_id,
+        s.preferred_stylist_id,
+        s.total_bookings,
+        s.total_spend_cents,
+        s.last_booking_at,
+        s.no_show_count
+    FROM tenancy.split(customer_ids, instead) AS s;
+    GET DIAGNOSTICS written = ROW_COUNT;
+
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    RETURN written;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.fill_profiles(integer[], public.customer_booking_stats) IS
+'Gives customers without any profile theirs, by tenancy.split(), and returns how many. Fails (23505) if somebody else did. '
+'Example: SELECT tenancy.fill_profiles(ARRAY[42])';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

@@ -1,0 +1,133 @@
+-- Deploy convo_tenancy:migrate/customer_identity to pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+-- No SET clause, so that both are inlined.
+CREATE OR REPLACE FUNCTION tenancy.normalized_email(email text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE WHEN email LIKE '%@%' THEN lower(btrim(email, E' \t\n\r')) END;
+
+COMMENT ON FUNCTION tenancy.normalized_email(text) IS
+'An email address as the legacy application stores it: trimmed, in lower case; NULL for what is none. '
+'Example: tenancy.normalized_email('' Ann@Example.com '') = ''ann@example.com''';
+
+CREATE OR REPLACE FUNCTION tenancy.normalized_phone(phone text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN regexp_replace(phone, '[^0-9]', '', 'g') = '' THEN NULL
+    WHEN phone LIKE '%+%' OR length(regexp_replace(phone, '[^0-9]', '', 'g')) > 10
+        THEN '+' || regexp_replace(phone, '[^0-9]', '', 'g')
+    WHEN length(regexp_replace(phone, '[^0-9]', '', 'g')) = 10 THEN '+1' || regexp_replace(phone, '[^0-9]', '', 'g')
+END;
+
+COMMENT ON FUNCTION tenancy.normalized_phone(text) IS
+'A phone number as the legacy application stores it: + and digits; ten digits without a + get +1; NULL for what is no number '
+'(fewer digits without a +). Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
+
+CREATE OR REPLACE FUNCTION tenancy.customer_by_phone(wanted_phone text)
+RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
+LANGUAGE sql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT
+        c.id,
+        c.email,
+        c.phone,
+        c.name
+    FROM public.customers AS c
+    WHERE c.phone = tenancy.normalized_phone(customer_by_phone.wanted_phone)
+    ORDER BY c.id
+    LIMIT 1;
+END;
+
+COMMENT ON FUNCTION tenancy.customer_by_phone(text) IS
+'The customer with this phone number, the lowest id of several; no row if there is none. '
+'Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
+
+CREATE OR REPLACE FUNCTION tenancy.customer_by_email(wanted_email text)
+RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
+LANGUAGE sql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT
+        c.id,
+        c.email,
+        c.phone,
+        c.name
+    FROM public.customers AS c
+    WHERE c.email = tenancy.normalized_email(customer_by_email.wanted_email);
+END;
+
+COMMENT ON FUNCTION tenancy.customer_by_email(text) IS
+'The customer with this email address; no row if there is none. '
+'Example: SELECT * FROM tenancy.customer_by_email(''ann@example.com'')';
+
+CREATE OR REPLACE FUNCTION tenancy.get_or_create_customer(email text, phone text, name text)
+RETURNS integer
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted_email CONSTANT text := tenancy.normalized_email(email);
+    wanted_phone CONSTANT text := tenancy.normalized_phone(phone);
+    customer integer;
+BEGIN
+    IF wanted_email IS NULL AND wanted_phone IS NULL THEN
+        RAISE EXCEPTION 'a customer needs an email address or a phone number'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    FOR attempt IN 1 .. 2 LOOP
+        customer := coalesce(
+            (SELECT c.customer_id FROM tenancy.customer_by_phone(wanted_phone) AS c),
+            (SELECT c.customer_id FROM tenancy.customer_by_email(wanted_email) AS c)
+        );
+        IF customer IS NOT NULL THEN
+            RETURN customer;
+        END IF;
+
+        -- Nothing in the table keeps two calls from making two customers with one phone: they queue here, and
+        -- the second looks again.
+        IF attempt = 1 THEN
+            PERFORM pg_advisory_xact_lock(hashtextextended(k.key, 0))
+            FROM (VALUES ('email ' || wanted_email), ('phone ' || wanted_phone)) AS k (key)
+            WHERE k.key IS NOT NULL;
+        END IF;
+    END LOOP;
+
+    INSERT INTO public.customers AS c (email, phone, name, average_spend_cents, no_show_count)
+    VALUES (wanted_email, wanted_phone, nullif(btrim(get_or_create_customer.name), ''), 0, 0)
+    ON CONFLICT DO NOTHING
+    RETURNING c.id INTO customer;
+
+    -- The legacy application, which does not queue, was quicker.
+    customer := coalesce(customer, (SELECT c.customer_id FROM tenancy.customer_by_email(wanted_email) AS c));
+    IF customer IS NULL THEN
+        RAISE EXCEPTION 'customer % was made by another transaction: try again', wanted_email
+            USING ERRCODE = 'serialization_failure';
+    END IF;
+    RETURN customer;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.get_or_create_customer(text, text, text) IS
+'The id of the customer with this phone number, else with this email address, else of a new one. Normalises both as the legacy '
+'application does; changes nothing of a customer who is there. Several calls at a time give one customer. Neither email nor phone: '
+'22023. Example: SELECT tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

@@ -1,0 +1,79 @@
+-- Deploy convo_tenancy:migrate/lock_customer to pg
+
+-- The last of the SQL API, and so the first that a revert takes away: no call writes without it.
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CREATE OR REPLACE FUNCTION tenancy.lock_customer(customer_id integer, changes_totals boolean DEFAULT FALSE)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    attempts CONSTANT integer := 200; -- about three seconds
+    caller_lock_timeout CONSTANT text NOT NULL := current_setting('lock_timeout');
+    has_customer boolean;
+BEGIN
+    -- A legacy transaction that confirms nothing may hold the statistics and come to want the customer: so
+    -- nobody may wait for the statistics while holding the customer. The subtransaction gives the customer back.
+    FOR attempt IN 1 .. attempts LOOP
+        has_customer := FALSE;
+        BEGIN
+            PERFORM
+            FROM public.customers AS c
+            WHERE c.id = lock_customer.customer_id
+            FOR NO KEY UPDATE;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'customer % does not exist', coalesce(lock_customer.customer_id::text, 'NULL')
+                    USING ERRCODE = 'foreign_key_violation';
+            END IF;
+            has_customer := TRUE;
+
+            -- The wait may have been for a revert, which takes the mirrors away next.
+            IF to_regprocedure('tenancy.lock_customer(integer, boolean)') IS NULL THEN
+                RAISE EXCEPTION 'the SQL API was taken away while this call waited: try again'
+                    USING ERRCODE = 'serialization_failure';
+            END IF;
+
+            IF changes_totals AND NOT EXISTS (
+                SELECT
+                FROM public.customer_booking_stats AS s
+                WHERE s.customer_id = lock_customer.customer_id
+            ) THEN
+                PERFORM set_config('lock_timeout', '5ms', TRUE); -- somebody may be inserting it, too
+                INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents)
+                VALUES (lock_customer.customer_id, 0, 0)
+                ON CONFLICT DO NOTHING;
+                PERFORM set_config('lock_timeout', caller_lock_timeout, TRUE);
+            END IF;
+
+            PERFORM
+            FROM public.customer_booking_stats AS s
+            WHERE s.customer_id = lock_customer.customer_id
+            FOR NO KEY UPDATE NOWAIT;
+            RETURN;
+        EXCEPTION
+            WHEN lock_not_available THEN
+                IF NOT has_customer THEN
+                    RAISE; -- the caller's own lock_timeout
+                END IF;
+        END;
+        PERFORM pg_sleep(0.005 + 0.02 * random());
+    END LOOP;
+
+    RAISE EXCEPTION 'could not lock customer %: the statistics are held by another transaction, try again', customer_id
+        USING ERRCODE = 'lock_not_available';
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.lock_customer(integer, boolean) IS
+'Locks a customer, and what the legacy side knows of them, in the canonical order and without ever waiting for the second while it '
+'holds the first. With changes_totals it sees to it that there are statistics to change. Unknown customer: 23503; held for '
+'seconds: 55P03; phase 2 was reverted meanwhile: 40001. Example: SELECT tenancy.lock_customer(42)';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

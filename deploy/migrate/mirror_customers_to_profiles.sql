@@ -1,0 +1,61 @@
+-- Deploy convo_tenancy:migrate/mirror_customers_to_profiles to pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CREATE OR REPLACE FUNCTION tenancy.mirror_customers_to_profiles()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    no_shows_before CONSTANT integer NOT NULL := CASE TG_OP WHEN 'UPDATE' THEN OLD.no_show_count ELSE 0 END;
+    stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
+    shop integer;
+BEGIN
+    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
+        RETURN NULL; -- a mirror's own write
+    END IF;
+
+    IF NEW.no_show_count <> no_shows_before THEN
+        PERFORM tenancy.apply_residual(
+            NEW.id, tenancy.attributed_shop(NEW.id), no_show_count => NEW.no_show_count
+        );
+    END IF;
+
+    IF NEW.preferred_stylist_id IS DISTINCT FROM stylist_before THEN
+        -- Locked before its shop is read: a stylist who is moving is in one shop or the other.
+        SELECT s.shop_id
+        INTO shop
+        FROM public.stylists AS s
+        WHERE s.id = coalesce(NEW.preferred_stylist_id, stylist_before)
+        FOR KEY SHARE;
+
+        -- NULL takes back what was preferred, and no choice of another stylist in that shop.
+        IF NEW.preferred_stylist_id IS NOT NULL
+            OR EXISTS (
+                SELECT
+                FROM public.customer_shop_profiles AS p
+                WHERE p.customer_id = NEW.id
+                    AND p.shop_id = shop
+                    AND p.preferred_stylist_id = stylist_before
+            )
+        THEN
+            PERFORM tenancy.prefer_stylist(NEW.id, shop, NEW.preferred_stylist_id);
+        END IF;
+    END IF;
+
+    PERFORM tenancy.note_legacy_write();
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.mirror_customers_to_profiles() IS
+'Trigger: carries a customer''s no_show_count, by the residual rule, and preferred_stylist_id to the profiles. A preference goes '
+'to the profile of that stylist''s shop; other shops keep theirs.';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

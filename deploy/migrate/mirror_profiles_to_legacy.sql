@@ -1,0 +1,38 @@
+-- Deploy convo_tenancy:migrate/mirror_profiles_to_legacy to pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CREATE OR REPLACE FUNCTION tenancy.mirror_profiles_to_legacy()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
+        RETURN NULL; -- a mirror's own write
+    END IF;
+
+    IF TG_OP = 'UPDATE' AND (NEW.customer_id, NEW.shop_id) = (OLD.customer_id, OLD.shop_id) THEN
+        PERFORM tenancy.apply_delta(OLD, NEW);
+        RETURN NULL;
+    END IF;
+
+    IF TG_OP <> 'INSERT' THEN
+        PERFORM tenancy.apply_delta(OLD, NULL);
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        PERFORM tenancy.apply_delta(NULL, NEW);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.mirror_profiles_to_legacy() IS
+'Trigger: carries what changed in a profile to the legacy side (tenancy.apply_delta).';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

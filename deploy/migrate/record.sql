@@ -1,0 +1,226 @@
+-- Deploy convo_tenancy:migrate/record to pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CREATE OR REPLACE FUNCTION tenancy.check_shop(shop_id integer)
+RETURNS void
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
+
+    IF NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = check_shop.shop_id) THEN
+        RAISE EXCEPTION 'shop % does not exist', coalesce(shop_id::text, 'NULL')
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.check_shop(integer) IS
+'Fails for a shop that does not exist (23503), and for a shop context that is no shop (22023). '
+'Example: SELECT tenancy.check_shop(3)';
+
+CREATE OR REPLACE FUNCTION tenancy.check_stylist(stylist_id integer, shop_id integer)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    works_in integer;
+BEGIN
+    SELECT s.shop_id
+    INTO works_in
+    FROM public.stylists AS s
+    WHERE s.id = check_stylist.stylist_id
+    FOR KEY SHARE; -- until the end of the transaction they do not move
+
+    IF works_in IS NULL THEN
+        RAISE EXCEPTION 'stylist % does not exist', coalesce(stylist_id::text, 'NULL')
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    IF works_in <> shop_id THEN
+        RAISE EXCEPTION 'stylist % works in shop %, not in shop %', stylist_id, works_in, shop_id
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.check_stylist(integer, integer) IS
+'Fails for a stylist who does not exist or works in another shop (23503); else keeps them there until the end of the transaction. '
+'Example: SELECT tenancy.check_stylist(7, 3)';
+
+CREATE OR REPLACE FUNCTION tenancy.record_booking(
+    customer_id integer,
+    shop_id integer,
+    stylist_id integer,
+    spend_cents integer,
+    booked_at timestamptz
+)
+RETURNS public.customer_shop_profiles
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    profile public.customer_shop_profiles;
+    count_before integer;
+BEGIN
+    IF spend_cents IS NULL OR spend_cents < 0 THEN
+        RAISE EXCEPTION 'spend_cents is %, expected 0 or more', coalesce(spend_cents::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF booked_at IS NULL THEN
+        RAISE EXCEPTION 'booked_at is NULL, expected the start of the booking'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    PERFORM tenancy.check_shop(shop_id);
+    PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
+    PERFORM tenancy.check_stylist(stylist_id, shop_id);
+
+    SELECT p.booking_count
+    INTO count_before
+    FROM public.customer_stylist_preferences AS p
+    WHERE p.customer_id = record_booking.customer_id
+        AND p.stylist_id = record_booking.stylist_id;
+
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            total_bookings = p.total_bookings + 1,
+            total_spend_cents = p.total_spend_cents + spend_cents,
+            last_booking_at = booked_at,
+            preferred_stylist_id = tenancy.follow_counts(
+                p.preferred_stylist_id,
+                p.customer_id,
+                p.shop_id,
+                record_booking.stylist_id,
+                count_before,
+                coalesce(count_before, 0) + 1
+            ),
+            updated_at = now()
+        WHERE p.customer_id = record_booking.customer_id
+            AND p.shop_id = record_booking.shop_id
+        RETURNING p.* INTO profile;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (record_booking.customer_id, record_booking.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_stylist_preferences AS p
+        SET
+            booking_count = p.booking_count + 1,
+            updated_at = now()
+        WHERE p.customer_id = record_booking.customer_id
+            AND p.stylist_id = record_booking.stylist_id;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count)
+        VALUES (record_booking.customer_id, record_booking.stylist_id, 0)
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    RETURN profile;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_booking(integer, integer, integer, integer, timestamptz) IS
+'Counts a booking of a customer in a shop: totals, last booking, the stylist''s count, and who is preferred there while nobody was '
+'chosen. Returns the profile. Call it in the transaction that confirms the booking: called again after a lost reply to a COMMIT, '
+'it counts twice. Unknown customer, shop or stylist, or a stylist of another shop: 23503; a negative amount: 22023. '
+'Example: SELECT * FROM tenancy.record_booking(42, 3, 7, 4500, ''2026-03-01 10:00+00'')';
+
+CREATE OR REPLACE FUNCTION tenancy.record_no_show(customer_id integer, shop_id integer)
+RETURNS public.customer_shop_profiles
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    profile public.customer_shop_profiles;
+BEGIN
+    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    PERFORM tenancy.check_shop(shop_id);
+    PERFORM tenancy.lock_customer(customer_id);
+
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            no_show_count = p.no_show_count + 1,
+            updated_at = now()
+        WHERE p.customer_id = record_no_show.customer_id
+            AND p.shop_id = record_no_show.shop_id
+        RETURNING p.* INTO profile;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (record_no_show.customer_id, record_no_show.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    RETURN profile;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_no_show(integer, integer) IS
+'Counts a booking in a shop that the customer did not keep. Returns the profile. Unknown customer or shop: 23503. '
+'Example: SELECT * FROM tenancy.record_no_show(42, 3)';
+
+CREATE OR REPLACE FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_id integer, stylist_id integer)
+RETURNS public.customer_shop_profiles
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    profile public.customer_shop_profiles;
+BEGIN
+    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    PERFORM tenancy.check_shop(shop_id);
+    PERFORM tenancy.lock_customer(customer_id);
+    IF stylist_id IS NOT NULL THEN
+        PERFORM tenancy.check_stylist(stylist_id, shop_id);
+    END IF;
+
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            preferred_stylist_id = set_preferred_stylist.stylist_id,
+            updated_at = now()
+        WHERE p.customer_id = set_preferred_stylist.customer_id
+            AND p.shop_id = set_preferred_stylist.shop_id
+        RETURNING p.* INTO profile;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (set_preferred_stylist.customer_id, set_preferred_stylist.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    RETURN profile;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.set_preferred_stylist(integer, integer, integer) IS
+'Writes down whom a customer prefers in a shop; NULL for nobody. Returns the profile. Unknown customer, shop or stylist, or a '
+'stylist of another shop: 23503. Example: SELECT * FROM tenancy.set_preferred_stylist(42, 3, 7)';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

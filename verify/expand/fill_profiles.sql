@@ -1,0 +1,7 @@
+-- Verify convo_tenancy:expand/fill_profiles on pg
+
+BEGIN;
+
+SELECT 'tenancy.fill_profiles(integer[], public.customer_booking_stats)'::regprocedure;
+
+ROLLBACK;

@@ -1,0 +1,7 @@
+-- Verify convo_tenancy:migrate/prefer_stylist on pg
+
+BEGIN;
+
+SELECT 'tenancy.prefer_stylist(integer, integer, integer)'::regprocedure;
+
+ROLLBACK;
