@@ -66,6 +66,17 @@ def phase1_template(cluster: Cluster) -> Iterator[str]:
     yield from _template(cluster, "phase1", fill)
 
 
+@pytest.fixture(scope="session")
+def phase2_template(cluster: Cluster) -> Iterator[str]:
+    """The recorded legacy database, deployed to @phase2."""
+
+    def fill(url: str) -> None:
+        run(ROOT / "scripts/load-legacy.sh", url, "recorded")
+        sqitch(url, "deploy", "--to", "@phase2")
+
+    yield from _template(cluster, "phase2", fill)
+
+
 def _clone(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_serial)}"
     cluster.start()  # an earlier test may have crashed it
@@ -90,3 +101,9 @@ def recorded_database(cluster: Cluster, recorded_template: str) -> Iterator[str]
 def phase1_database(cluster: Cluster, phase1_template: str) -> Iterator[str]:
     """URL of a copy of the recorded database at @phase1."""
     yield from _clone(cluster, phase1_template)
+
+
+@pytest.fixture
+def phase2_database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
+    """URL of a copy of the recorded database at @phase2."""
+    yield from _clone(cluster, phase2_template)

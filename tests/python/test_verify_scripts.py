@@ -17,7 +17,7 @@ BREAKAGES = {
         CREATE OR REPLACE FUNCTION tenancy.residual(total bigint, others bigint)
         RETURNS bigint LANGUAGE sql IMMUTABLE RETURN total
     """,
-    "expand/split": "DROP FUNCTION tenancy.split(integer[])",
+    "expand/split": "DROP FUNCTION tenancy.split(integer[], public.customer_booking_stats)",
     "expand/customer_shop_profiles": "DROP INDEX public.idx_customer_shop_profiles_shop",
     "expand/stylist_moves": "ALTER TABLE public.stylists DISABLE TRIGGER stylist_leaves",
     "expand/drift": "DROP VIEW tenancy.drift",
