@@ -1,0 +1,9 @@
+SELECT
+    p.customer_id,
+    p.shop_id,
+    p.preferred_stylist_id,
+    p.total_bookings,
+    p.total_spend_cents,
+    p.last_booking_at,
+    p.no_show_count
+FROM tenancy.record_booking($1::integer, $2::integer, $3::integer, $4::integer, $5::timestamptz) AS p;
