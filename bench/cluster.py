@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +17,7 @@ from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[1]
 SQL = Path(__file__).resolve().parent / "sql"
-TAG = "@phase1"
-BACKFILL_CHANGE = "expand/backfill_profiles"
+TAG_PHASE_1, TAG_PHASE_2 = "@phase1", "@phase2"
 
 # fsync and full_page_writes stay on, as in production. No checkpoint falls into a measurement by
 # itself: each begins with one, and max_wal_size has room for it.
@@ -84,17 +84,6 @@ def psql_file(url: str, path: str, **variables: str | int) -> None:
     run("psql", "-Xq", "-v", "ON_ERROR_STOP=1", *given, "-d", url, "-f", path)
 
 
-def planned_changes() -> tuple[str, list[str]]:
-    """The change before the backfill, and those after it up to the tag."""
-    words = [line.split()[0] for line in (ROOT / "sqitch.plan").read_text().splitlines() if line]
-    names = [word for word in words if not word.startswith(("%", "#"))]
-    try:
-        backfill, tag = names.index(BACKFILL_CHANGE), names.index(TAG)
-    except ValueError:
-        raise BenchError(f"sqitch.plan has no {BACKFILL_CHANGE} or no {TAG}") from None
-    return names[backfill - 1], [name for name in names[backfill + 1 : tag] if name[0] != "@"]
-
-
 @dataclass(frozen=True)
 class Cluster:
     """A PostgreSQL that listens on a Unix socket in its own folder only."""
@@ -108,15 +97,20 @@ class Cluster:
     def make_template(self, size: int) -> str:
         """A database with this many customers, to be copied; nobody connects to it afterwards."""
         name = f"size_{size}"
-        url = self.url(name)
-        self._execute("CREATE DATABASE {} TEMPLATE template0", name)
-        psql_file(url, "tests/legacy/schema.sql")
-        psql_file(url, "tests/legacy/sample.sql", customers=size)
-        with connect(url) as connection:
+        with self.template(name) as url:
+            psql_file(url, "tests/legacy/schema.sql")
+            psql_file(url, "tests/legacy/sample.sql", customers=size)
+        return name
+
+    @contextmanager
+    def template(self, name: str, parent: str = "template0") -> Iterator[str]:
+        """The URL of a new database, a template once the block has filled it."""
+        self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, parent)
+        yield self.url(name)
+        with connect(self.url(name)) as connection:
             # As a live database is, where autovacuum comes by.
             connection.execute("VACUUM (ANALYZE)")
         self._execute("ALTER DATABASE {} IS_TEMPLATE true ALLOW_CONNECTIONS false", name)
-        return name
 
     def drop_template(self, name: str) -> None:
         """Its disk is free again."""
@@ -124,29 +118,69 @@ class Cluster:
         self._execute("DROP DATABASE {}", name)
 
     @contextmanager
-    def clone(self, template: str) -> Iterator[str]:
+    def clone(self, template: str, name: str = "clone") -> Iterator[str]:
         """The URL of a fresh copy, which is gone afterwards."""
-        name = f"{template}_clone"
         self._execute("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, template)
         try:
             yield self.url(name)
         finally:
             self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
+    def set_fsync(self, value: str) -> None:
+        """Turn fsync on or off; for connections from now on."""
+        self._execute("ALTER SYSTEM SET fsync = {}", value)
+        self._execute("SELECT pg_reload_conf()")
+        for _ in range(1000):
+            with connect(self.url()) as connection:
+                row = connection.execute("SHOW fsync").fetchone()
+            if row == (value,):
+                return
+            time.sleep(0.01)
+        raise BenchError(f"fsync does not turn {value}")
+
     def _execute(self, text: LiteralString, *names: str) -> None:
         with connect(self.url()) as connection:
             connection.execute(sql.SQL(text).format(*map(sql.Identifier, names)))
 
 
+def short_folder(prefix: str) -> Path:
+    """A new folder for a socket, whose path has 107 bytes. BENCH_DIR says where."""
+    return Path(tempfile.mkdtemp(prefix=prefix, dir=os.environ.get("BENCH_DIR", "/tmp")))
+
+
 @contextmanager
-def throwaway_cluster() -> Iterator[Cluster]:
-    """A new cluster in a short folder of its own, removed afterwards. BENCH_DIR says where."""
-    parent = os.environ.get("BENCH_DIR", "/tmp")  # a socket's path has 107 bytes
-    cluster = Cluster(Path(tempfile.mkdtemp(prefix="cb.", dir=parent)))
+def throwaway_cluster(
+    cores: set[int] | None = None, settings: dict[str, str] | None = None
+) -> Iterator[Cluster]:
+    """A new cluster in a short folder of its own, removed afterwards; on these cores alone."""
+    cluster = Cluster(short_folder("cb."))
     script = ROOT / "scripts/cluster.sh"
-    settings = [word for k, v in SETTINGS.items() for word in ("-c", f"{k}={v}")]
+    words = [word for k, v in (SETTINGS | (settings or {})).items() for word in ("-c", f"{k}={v}")]
     try:
-        run(script, "start", cluster.directory, *settings)
+        with running_on(cores or os.sched_getaffinity(0)):
+            run(script, "start", cluster.directory, *words)
         yield cluster
     finally:
         run(script, "remove", cluster.directory)
+
+
+@contextmanager
+def running_on(cores: set[int]) -> Iterator[None]:
+    """Whatever is started meanwhile runs on these cores alone."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def halves_of_cores() -> tuple[set[int], set[int]]:
+    """Cores for clients and cores for the server: an application is on another machine.
+
+    Else the scheduler has a client and its server process now on one core, where a request costs a
+    few microseconds, now on two, where each wakes the other up, and one side may be luckier.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    half = len(cores) // 2
+    return (set(cores[:half]), set(cores[half:])) if half else (set(cores), set(cores))

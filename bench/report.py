@@ -1,73 +1,27 @@
-"""Medians, ratios and thresholds of what was measured; as a table and as JSON."""
+"""What the reports of all phases share: thresholds, facts of the machine, tables, the JSON file."""
 
 from __future__ import annotations
 
+import json
+import operator
 import os
 import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import cast
 
 from rich.console import Console
 from rich.table import Table
 
-from .backfill import BackfillRun
 from .cluster import Connection, run, statement
-from .stall import StallRun
 
-MIB = 1024 * 1024
-
-# Below this size the rates are those of what is done once, and no batch is full.
-SMALLEST = 10_000
-STALL_SIZE, STALL_LIMIT = 200_000, 0.1
-RATE_LIMIT = 0.8
-GROWTH_FROM, GROWTH_TO, GROWTH_LIMIT = 100_000, 1_000_000, 0.8
-# Memory may differ by what an allocator does, not by what grows with the table.
-MEMORY_LIMIT = 1.25
-
-
-@dataclass
-class Results:
-    """Everything that was measured."""
-
-    facts: dict[str, object]
-    sizes: list[int]
-    backfills: list[BackfillRun] = field(default_factory=list)
-    stalls: list[StallRun] = field(default_factory=list)
-
-    def backfill_median(self, size: int, side: str, value: Callable[[BackfillRun], float]) -> float:
-        """The median over the runs of one side."""
-        return median(value(b) for b in self.backfills if (b.size, b.side) == (size, side))
-
-    def stall_median(self, size: int, side: str, value: Callable[[StallRun], float]) -> float:
-        """The median over the runs of one side."""
-        return median(value(s) for s in self.stalls if (s.size, s.side) == (size, side))
-
-    def rate_ratios(self, size: int, value: Callable[[BackfillRun], float]) -> list[float]:
-        """Of each run, ours beside the ADR's."""
-        ours, adr = (
-            {b.run: value(b) for b in self.backfills if (b.size, b.side) == (size, side)}
-            for side in ("ours", "adr")
-        )
-        return [ours[number] / adr[number] for number in sorted(ours.keys() & adr.keys())]
-
-    def stall_ratios(self, size: int) -> list[float]:
-        """Of each run, our longest stall beside the ADR's."""
-        ours, adr = (
-            {s.run: s.longest_seconds for s in self.stalls if (s.size, s.side) == (size, side)}
-            for side in ("ours", "adr")
-        )
-        return [ours[number] / adr[number] for number in sorted(ours.keys() & adr.keys())]
-
-    def backfilled(self) -> list[int]:
-        """The sizes whose backfill was measured."""
-        return [size for size in self.sizes if any(b.size == size for b in self.backfills)]
-
-    def stalled(self) -> list[int]:
-        """The sizes whose stall was measured."""
-        return [size for size in self.sizes if any(s.size == size for s in self.stalls)]
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    ">": operator.gt,
+}
 
 
 @dataclass(frozen=True)
@@ -84,67 +38,80 @@ class Threshold:
         """Whether the value is within its limit."""
         if self.value is None:
             return None
-        return self.value <= self.limit if self.comparison == "<=" else self.value >= self.limit
+        return COMPARISONS[self.comparison](self.value, self.limit)
 
 
-def thresholds(results: Results) -> list[Threshold]:
-    """The promises of phase 1."""
-    backfilled = [size for size in results.backfilled() if size >= SMALLEST]
-    stalled = results.stalled()
-    stall = median(results.stall_ratios(STALL_SIZE)) if STALL_SIZE in stalled else None
-    growth = memory = None
-    if {GROWTH_FROM, GROWTH_TO} <= set(backfilled):
-        small, large = (
-            results.backfill_median(size, "ours", lambda b: b.rate)
-            for size in (GROWTH_FROM, GROWTH_TO)
+@dataclass
+class Report:
+    """What was measured for one phase. Each phase adds its measurements, and how to show them."""
+
+    file: Path
+    facts: dict[str, object] = field(default_factory=dict)
+
+    def begin(self, connection: Connection, parameters: dict[str, object]) -> None:
+        """Note what the figures depend on."""
+        self.facts = {
+            "benchmark": self.file.stem,
+            "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "finished_at": None,
+            **_machine(connection),
+            "parameters": parameters,
+        }
+
+    def thresholds(self) -> list[Threshold]:
+        """The promises of the phase."""
+        raise NotImplementedError
+
+    def measurements(self) -> dict[str, object]:
+        """Summaries and every single run, for the file."""
+        raise NotImplementedError
+
+    def tables(self) -> list[Table]:
+        """The same for a person."""
+        raise NotImplementedError
+
+    def write(self) -> None:
+        """The file as it is by now."""
+        self.facts["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        content = {
+            **self.facts,
+            "thresholds": [{**asdict(t), "passed": t.passed} for t in self.thresholds()],
+            **self.measurements(),
+        }
+        self.file.write_text(json.dumps(content, indent=2) + "\n")
+
+    def show(self, console: Console) -> None:
+        """The tables, and whether the promises were kept."""
+        console.print(*self.tables(), _threshold_table(self.thresholds()))
+        console.print(f"Every run: {self.file}", soft_wrap=True, highlight=False)
+
+    def failed(self) -> bool:
+        """Whether a promise was measured and not kept."""
+        return any(threshold.passed is False for threshold in self.thresholds())
+
+
+def new_table(title: str, *columns: str, texts: int = 0) -> Table:
+    """An empty table; the first columns may be texts, the others are numbers."""
+    table = Table(title=title)
+    for position, column in enumerate(columns):
+        table.add_column(column, justify="left" if position < texts else "right")
+    return table
+
+
+def _threshold_table(thresholds: list[Threshold]) -> Table:
+    table = new_table("Thresholds", "what", "limit", "measured", "", texts=1)
+    words = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "not measured"}
+    for threshold in thresholds:
+        table.add_row(
+            threshold.name,
+            f"{threshold.comparison} {threshold.limit:g}",
+            "" if threshold.value is None else f"{threshold.value:.3g}",
+            words[threshold.passed],
         )
-        growth = large / small
-    if len(backfilled) > 1:
-        least, most = (
-            results.backfill_median(size, "ours", lambda b: b.memory_peak_bytes)
-            for size in (min(backfilled), max(backfilled))
-        )
-        memory = most / least
-    return [
-        Threshold(
-            f"longest stall at {STALL_SIZE:,} customers, ours / ADR", "<=", STALL_LIMIT, stall
-        ),
-        *(
-            Threshold(
-                f"profiles a second at {size:,} customers, ours / ADR",
-                ">=",
-                RATE_LIMIT,
-                median(results.rate_ratios(size, lambda b: b.rate)),
-            )
-            for size in backfilled
-        ),
-        Threshold(
-            f"our profiles a second, {GROWTH_TO:,} / {GROWTH_FROM:,} customers",
-            ">=",
-            GROWTH_LIMIT,
-            growth,
-        ),
-        Threshold(
-            "our backend's memory, largest / smallest size measured", "<=", MEMORY_LIMIT, memory
-        ),
-        Threshold(
-            "errors that a writer saw while phase 1 deployed",
-            "<=",
-            0,
-            float(sum(len(s.errors) for s in results.stalls if s.side == "ours"))
-            if stalled
-            else None,
-        ),
-    ]
+    return table
 
 
-def failed(results: Results) -> list[Threshold]:
-    """The promises that were measured and not kept."""
-    return [t for t in thresholds(results) if t.passed is False]
-
-
-def machine(connection: Connection) -> dict[str, object]:
-    """What the figures depend on."""
+def _machine(connection: Connection) -> dict[str, object]:
     models = [
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -163,151 +130,3 @@ def machine(connection: Connection) -> dict[str, object]:
         },
         "postgresql": {cast(str, row[0]): row[1] for row in settings},
     }
-
-
-def _backfill_summary(results: Results, size: int) -> dict[str, object]:
-    def side(name: str) -> dict[str, float]:
-        def of(value: Callable[[BackfillRun], float]) -> float:
-            return results.backfill_median(size, name, value)
-
-        return {
-            "profiles": of(lambda b: b.profiles),
-            "seconds": of(lambda b: b.seconds),
-            "profiles_per_second": of(lambda b: b.rate),
-            "keys_seconds": of(lambda b: b.keys_seconds),
-            "profiles_per_second_with_keys": of(lambda b: b.rate_with_keys),
-            "wal_bytes_per_profile": of(lambda b: b.wal_bytes / b.profiles),
-            "disk_bytes_per_profile": of(lambda b: b.disk_bytes / b.profiles),
-            "memory_before_bytes": of(lambda b: b.memory_before_bytes),
-            "memory_peak_bytes": of(lambda b: b.memory_peak_bytes),
-        }
-
-    return {
-        "customers": size,
-        "ours": side("ours"),
-        "adr": side("adr"),
-        "rate_ratios": results.rate_ratios(size, lambda b: b.rate),
-        "rate_ratios_with_keys": results.rate_ratios(size, lambda b: b.rate_with_keys),
-    }
-
-
-def _stall_summary(results: Results, size: int) -> dict[str, object]:
-    def side(name: str) -> dict[str, float]:
-        def of(value: Callable[[StallRun], float]) -> float:
-            return results.stall_median(size, name, value)
-
-        return {
-            "seconds": of(lambda s: s.seconds),
-            "longest_seconds": of(lambda s: s.longest_seconds),
-            "quiet_longest_seconds": of(lambda s: s.quiet_longest_seconds),
-            "writes": of(lambda s: s.writes),
-        }
-
-    return {
-        "customers": size,
-        "ours": side("ours"),
-        "adr": side("adr"),
-        "stall_ratios": results.stall_ratios(size),
-    }
-
-
-def to_json(results: Results) -> dict[str, object]:
-    """Facts, thresholds, medians and every single run."""
-    return {
-        **results.facts,
-        "thresholds": [
-            {**asdict(threshold), "passed": threshold.passed} for threshold in thresholds(results)
-        ],
-        "backfill": [_backfill_summary(results, size) for size in results.backfilled()],
-        "stall": [_stall_summary(results, size) for size in results.stalled()],
-        "runs": {
-            "backfill": [{**asdict(b), "profiles_per_second": b.rate} for b in results.backfills],
-            "stall": [asdict(s) for s in results.stalls],
-        },
-    }
-
-
-def _columns(table: Table, *names: str) -> Table:
-    for name in names:
-        table.add_column(name, justify="right")
-    return table
-
-
-def _backfill_table(results: Results) -> Table:
-    table = _columns(
-        Table(title="Backfill: profiles a second (medians)"),
-        *("customers", "ADR", "ours", "ratio", "ours with keys", "ratio"),
-    )
-    for size in results.backfilled():
-        table.add_row(
-            f"{size:,}",
-            f"{results.backfill_median(size, 'adr', lambda b: b.rate):,.0f}",
-            f"{results.backfill_median(size, 'ours', lambda b: b.rate):,.0f}",
-            f"{median(results.rate_ratios(size, lambda b: b.rate)):.2f}",
-            f"{results.backfill_median(size, 'ours', lambda b: b.rate_with_keys):,.0f}",
-            f"{median(results.rate_ratios(size, lambda b: b.rate_with_keys)):.2f}",
-        )
-    return table
-
-
-def _cost_table(results: Results) -> Table:
-    table = _columns(
-        Table(title="What our backfill costs; disk and WAL in bytes a profile (medians)"),
-        *("customers", "profiles", "seconds", "disk", "WAL", "memory", "ADR's memory"),
-    )
-    for size in results.backfilled():
-        summary = _backfill_summary(results, size)
-        ours = cast(dict[str, float], summary["ours"])
-        adr = cast(dict[str, float], summary["adr"])
-        table.add_row(
-            f"{size:,}",
-            f"{ours['profiles']:,.0f}",
-            f"{ours['seconds']:,.2f}",
-            f"{ours['disk_bytes_per_profile']:,.0f}",
-            f"{ours['wal_bytes_per_profile']:,.0f}",
-            f"{ours['memory_peak_bytes'] / MIB:,.1f} MiB",
-            f"{adr['memory_peak_bytes'] / MIB:,.1f} MiB",
-        )
-    return table
-
-
-def _stall_table(results: Results) -> Table:
-    table = _columns(
-        Table(title="The longest stall of a writer of customers, in ms (medians)"),
-        *("customers", "at rest", "ADR", "ours", "ratio", "ADR takes", "ours takes"),
-    )
-    for size in results.stalled():
-        table.add_row(
-            f"{size:,}",
-            f"{results.stall_median(size, 'ours', lambda s: s.quiet_longest_seconds) * 1000:,.0f}",
-            f"{results.stall_median(size, 'adr', lambda s: s.longest_seconds) * 1000:,.0f}",
-            f"{results.stall_median(size, 'ours', lambda s: s.longest_seconds) * 1000:,.0f}",
-            f"{median(results.stall_ratios(size)):.2f}",
-            f"{results.stall_median(size, 'adr', lambda s: s.seconds):,.1f} s",
-            f"{results.stall_median(size, 'ours', lambda s: s.seconds):,.1f} s",
-        )
-    return table
-
-
-def _threshold_table(results: Results) -> Table:
-    table = Table(title="Thresholds")
-    table.add_column("what")
-    _columns(table, "limit", "measured", "")
-    words = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "not measured"}
-    for threshold in thresholds(results):
-        table.add_row(
-            threshold.name,
-            f"{threshold.comparison} {threshold.limit:g}",
-            "" if threshold.value is None else f"{threshold.value:.3g}",
-            words[threshold.passed],
-        )
-    return table
-
-
-def show(results: Results, console: Console) -> None:
-    """The tables."""
-    if results.backfilled():
-        console.print(_backfill_table(results), _cost_table(results))
-    if results.stalled():
-        console.print(_stall_table(results))
-    console.print(_threshold_table(results))

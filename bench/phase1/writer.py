@@ -15,7 +15,7 @@ from typing import cast
 
 import psycopg
 
-from .cluster import BenchError, Connection, connect, statement
+from ..cluster import BenchError, Connection, connect, statement
 
 THREADS = 4
 PAUSE = 0.002  # between two transactions of a thread, so that the writers leave the cores to others

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from .cluster import TAG, Cluster, connect, deploy, statement
+from ..cluster import TAG_PHASE_1, Cluster, connect, deploy, statement
 from .writer import longest, writing
 
 LEAD_SECONDS = 2.0  # writers alone, before and after
@@ -43,7 +43,7 @@ def measure_stall(cluster: Cluster, template: str, size: int, run: int, side: st
             time.sleep(LEAD_SECONDS)
             started = time.monotonic()
             if side == "ours":
-                deploy(url, TAG)
+                deploy(url, TAG_PHASE_1)
             else:
                 _adr_in_one_transaction(url)
             ended = time.monotonic()

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from .cluster import (
-    BACKFILL_CHANGE,
+from ..cluster import (
+    ROOT,
+    TAG_PHASE_1,
     BenchError,
     Cluster,
     connect,
     deploy,
     number,
-    planned_changes,
     psql_file,
     statement,
 )
+
+BACKFILL_CHANGE = "expand/backfill_profiles"
 
 
 @dataclass(frozen=True)
@@ -82,11 +84,22 @@ class MemorySampler:
         raise BenchError(f"{self._status} has no RssAnon")
 
 
+def _planned_changes() -> tuple[str, list[str]]:
+    """The change before the backfill, and those after it up to the tag."""
+    words = [line.split()[0] for line in (ROOT / "sqitch.plan").read_text().splitlines() if line]
+    names = [word for word in words if not word.startswith(("%", "#"))]
+    try:
+        backfill, tag = names.index(BACKFILL_CHANGE), names.index(TAG_PHASE_1)
+    except ValueError:
+        raise BenchError(f"sqitch.plan has no {BACKFILL_CHANGE} or no {TAG_PHASE_1}") from None
+    return names[backfill - 1], [name for name in names[backfill + 1 : tag] if name[0] != "@"]
+
+
 def measure_backfill(
     cluster: Cluster, template: str, size: int, run: int, side: str
 ) -> BackfillRun:
     """Backfill a fresh copy, by our procedure or by the ADR's statement."""
-    before, after = planned_changes()
+    before, after = _planned_changes()
     with cluster.clone(template) as url:
         if side == "ours":
             deploy(url, before)

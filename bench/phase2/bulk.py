@@ -1,0 +1,65 @@
+"""One statement over many rows of the statistics, without the mirrors and with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+
+from ..cluster import Cluster, Connection, connect, statement
+from ..steps import Steps
+from .bookings import MIRRORS, WITHOUT
+from .databases import Templates, check_drift
+
+ROWS = 100_000
+UPDATES = ("spend", "last_booking")  # bench/sql/bulk_<update>.sql
+
+
+@dataclass(frozen=True)
+class BulkRun:
+    """One statement on one side."""
+
+    update: str
+    pair: int
+    side: str
+    rows: int
+    seconds: float
+
+
+def _update(connection: Connection, update: str, rows: int) -> tuple[int, float]:
+    cursor = psycopg.RawCursor(connection)
+    cursor.execute(statement("bulk_customer"), (rows,))
+    row = cursor.fetchone()
+    assert row is not None
+    started = time.monotonic()
+    cursor.execute(statement(f"bulk_{update}"), (row[0],))
+    seconds = time.monotonic() - started
+    updated = cursor.rowcount
+    # So that the next statement finds the space of the rows as they were, and autovacuum no work.
+    connection.execute("VACUUM (ANALYZE)")
+    return updated, seconds
+
+
+def measure_bulk(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -> Iterator[BulkRun]:
+    """Each statement, so many times; the sides take turns in who is first."""
+    steps.expect(len(UPDATES) * (pairs + 1))
+    with (
+        cluster.clone(made.phase_1, "without") as without,
+        cluster.clone(made.phase_2, "mirrors") as mirrors,
+        connect(without) as connection_without,
+        connect(mirrors) as connection_mirrors,
+    ):
+        connections = {WITHOUT: connection_without, MIRRORS: connection_mirrors}
+        for update in UPDATES:
+            # The first pair makes the tables as big as they stay, and is not counted.
+            for pair in range(pairs + 1):
+                sides = (WITHOUT, MIRRORS) if pair % 2 else (MIRRORS, WITHOUT)
+                with steps.step(f"bulk {update}, run {pair} of {pairs}") as notes:
+                    for side in sides:
+                        rows, seconds = _update(connections[side], update, ROWS)
+                        notes.append(f"{side} {seconds / rows * 1e6:,.1f} µs a row")
+                        if pair:
+                            yield BulkRun(update, pair, side, rows, seconds)
+        check_drift(mirrors)

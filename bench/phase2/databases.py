@@ -1,0 +1,51 @@
+"""Template databases at both tags, with held bookings to confirm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..cluster import TAG_PHASE_1, TAG_PHASE_2, BenchError, Cluster, connect, deploy, number
+from .legacy import Holds
+
+
+@dataclass(frozen=True)
+class Templates:
+    """The same database without and with the mirrors."""
+
+    holds: Holds
+    phase_1: str = "phase_1"
+    phase_2: str = "phase_2"
+
+    def drop(self, cluster: Cluster) -> None:
+        """Their disk is free again."""
+        for name in (self.phase_1, self.phase_2):
+            cluster.drop_template(name)
+
+
+def make_templates(cluster: Cluster, customers: int, holds: int) -> Templates:
+    """Both, for so many customers."""
+    made = Templates(Holds(customers, holds))
+    sample = cluster.make_template(customers)
+    with cluster.template(made.phase_1, sample) as url:
+        made.holds.make(url)
+        deploy(url, TAG_PHASE_1)
+    with cluster.template(made.phase_2, made.phase_1) as url:
+        deploy(url, TAG_PHASE_2)
+    cluster.drop_template(sample)
+    return made
+
+
+def counted_bookings(url: str) -> int:
+    """How many bookings the statistics know."""
+    with connect(url) as connection:
+        return number(
+            connection, b"SELECT sum(total_bookings)::bigint FROM public.customer_booking_stats"
+        )
+
+
+def check_drift(url: str) -> None:
+    """Fast bookings that are on one side only are worth nothing."""
+    with connect(url) as connection:
+        drift = number(connection, b"SELECT count(*) FROM tenancy.drift")
+    if drift:
+        raise BenchError(f"{drift} rows of drift: {url}")

@@ -1,0 +1,49 @@
+"""The parts of phase 2."""
+
+from __future__ import annotations
+
+from ..cluster import Cluster
+from ..steps import Steps
+from . import bookings, calls
+from .bookings import measure_bookings
+from .bulk import measure_bulk
+from .calls import DELAYS, measure_calls
+from .databases import make_templates
+from .drift import measure_drift
+from .proxy import network, round_trip_seconds
+from .report import Phase2
+
+
+def measure(
+    cluster: Cluster,
+    customers: int,
+    drift_customers: int,
+    pairs: int,
+    parts: list[str],
+    report: Phase2,
+    steps: Steps,
+) -> None:
+    """Each part; the file is written after each."""
+    report.round_trips["socket"] = round_trip_seconds(cluster.url())
+    for delay in DELAYS:
+        with network(cluster, delay) as at:
+            report.round_trips[f"{delay * 1000:g} ms delay"] = round_trip_seconds(at.url())
+    if set(parts) != {"drift"}:
+        holds = max(bookings.holds_needed(pairs), calls.holds_needed(pairs))
+        steps.expect(1)
+        with steps.step(f"{customers:,} customers") as notes:
+            made = make_templates(cluster, customers, holds)
+            notes.append("a database at each tag")
+        if "bookings" in parts:
+            report.bookings += measure_bookings(cluster, made, pairs, steps)
+            report.write()
+        if "bulk" in parts:
+            report.bulks += measure_bulk(cluster, made, pairs, steps)
+            report.write()
+        if "calls" in parts:
+            report.calls += measure_calls(cluster, made, pairs, steps)
+            report.write()
+        made.drop(cluster)
+    if "drift" in parts:
+        report.drifts += measure_drift(cluster, drift_customers, pairs, steps)
+        report.write()

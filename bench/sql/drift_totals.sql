@@ -1,0 +1,1 @@
+SELECT count(*) FROM tenancy.drift WHERE kind = 'totals';
