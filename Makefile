@@ -1,6 +1,6 @@
 # What each target does is in scripts/; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down psql health test test-schema lint bench clean
+.PHONY: help up down psql health test test-schema soak lint bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -24,6 +24,9 @@ test: ## every test, on throwaway databases
 
 test-schema: ## the tests that only look at the schema, on DATABASE_URL: a clone of production, say
 	@scripts/test-schema.sh
+
+soak: ## the race tests with 100,000 transactions each (RACE_TRANSACTIONS)
+	@scripts/soak.sh
 
 lint: ## every check that needs no database
 	@scripts/lint.sh

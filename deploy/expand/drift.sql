@@ -33,7 +33,9 @@ SELECT
 FROM public.customers AS c
 LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
 WHERE (
-    s.customer_id IS NOT NULL
+    s.total_bookings <> 0
+    OR s.total_spend_cents <> 0
+    OR s.last_booking_at IS NOT NULL
     OR c.no_show_count <> 0
     OR c.preferred_stylist_id IS NOT NULL
 )
@@ -84,7 +86,7 @@ WHERE s.last_booking_at IS NOT NULL
 UNION ALL
 SELECT
     'no_show_count',
-    c.id,
+    p.customer_id, -- not c.id: so that a condition on the customer reaches the sums
     NULL,
     c.no_show_count::text,
     p.no_show_count::text

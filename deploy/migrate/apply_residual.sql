@@ -20,12 +20,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
-    mirroring text := set_config('tenancy.mirroring', 'on', TRUE); -- an assignment: PERFORM costs more
     held_bookings bigint; -- by all shops together
     held_spend_cents bigint;
     held_no_shows bigint;
     at_floor boolean;
 BEGIN
+    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+
     FOR attempt IN 1 .. 2 LOOP
         SELECT
             sum(p.total_bookings),
@@ -61,8 +62,8 @@ BEGIN
             BEGIN
                 PERFORM tenancy.fill_profiles(ARRAY[apply_residual.customer_id], earlier);
             EXCEPTION
-                WHEN unique_violation THEN
-                    NULL; -- somebody else did
+                WHEN unique_violation OR foreign_key_violation THEN
+                    NULL; -- somebody else did, or a stylist moves
             END;
         END IF;
 
@@ -116,7 +117,7 @@ BEGIN
             AND greatest(cut.bookings, cut.spend_cents, cut.no_shows) > 0;
     END IF;
 
-    mirroring := set_config('tenancy.mirroring', guard, TRUE);
+    PERFORM set_config('tenancy.mirroring', guard, TRUE);
 END;
 $$;
 

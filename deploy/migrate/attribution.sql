@@ -81,7 +81,7 @@ BEGIN
         RETURN tenancy.current_shop();
     END IF;
 
-    shop := nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text;
+    shop := (nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text)::integer;
 
     -- A correction, which leaves last_booking_at as it is: no need to look for the booking.
     IF shop IS NULL AND last_booking_at = last_booking_before THEN

@@ -48,7 +48,7 @@ DECLARE
     notes text := coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}');
 BEGIN
     IF customer IS NULL THEN
-        RETURN NULL;
+        RETURN NEW;
     END IF;
 
     -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
@@ -57,7 +57,7 @@ BEGIN
         notes := '{}';
     END IF;
     notes := set_config('tenancy.confirmed', (notes::jsonb || jsonb_build_object(customer, NEW.shop_id))::text, TRUE);
-    RETURN NULL;
+    RETURN NEW;
 END;
 $$;
 

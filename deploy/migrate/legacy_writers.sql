@@ -55,17 +55,16 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    period CONSTANT text := date_bin('5 minutes', now(), 'epoch');
     writer CONSTANT text := current_setting('role') || ' ' || current_setting('application_name');
+    period CONSTANT text := date_part('epoch', now())::bigint / 300; -- five minutes
+    is_known CONSTANT boolean := coalesce(current_setting('tenancy.legacy_writer', TRUE) = writer, FALSE);
     pending text := '0'; -- what this connection wrote and did not write down
 BEGIN
-    IF current_setting('tenancy.legacy_writer', TRUE) = writer THEN
+    IF is_known THEN
         pending := current_setting('tenancy.legacy_writes');
     END IF;
 
-    IF current_setting('tenancy.legacy_period', TRUE) IS DISTINCT FROM period
-        OR current_setting('tenancy.legacy_writer', TRUE) IS DISTINCT FROM writer
-    THEN
+    IF NOT is_known OR current_setting('tenancy.legacy_period') <> period THEN
         -- A new connection writes only if nobody of its kind did lately: applications that connect for each
         -- request must not fill the table.
         INSERT INTO tenancy.legacy_writes (application_name, role_name, writes, written_at)
@@ -79,7 +78,7 @@ BEGIN
                 current_setting('application_name') AS application_name,
                 coalesce(nullif(current_setting('role'), 'none'), session_user) AS role_name
         ) AS w
-        WHERE current_setting('tenancy.legacy_writer', TRUE) = writer
+        WHERE is_known
             OR NOT EXISTS (
                 SELECT
                 FROM tenancy.legacy_writes AS l
@@ -91,8 +90,8 @@ BEGIN
             pending := '-1';
         END IF;
         PERFORM
-            set_config('tenancy.legacy_period', period, FALSE),
-            set_config('tenancy.legacy_writer', writer, FALSE);
+            set_config('tenancy.legacy_writer', writer, FALSE),
+            set_config('tenancy.legacy_period', period, FALSE);
     END IF;
 
     pending := set_config('tenancy.legacy_writes', (pending::bigint + 1)::text, FALSE);

@@ -54,12 +54,13 @@ BEGIN
             notes := set_config('tenancy.confirmed', (notes::jsonb - NEW.customer_id::text)::text, TRUE);
             average := NEW.total_spend_cents / nullif(greatest(NEW.total_bookings, 0), 0);
 
-            UPDATE public.customers AS c
-            SET
-                average_spend_cents = average,
-                updated_at = now()
-            WHERE c.id = NEW.customer_id
-                AND c.average_spend_cents <> average;
+            IF (SELECT c.average_spend_cents <> average FROM public.customers AS c WHERE c.id = NEW.customer_id) THEN
+                UPDATE public.customers AS c
+                SET
+                    average_spend_cents = average,
+                    updated_at = now()
+                WHERE c.id = NEW.customer_id;
+            END IF;
         END IF;
     END IF;
 

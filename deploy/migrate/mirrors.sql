@@ -31,14 +31,15 @@ $$;
 COMMENT ON FUNCTION tenancy.refuse_truncate() IS
 'Trigger: TRUNCATE fires no trigger for the rows, so the other side would keep them.';
 
+-- BEFORE, so that no other trigger of the booking writes statistics first.
 CREATE OR REPLACE TRIGGER confirm_booking
-AFTER UPDATE ON public.bookings
+BEFORE UPDATE ON public.bookings
 FOR EACH ROW
 WHEN (NEW.status = 'CONFIRMED' AND OLD.status <> 'CONFIRMED')
 EXECUTE FUNCTION tenancy.confirm_booking();
 
 CREATE OR REPLACE TRIGGER confirm_new_booking
-AFTER INSERT ON public.bookings
+BEFORE INSERT ON public.bookings
 FOR EACH ROW
 WHEN (NEW.status = 'CONFIRMED')
 EXECUTE FUNCTION tenancy.confirm_booking();

@@ -11,11 +11,14 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM tenancy.repair(ARRAY[tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email)]);
+    PERFORM tenancy.repair(
+        ARRAY[tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email)], is_reconcile => TRUE
+    );
     RETURN NEW;
 EXCEPTION
-    WHEN lock_not_available OR unique_violation THEN
-        RETURN NEW; -- somebody else is at it, or the reconcile comes later
+    -- Somebody else is at it, or a stylist moves: the reconcile comes later.
+    WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
+        RETURN NEW;
 END;
 $$;
 
@@ -29,10 +32,15 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    repaired := (SELECT count(DISTINCT r.customer_id) FROM tenancy.repair(customer_ids) AS r);
+    repaired := (SELECT count(DISTINCT r.customer_id) FROM tenancy.repair(customer_ids, is_reconcile => TRUE) AS r);
     state := 'done';
 EXCEPTION
-    WHEN lock_not_available OR unique_violation OR serialization_failure OR deadlock_detected THEN
+    WHEN lock_not_available
+        OR unique_violation
+        OR foreign_key_violation
+        OR serialization_failure
+        OR deadlock_detected
+    THEN
         state := 'waiting';
         detail := format('customers from %s to %s: %s', customer_ids[1], customer_ids[cardinality(customer_ids)], sqlerrm);
         repaired := 0;

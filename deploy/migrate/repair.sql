@@ -104,6 +104,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     customer record;
+    is_right boolean; -- negative totals are nobody's
 BEGIN
     SELECT
         coalesce(s.total_bookings, 0) AS total_bookings,
@@ -120,6 +121,8 @@ BEGIN
     CROSS JOIN LATERAL tenancy.shop_of_last_booking(c.id, s.last_booking_at) AS l
     WHERE c.id = repair_from_legacy.customer_id;
 
+    is_right := least(customer.total_bookings, customer.total_spend_cents) >= 0;
+
     IF 'negative' = ANY (kinds) THEN
         UPDATE public.customer_shop_profiles AS p
         SET
@@ -135,10 +138,12 @@ BEGIN
         PERFORM tenancy.apply_residual(
             repair_from_legacy.customer_id,
             customer.shop_id,
-            total_bookings => CASE WHEN kinds && '{totals,negative}' THEN customer.total_bookings END,
-            total_spend_cents => CASE WHEN kinds && '{totals,negative}' THEN customer.total_spend_cents END,
+            total_bookings => CASE WHEN kinds && '{totals,negative}' AND is_right THEN customer.total_bookings END,
+            total_spend_cents => CASE WHEN kinds && '{totals,negative}' AND is_right THEN customer.total_spend_cents END,
             last_booking_at => CASE WHEN 'last_booking_at' = ANY (kinds) THEN customer.last_booking_at END,
-            no_show_count => CASE WHEN kinds && '{no_show_count,negative}' THEN customer.no_show_count END
+            no_show_count => CASE
+                WHEN kinds && '{no_show_count,negative}' AND customer.no_show_count >= 0 THEN customer.no_show_count
+            END
         );
     END IF;
 
@@ -173,6 +178,7 @@ BEGIN
         FROM public.customer_shop_profiles AS p
         WHERE p.customer_id = repair_from_profiles.customer_id
         GROUP BY p.customer_id
+        HAVING least(min(p.total_bookings), min(p.total_spend_cents)) >= 0
         ON CONFLICT (customer_id) DO UPDATE
         SET
             total_bookings = excluded.total_bookings,
@@ -188,10 +194,10 @@ BEGIN
         UPDATE public.customers AS c
         SET
             average_spend_cents = CASE
-                WHEN kinds && '{totals,negative}' THEN coalesce(profiles.average_spend_cents, 0)
+                WHEN kinds && '{totals,negative}' AND profiles.lowest_total >= 0 THEN coalesce(profiles.average_spend_cents, 0)
                 ELSE c.average_spend_cents
             END,
-            no_show_count = profiles.no_show_count,
+            no_show_count = CASE WHEN profiles.lowest_no_shows >= 0 THEN profiles.no_show_count ELSE c.no_show_count END,
             preferred_stylist_id = CASE
                 WHEN 'preferred_stylist' = ANY (kinds) THEN (
                     SELECT p.preferred_stylist_id
@@ -205,8 +211,10 @@ BEGIN
             updated_at = now()
         FROM (
             SELECT
-                sum(p.total_spend_cents) / nullif(greatest(sum(p.total_bookings), 0), 0) AS average_spend_cents,
-                sum(p.no_show_count) AS no_show_count
+                sum(p.total_spend_cents) / nullif(sum(p.total_bookings), 0) AS average_spend_cents,
+                least(min(p.total_bookings), min(p.total_spend_cents)) AS lowest_total,
+                sum(p.no_show_count) AS no_show_count,
+                min(p.no_show_count) AS lowest_no_shows
             FROM public.customer_shop_profiles AS p
             WHERE p.customer_id = repair_from_profiles.customer_id
         ) AS profiles
@@ -218,7 +226,11 @@ $$;
 COMMENT ON FUNCTION tenancy.repair_from_profiles(integer, text[]) IS
 'Part of tenancy.repair(): mends these kinds of drift of one customer; the profiles are right.';
 
-CREATE OR REPLACE FUNCTION tenancy.repair(customer_ids integer[], source text DEFAULT 'legacy')
+CREATE OR REPLACE FUNCTION tenancy.repair(
+    customer_ids integer[],
+    source text DEFAULT 'legacy',
+    is_reconcile boolean DEFAULT FALSE
+)
 RETURNS TABLE (customer_id integer, shop_id integer, field text, value_before text, value_after text)
 LANGUAGE plpgsql
 SECURITY INVOKER
@@ -284,7 +296,7 @@ BEGIN
             PERFORM tenancy.fill_profiles(ARRAY[drifted.id]); -- whatever the source: profiles that are not there say nothing
         ELSIF source = 'profiles' THEN
             PERFORM tenancy.repair_from_profiles(drifted.id, drifted.kinds);
-        ELSIF NOT EXISTS (
+        ELSIF is_reconcile AND NOT EXISTS (
             SELECT
             FROM public.customer_shop_profiles AS p
             CROSS JOIN tenancy.backfill_progress AS b
@@ -319,11 +331,11 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.repair(integer[], text) IS
-'Mends the drift of these customers, and returns each value that it changed. source says which side is right: legacy (profiles are '
-'split anew where they are as the backfill left them, else the residual rule applies) or profiles (totals are sums). Missing '
-'profiles come from the legacy side and a stylist of another shop is cleared, whatever the source. Waits half a second for a lock '
-'at most (55P03). Run it in a transaction and roll back for a dry run. '
+COMMENT ON FUNCTION tenancy.repair(integer[], text, boolean) IS
+'Mends the drift of these customers, and returns each value that it changed. source says which side is right: legacy (by the '
+'residual rule; in the reconcile, profiles that are as the backfill left them are split anew) or profiles (totals are sums); '
+'what is negative there is left alone. Missing profiles come from the legacy side and a stylist of another shop is cleared, '
+'whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry run. '
 'Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;

@@ -1,4 +1,8 @@
-"""Health check and backfill control for the move of customer statistics to per-shop profiles."""
+"""The move of customer statistics to per-shop profiles: what the application calls, and operators.
+
+For the application, customer_memory, shop_context and retries. For operators, the command line
+convo-tenancy: health check, backfill control, repair.
+"""
 
 from importlib.metadata import version
 

@@ -11,6 +11,7 @@ from . import __version__
 from .backfill import commands as backfill
 from .errors import Problem
 from .health import command as health
+from .repair import command as repair
 
 app = typer.Typer(
     add_completion=False,
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 app.add_typer(backfill.app, name="backfill")
 app.command(cls=health.HealthCommand)(health.health)
+app.command()(repair.repair)
 
 
 def _print_version(wanted: bool) -> None:
@@ -37,7 +39,7 @@ def convo_tenancy(
         ),
     ] = False,
 ) -> None:
-    """Move customer statistics to per-shop profiles, online: look at it and control the backfill.
+    """Move customer statistics to per-shop profiles, online: look at it, backfill, repair.
 
     \b
     Examples:
@@ -45,6 +47,7 @@ def convo_tenancy(
       convo-tenancy health                   is every profile right?
       convo-tenancy backfill --dry-run       how much there is to do
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
+      convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
     """
 
 

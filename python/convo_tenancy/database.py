@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, TypeVar
 
 import psycopg
 import typer
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import TupleRow
+from psycopg.rows import TupleRow, class_row, scalar_row
 
 from .errors import Problem
+from .queries import query
 
 Connection = psycopg.Connection[TupleRow]
+Row = TypeVar("Row")
 
 UrlOption = Annotated[
     str | None,
@@ -75,6 +78,67 @@ def connect(url: str | None, application_name: str) -> Connection:
         raise Problem(
             f"cannot connect: {one_line(error)} (check DATABASE_URL or --database-url)"
         ) from None
+
+
+@dataclass(frozen=True)
+class _Deployed:
+    database_name: str
+    is_legacy: bool
+    is_deployed: bool
+
+
+def require_deployed(connection: Connection, routine: str, what: str, target: str) -> None:
+    """Check that a routine of ours is in this database.
+
+    Args:
+        connection: in autocommit mode.
+        routine: with the types of its arguments.
+        what: the routine belongs to, for people.
+        target: for sqitch deploy --to.
+
+    Raises:
+        Problem: it is no legacy database, or the routine is not deployed.
+    """
+    found = one(connection, _Deployed, "deployed", routine)
+    if not found.is_deployed and not found.is_legacy:
+        raise Problem(
+            f'database "{found.database_name}" does not have the legacy schema'
+            " (no table public.customers): check DATABASE_URL or --database-url"
+        )
+    if not found.is_deployed:
+        raise Problem(
+            f'{what} is not deployed in database "{found.database_name}":'
+            f" run sqitch deploy --to {target} first"
+        )
+
+
+def rows(connection: Connection, kind: type[Row], name: str, *parameters: object) -> list[Row]:
+    """All rows of the query sql/NAME.sql, as dataclasses of this kind."""
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query(name), parameters).fetchall()
+
+
+def one(connection: Connection, kind: type[Row], name: str, *parameters: object) -> Row:
+    """The row of a query that always has one.
+
+    Raises:
+        Problem: it has none.
+    """
+    for row in rows(connection, kind, name, *parameters):
+        return row
+    raise Problem(f"{name}: no row, where there is always one: run sqitch verify")
+
+
+def scalar(connection: Connection, name: str, *parameters: object) -> object:
+    """The one value of the query sql/NAME.sql."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query(name), parameters).fetchone()
+
+
+def scalars(connection: Connection, name: str, *parameters: object) -> list[int]:
+    """The one column, of integers, of the query sql/NAME.sql."""
+    with connection.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(query(name), parameters).fetchall()
 
 
 def one_line(error: psycopg.Error) -> str:

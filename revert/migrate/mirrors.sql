@@ -5,6 +5,7 @@
 BEGIN;
 
 CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
 
 CALL tenancy.lock_tables(
     'ACCESS EXCLUSIVE',

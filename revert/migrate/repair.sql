@@ -4,7 +4,7 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
-DROP FUNCTION IF EXISTS tenancy.repair(integer[], text);
+DROP FUNCTION IF EXISTS tenancy.repair(integer[], text, boolean);
 DROP FUNCTION IF EXISTS tenancy.repair_from_profiles(integer, text[]);
 DROP FUNCTION IF EXISTS tenancy.repair_from_legacy(integer, text[]);
 DROP FUNCTION IF EXISTS tenancy.split_anew(integer);

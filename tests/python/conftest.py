@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -17,13 +16,7 @@ _serial = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """The cluster of `make test`, or one for this run alone when pytest is called by itself."""
-    given = os.environ.get("CONVO_TEST_CLUSTER")
-    if given:
-        shared = Cluster(Path(given))
-        shared.start()
-        yield shared
-        return
+    """One for each worker of pytest: some tests crash it."""
     own = Cluster.create()
     yield own
     own.remove()

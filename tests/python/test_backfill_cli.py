@@ -9,7 +9,6 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -18,11 +17,15 @@ import pytest
 from support.cluster import ROOT, Cluster
 from support.command_line import Running, call, in_terminal, refusal
 from support.commands import environment, psql, run, sqitch, value
+from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.profiles import wrong_profiles
 from support.waiting import wait_until
 
-RUNNER = "FROM pg_stat_activity WHERE datname = current_database() AND application_name ="
-HELD_BATCH = f"SELECT count(*) {RUNNER} 'convo-tenancy backfill' AND wait_event = 'PgSleep'"
+APPLICATION = "convo-tenancy backfill"
+RUNNER = f"""
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = '{APPLICATION}'
+"""
 
 
 def assert_all_right(url: str) -> None:
@@ -59,30 +62,6 @@ def database(cluster: Cluster, backfill_template: str) -> Iterator[str]:
     name = f"backfill_{os.getpid()}"
     yield cluster.create_database(name, backfill_template)
     cluster.drop_database(name)
-
-
-@contextmanager
-def held_in_a_batch(url: str) -> Iterator[psycopg.Connection]:
-    """Whoever backfills customer 900 stays in the middle of that batch until this ends."""
-    psql(
-        url,
-        "-c",
-        """
-        CREATE FUNCTION public.stay() RETURNS trigger LANGUAGE plpgsql AS $$
-        BEGIN
-            WHILE NOT pg_try_advisory_xact_lock(1) LOOP
-                PERFORM pg_sleep(0.02);
-            END LOOP;
-            RETURN NEW;
-        END;
-        $$;
-        CREATE TRIGGER stay BEFORE INSERT ON public.customer_shop_profiles
-        FOR EACH ROW WHEN (NEW.customer_id = 900) EXECUTE FUNCTION public.stay();
-        """,
-    )
-    with psycopg.connect(url, autocommit=True) as holder:
-        holder.execute("SELECT pg_advisory_lock(1)")
-        yield holder
 
 
 def test_the_recorded_database_from_the_estimate_to_the_tag(database: str) -> None:
@@ -124,7 +103,7 @@ def test_the_recorded_database_from_the_estimate_to_the_tag(database: str) -> No
 def test_the_setting_is_the_default_batch_size(database: str) -> None:
     psql(database, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 700")
     with held_in_a_batch(database), Running(database, "backfill") as running:
-        wait_until(lambda: value(database, HELD_BATCH) == "1", "a batch that is held")
+        wait_until_held(database, APPLICATION)
         assert value(database, "SELECT customers_done FROM tenancy.backfill_progress") == "700"
         running.process.send_signal(signal.SIGTERM)
         assert running.end()[0] == 143
@@ -137,7 +116,7 @@ def test_paused_watched_refused_and_resumed_from_elsewhere(database: str) -> Non
     with Running(database, "backfill", "--batch-size", "100") as running:
         assert "paused" in running.read_until("waiting:")
 
-        pid = value(database, f"SELECT pid {RUNNER} 'convo-tenancy backfill'")
+        pid = value(database, f"SELECT pid {RUNNER}")
         line = refusal(database, "backfill")
         assert "another backfill is running" in line
         assert f"pid {pid}, user postgres, application convo-tenancy backfill" in line
@@ -161,7 +140,7 @@ def test_paused_watched_refused_and_resumed_from_elsewhere(database: str) -> Non
 
 
 def _terminate(running: Running, url: str) -> None:
-    value(url, f"SELECT pg_terminate_backend(pid) {RUNNER} 'convo-tenancy backfill'")
+    value(url, f"SELECT pg_terminate_backend(pid) {RUNNER}")
 
 
 def _send(number: signal.Signals) -> Callable[[Running, str], None]:
@@ -185,14 +164,12 @@ def test_ended_in_the_middle_of_a_batch_and_run_again(
         held_in_a_batch(database),
         Running(database, "backfill", "--batch-size", "100") as running,
     ):
-        wait_until(lambda: value(database, HELD_BATCH) == "1", "a batch that is held")
+        wait_until_held(database, APPLICATION)
         end_it(running, database)
         code, output = running.end()
         assert code == exit_code, output
         assert words in output
-        # Also after a kill -9, which the server notices by itself while the batch still runs.
-        gone = f"SELECT count(*) {RUNNER} 'convo-tenancy backfill'"
-        wait_until(lambda: value(database, gone) == "0", "the server has ended the batch")
+        wait_until_gone(database, APPLICATION)
     done = "SELECT customers_done, finished_at IS NULL FROM tenancy.backfill_progress"
     assert value(database, done) == "800|t"
     profiled = "SELECT count(DISTINCT customer_id) FROM public.customer_shop_profiles"

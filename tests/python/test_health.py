@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +16,16 @@ from convo_tenancy.health.model import Check, Report, Status
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal, refusal
 from support.commands import CONVO_TENANCY, psql, sqitch
+from support.health import health, role, samples
 
+# Skipped until phase 2.
+LATER = [
+    "other_triggers",
+    "replication_role",
+    "subscriptions",
+    "legacy_writers",
+    "legacy_readers",
+]
 NAMES = [
     "connection",
     "server_version",
@@ -31,6 +36,9 @@ NAMES = [
     "drift",
     "constraints",
     "indexes",
+    "triggers",
+    "functions",
+    *LATER,
 ]
 KINDS = {
     "missing_profile",
@@ -42,59 +50,6 @@ KINDS = {
     "negative",
 }
 NOWHERE = "postgresql://postgres@127.0.0.1:1/nowhere"
-SAMPLE = re.compile(r'^[a-z_]+(\{[a-z]+="([^"\\\n]|\\["\\n])*"\})? -?\d+$')
-
-
-@dataclass
-class Health:
-    """What one call said."""
-
-    exit_code: int
-    status: str
-    phase: str | None
-    checks: dict[str, dict[str, Any]]
-
-    def said(self, name: str) -> tuple[str, Any, str]:
-        """Status, value and detail of one check."""
-        check = self.checks[name]
-        return check["status"], check["value"], check["detail"]
-
-
-def health(url: str, *args: str) -> Health:
-    """The check's JSON, exactly of the promised shape."""
-    done = call(url, "health", "--format", "json", *args)
-    assert done.stderr == ""
-    report = json.loads(done.stdout)
-    assert list(report) == ["status", "phase", "checks"]
-    for check in report["checks"]:
-        assert list(check) == ["name", "status", "value", "detail"]
-        assert check["status"] in {"ok", "warning", "critical", "unknown"}
-    checks = {check["name"]: check for check in report["checks"]}
-    assert len(checks) == len(report["checks"])
-    assert done.returncode == ["ok", "warning", "critical", "unknown"].index(report["status"])
-    return Health(done.returncode, report["status"], report["phase"], checks)
-
-
-def samples(url: str, *args: str) -> tuple[int, dict[str, int]]:
-    """The exit code and the samples of the Prometheus text, once its lines are proved valid."""
-    done = call(url, "health", "--format", "prometheus", *args)
-    assert done.stderr == ""
-    found: dict[str, int] = {}
-    described: set[tuple[str, str]] = set()
-    for line in done.stdout.splitlines():
-        if line.startswith("# "):
-            _hash, keyword, name, text = line.split(" ", 3)
-            assert (keyword, name) not in described
-            assert keyword == "HELP" or (keyword, text) == ("TYPE", "gauge")
-            described.add((keyword, name))
-            continue
-        assert SAMPLE.match(line), line
-        sample, number = line.rsplit(" ", 1)
-        name = sample.split("{")[0]
-        assert {("HELP", name), ("TYPE", name)} <= described
-        assert sample not in found
-        found[sample] = int(number)
-    return done.returncode, found
 
 
 def test_everything_is_right(phase1_database: str) -> None:
@@ -106,6 +61,10 @@ def test_everything_is_right(phase1_database: str) -> None:
     assert found.said("backfill")[1] == 100.0
     assert found.said("plan")[2].startswith("deployed from this plan")
     assert found.said("default_shop")[1] == 1
+    assert found.said("triggers") == ("ok", 2, "all there, as shipped and enabled")
+    assert found.said("functions")[2] == "all there and as shipped"
+    for name in LATER:
+        assert found.said(name) == ("ok", None, "skipped: checked once @phase2 is deployed")
 
     text = call(phase1_database, "health")
     assert (text.returncode, text.stderr) == (0, "")
@@ -138,7 +97,7 @@ DRIFT = """
 """
 
 
-def test_drift_is_a_warning_until_phase_2_and_critical_from_then_on(phase1_database: str) -> None:
+def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
     psql(phase1_database, "-c", DRIFT)
     found = health(phase1_database)
     status, value, detail = found.said("drift")
@@ -155,18 +114,6 @@ def test_drift_is_a_warning_until_phase_2_and_critical_from_then_on(phase1_datab
     assert found_samples['convo_tenancy_drift_rows{kind="no_show_count"}'] == 1
     assert found_samples['convo_tenancy_drift_rows{kind="negative"}'] == 0
     assert found_samples['convo_tenancy_check_status{check="drift"}'] == 1
-
-    psql(
-        phase1_database,
-        "-c",
-        """
-        CREATE TEMPORARY TABLE t AS SELECT * FROM sqitch.tags WHERE tag = '@phase1';
-        UPDATE t SET tag = '@phase2', tag_id = 'x';
-        INSERT INTO sqitch.tags TABLE t;
-        """,
-    )
-    found = health(phase1_database)
-    assert (found.exit_code, found.phase, found.said("drift")[0]) == (2, "@phase2", "critical")
 
 
 @pytest.mark.parametrize(
@@ -406,18 +353,6 @@ def test_called_wrongly_is_unknown_not_critical() -> None:
         done = call(NOWHERE, "health", *args)
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.startswith("Usage: convo-tenancy health")
-
-
-@contextmanager
-def role(url: str, *rights: str) -> Iterator[str]:
-    """The URL for a role with these rights and no others, for as long as this lasts."""
-    psql(url, "-c", "CREATE ROLE watcher LOGIN")
-    try:
-        for right in rights:
-            psql(url, "-c", right)
-        yield url.replace("postgres@", "watcher@")
-    finally:
-        psql(url, "-c", "DROP OWNED BY watcher CASCADE", "-c", "DROP ROLE watcher")
 
 
 def test_a_role_without_rights_is_told_which(phase1_database: str) -> None:

@@ -154,7 +154,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
     )
     try:
         as_owner = legacy_database.replace("postgres@", "convo_owner@")
-        sqitch(as_owner, "deploy", "--to", "@phase1")
+        sqitch(as_owner, "deploy", "--to", "@phase2")
         sqitch(as_owner, "verify")
         owners = psql(
             legacy_database,
@@ -171,6 +171,22 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
             """,
         ).stdout.split()
         assert owners == ["convo_owner"]
+        psql(
+            as_owner,
+            "-c",
+            """
+            INSERT INTO public.customer_booking_stats
+                (customer_id, total_bookings, total_spend_cents)
+            SELECT id, 1, 4500 FROM public.customers;
+            SELECT tenancy.record_no_show(id, 1) FROM public.customers;
+            """,
+        )
+        mirrored = """
+            SELECT p.total_bookings, p.no_show_count, c.no_show_count
+            FROM public.customer_shop_profiles AS p
+            JOIN public.customers AS c ON c.id = p.customer_id
+        """
+        assert value(as_owner, mirrored) == "1|1|1"
         sqitch(as_owner, "revert", "-y")
     finally:
         psql(legacy_database, "-c", "DROP OWNED BY convo_owner CASCADE")

@@ -1,4 +1,4 @@
-"""Phase 1 deployed, taken back, deployed again: nothing lost, nothing left."""
+"""A phase deployed, taken back, deployed again: nothing lost, nothing left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import pytest
 from support.cluster import ROOT
 from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 
-CHANGES = re.findall(r"^(expand/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
+CHANGES = re.findall(r"^(\w+/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
+
+# What an operator may have said of what phase 2 calls deprecated.
+COMMENTS = """
+    COMMENT ON TABLE public.customer_booking_stats IS 'One row a customer; it''s the owner''s.';
+    COMMENT ON COLUMN public.customers.no_show_count IS 'Counted by hand.';
+"""
 
 
 def _schema(url: str) -> str:
@@ -29,21 +35,32 @@ def _archived(url: str) -> bool:
     return value(url, query) == "t"
 
 
-def test_deploy_revert_deploy(recorded_database: str) -> None:
-    url = recorded_database
-    legacy = pg_dump_schema(url, "public"), pg_dump_data(url, "public")
+@pytest.mark.parametrize(
+    ("start", "tag", "below"),
+    [
+        ("recorded_database", "@phase1", None),
+        ("phase1_database", "@phase2", "@phase1"),
+        ("recorded_database", "@phase2", None),
+    ],
+)
+def test_deploy_revert_deploy(
+    request: pytest.FixtureRequest, start: str, tag: str, below: str | None
+) -> None:
+    url: str = request.getfixturevalue(start)
+    psql(url, "-c", COMMENTS)
+    before = [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)]
 
-    sqitch(url, "deploy", "--to", "@phase1")
+    sqitch(url, "deploy", "--to", tag)
     sqitch(url, "verify")
     schema, profiles = _schema(url), _profiles(url)
     assert profiles
+    assert ("Counted by hand" in schema) == (tag == "@phase1")
 
-    sqitch(url, "revert", "-y")
-    assert (pg_dump_schema(url, "public"), pg_dump_data(url, "public")) == legacy
-    assert "tenancy\n" not in psql(url, "-Atc", "SELECT nspname FROM pg_namespace").stdout
-    assert _archived(url)
+    sqitch(url, "revert", "-y", *(["--to", below] if below else []))
+    assert [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)] == before
+    assert _archived(url) == (below is None)
 
-    sqitch(url, "deploy", "--to", "@phase1")
+    sqitch(url, "deploy", "--to", tag)
     sqitch(url, "verify")
     assert _schema(url) == schema
     assert _profiles(url) == profiles
@@ -53,6 +70,88 @@ def test_deploy_revert_deploy(recorded_database: str) -> None:
         FROM tenancy.backfill_progress AS b
     """
     assert value(url, everybody) == "t"
+
+
+def test_what_phase2_wrote_stays(phase2_database: str) -> None:
+    url = phase2_database
+    with psycopg.connect(url, autocommit=True) as connection:
+        busy, quiet, late = (
+            row[0]
+            for row in connection.execute(
+                """
+                SELECT customer_id FROM public.customer_booking_stats AS s
+                JOIN public.customers AS c ON c.id = s.customer_id
+                WHERE NOT EXISTS (
+                    SELECT FROM public.customers AS o WHERE o.phone = c.phone AND o.id <> c.id
+                )
+                ORDER BY s.total_bookings DESC, s.customer_id LIMIT 3
+                """
+            )
+        )
+        # Both sides write: new code for one customer and for a new one, old code for another.
+        new = connection.execute(
+            "SELECT tenancy.get_or_create_customer('new@example.test', NULL, 'New')"
+        ).fetchone()
+        for customer in (busy, new[0] if new else None):
+            connection.execute(
+                """
+                SELECT tenancy.record_booking(%s, s.shop_id, s.id, 4500, '2026-03-01 10:00+00')
+                FROM public.stylists AS s ORDER BY s.shop_id DESC, s.id LIMIT 1
+                """,
+                (customer,),
+            )
+        booked = """
+            UPDATE public.customer_booking_stats
+            SET total_bookings = total_bookings + 1, total_spend_cents = total_spend_cents + 500
+            WHERE customer_id = %s
+        """
+        connection.execute(booked, (quiet,))
+        assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
+        data = pg_dump_data(url, "public")
+
+        sqitch(url, "revert", "-y", "--to", "@phase1")
+        assert pg_dump_data(url, "public") == data
+
+        # Without the mirrors old code goes on, and is caught up.
+        connection.execute(booked, (late,))
+        assert [
+            row[0] for row in connection.execute("SELECT DISTINCT customer_id FROM tenancy.drift")
+        ] == [late]
+        sqitch(url, "deploy", "--to", "@phase2")
+        assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
+        statistics = connection.execute(
+            "SELECT count(*), sum(total_bookings) FROM public.customer_booking_stats"
+        ).fetchone()
+
+        # All the way back: the legacy side has all of it, and so has the archive.
+        sqitch(url, "revert", "-y")
+        assert (
+            connection.execute(
+                "SELECT count(*), sum(total_bookings) FROM public.customer_booking_stats"
+            ).fetchone()
+            == statistics
+        )
+        assert _archived(url)
+        sqitch(url, "deploy", "--to", "@phase2")
+        assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
+
+
+def test_each_change_taken_back_and_deployed_again(phase1_database: str) -> None:
+    """Wherever a deploy to @phase2 stops, a revert leads to what was there before."""
+    url = phase1_database
+    psql(url, "-c", COMMENTS)
+    earlier, schema = "@phase1", _schema(url)
+    for change in (change for change in CHANGES if change.startswith("migrate/")):
+        sqitch(url, "deploy", "--to", change)
+        deployed = _schema(url)
+        sqitch(url, "revert", "-y", "--to", earlier)
+        # The triggers of the catch-up go for good when the reconcile is over.
+        assert _schema(url) == (deployed if change == "migrate/reconcile_profiles" else schema), (
+            change
+        )
+        sqitch(url, "deploy", "--to", change)
+        assert _schema(url) == deployed, change
+        earlier, schema = change, deployed
 
 
 def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
@@ -185,9 +284,10 @@ def test_revert_of_a_deploy_that_stopped_half_way(recorded_database: str) -> Non
 def test_each_script_twice(recorded_database: str, direction: str) -> None:
     """Sqitch killed between a script's end and its registration runs the script again."""
     url = recorded_database
+    psql(url, "-c", COMMENTS)
     changes = CHANGES
     if direction == "revert":
-        sqitch(url, "deploy", "--to", "@phase1")
+        sqitch(url, "deploy", "--to", "@phase2")
         changes = CHANGES[::-1]
     for change in changes:
         psql_file(url, f"{direction}/{change}.sql")
@@ -201,3 +301,4 @@ def test_each_script_twice(recorded_database: str, direction: str) -> None:
             assert once == twice, change
         if direction == "deploy":
             psql_file(url, f"verify/{change}.sql")
+    assert ("Counted by hand" in _schema(url)) == (direction == "revert")

@@ -32,7 +32,7 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
 def test_an_empty_database_is_filled_once(empty_database: str) -> None:
     first = _up(empty_database)
     assert "Loading the recorded legacy database" in first.stdout
-    assert "health: ok, phase @phase1" in first.stdout
+    assert "health: ok, phase @phase2" in first.stdout
     before = pg_dump_schema(empty_database, "public"), pg_dump_data(empty_database, "public")
 
     second = _up(empty_database)

@@ -7,6 +7,6 @@ SELECT
     'tenancy.split_anew(integer)'::regprocedure,
     'tenancy.repair_from_legacy(integer, text[])'::regprocedure,
     'tenancy.repair_from_profiles(integer, text[])'::regprocedure,
-    'tenancy.repair(integer[], text)'::regprocedure;
+    'tenancy.repair(integer[], text, boolean)'::regprocedure;
 
 ROLLBACK;

@@ -11,12 +11,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.filesize import decimal
 
-from ..database import Connection, UrlOption, connect, problems
+from ..database import Connection, UrlOption, connect, problems, require_deployed
+from ..display import Meter, duration, shown
 from ..errors import Problem
+from ..signals import Stopped, stoppable
 from . import control
-from .display import Meter, describe_estimate, duration, shown
-from .signals import Stopped, stoppable
 
 APPLICATION_NAME = "convo-tenancy backfill"
 _TIME = "%Y-%m-%d %H:%M:%S %Z"
@@ -44,7 +45,9 @@ def _session(url: str | None) -> Iterator[Connection]:
         ),
         connect(url, APPLICATION_NAME) as connection,
     ):
-        control.require_deployed(connection)
+        require_deployed(
+            connection, "tenancy.backfill_step(integer)", "the backfill", "expand/backfill"
+        )
         yield connection
 
 
@@ -112,6 +115,14 @@ def _show_estimate(connection: Connection, output: Format) -> None:
         print(describe_estimate(estimate))
 
 
+def describe_estimate(estimate: control.Estimate) -> str:
+    """The estimate as one line."""
+    return (
+        f"To do: about {estimate.customers:,} customers, {estimate.profiles:,} profiles;"
+        f" {decimal(estimate.disk_bytes)} of disk, {decimal(estimate.wal_bytes)} of WAL"
+    )
+
+
 def _run(connection: Connection, batch_size: int | None) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     connection.add_notice_handler(lambda notice: console.print(f"Note: {notice.message_primary}"))
@@ -123,11 +134,12 @@ def _run(connection: Connection, batch_size: int | None) -> None:
         )
     console.print(describe_estimate(control.estimate(connection)))
     console.file.flush()
-    meter = Meter(control.prepare(connection))
+    stand = control.prepare(connection)
+    meter = Meter(stand.customers_done, stand.customers_estimated, "profiles")
     with shown(console, meter) as display:
         control.run(connection, batch_size, display)
     console.print(
-        f"Backfill finished: {meter.customers:,} customers got {meter.profiles:,} profiles"
+        f"Backfill finished: {meter.customers:,} customers got {meter.written:,} profiles"
         f" in {duration(meter.elapsed)}\n"
         "Next: sqitch deploy --to @phase1, unless it is deployed; then convo-tenancy health"
     )

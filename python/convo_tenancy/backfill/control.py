@@ -5,18 +5,14 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
 
-from psycopg.rows import class_row, scalar_row
-
-from ..database import Connection
+from ..database import Connection, one, rows, scalar
+from ..display import Display
 from ..errors import Problem
 from ..queries import query
 
 WAIT_SECONDS = 0.3
 """Between two looks at whether a waiting backfill may go on."""
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -77,72 +73,19 @@ class Holder:
         )
 
 
-@dataclass(frozen=True)
-class _Deployed:
-    database_name: str
-    is_legacy: bool
-    is_deployed: bool
-
-
-class Display(Protocol):
-    """Whoever shows how the backfill goes on."""
-
-    def moved(self, customers: int, profiles: int) -> None:
-        """A batch is done: so many customers and profiles more."""
-
-    def waits(self, detail: str | None) -> None:
-        """The backfill waits for this; None when it goes on."""
-
-
-def _one(connection: Connection, kind: type[Row], name: str, *parameters: object) -> Row:
-    row = _maybe(connection, kind, name, *parameters)
-    if row is None:
-        raise Problem(f"{name}: no row, where there is always one: run sqitch verify")
-    return row
-
-
-def _maybe(connection: Connection, kind: type[Row], name: str, *parameters: object) -> Row | None:
-    with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(query(name), parameters).fetchone()
-
-
-def _scalar(connection: Connection, name: str) -> object:
-    with connection.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(query(name)).fetchone()
-
-
-def require_deployed(connection: Connection) -> None:
-    """Check that the backfill's functions are in this database.
-
-    Raises:
-        Problem: it is no legacy database, or expand/backfill is not deployed.
-    """
-    found = _one(connection, _Deployed, "backfill/deployed")
-    if not found.is_deployed and not found.is_legacy:
-        raise Problem(
-            f'database "{found.database_name}" does not have the legacy schema'
-            " (no table public.customers): check DATABASE_URL or --database-url"
-        )
-    if not found.is_deployed:
-        raise Problem(
-            f'the backfill is not deployed in database "{found.database_name}":'
-            " run sqitch deploy --to expand/backfill first"
-        )
-
-
 def estimate(connection: Connection) -> Estimate:
     """What the backfill has still to do; writes nothing but planner statistics."""
-    return _one(connection, Estimate, "backfill/estimate")
+    return one(connection, Estimate, "backfill/estimate")
 
 
 def progress(connection: Connection) -> Progress:
     """Where the backfill stands."""
-    return _one(connection, Progress, "backfill/progress")
+    return one(connection, Progress, "backfill/progress")
 
 
 def holder(connection: Connection) -> Holder | None:
     """The session that runs a backfill in this database now, a Sqitch change's too."""
-    return _maybe(connection, Holder, "backfill/holder")
+    return next(iter(rows(connection, Holder, "backfill/holder")), None)
 
 
 def pause(connection: Connection) -> None:
@@ -161,8 +104,8 @@ def begin(connection: Connection) -> None:
     Raises:
         Problem: another session runs it.
     """
-    connection.execute(query("backfill/session"))
-    if not _scalar(connection, "backfill/lock"):
+    connection.execute(query("session"), ("10s",))
+    if not scalar(connection, "backfill/lock"):
         other = holder(connection)
         raise Problem(
             f"another backfill is running ({other or 'it ended just now'}): wait for it,"
@@ -184,9 +127,9 @@ def run(connection: Connection, batch_size: int | None, display: Display) -> Non
         batch_size: customers in a batch; None takes tenancy.settings.backfill_batch_size.
         display: told of every batch and of every wait.
     """
-    size = batch_size or _scalar(connection, "backfill/batch_size")
+    size = batch_size or scalar(connection, "backfill/batch_size")
     while True:
-        step = _one(connection, Step, "backfill/step", size)
+        step = one(connection, Step, "backfill/step", size)
         if step.profiles or step.customers:
             display.moved(step.customers, step.profiles)
         display.waits(step.detail if step.state == "waiting" else None)

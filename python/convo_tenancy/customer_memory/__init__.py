@@ -154,8 +154,8 @@ def get_customers_by_preferred_stylist(
 ) -> list[Customer]:
     """Who prefers this stylist in the stylist's shop; `tenancy.customers_by_preferred_stylist`.
 
-    In order of id. The legacy function finds only those who prefer this stylist over those of
-    every other shop.
+    Those who spend most a booking there first. The legacy function finds only those who prefer
+    this stylist over those of every other shop.
 
     Args:
         connection: of psycopg.

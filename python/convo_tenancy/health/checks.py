@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg.rows import class_row
 
 from ..backfill.control import Progress, holder
-from ..database import Connection, is_lost, is_undefined, one_line
+from ..database import Connection, is_lost, is_undefined, one_line, rows
 from ..queries import query
+from .legacy_use import check_legacy_readers, check_legacy_writers
+from .mirrors import (
+    check_functions,
+    check_other_triggers,
+    check_replication_role,
+    check_subscriptions,
+    check_triggers,
+)
 from .model import Check, Report, Status, skipped
 from .phase import Change, Phase, check_phase, phase_of
 from .plan import check_plan
@@ -26,8 +32,6 @@ DENIED = (
 )
 
 _RUN_BACKFILL = "run convo-tenancy backfill, or sqitch deploy --to @phase1"
-
-Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class _Drift:
 @dataclass(frozen=True)
 class _Part:
     name: str
+    script: str | None  # of the plan, that makes it
     state: str
 
 
@@ -81,7 +86,7 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
     with connection.transaction():
         milliseconds = str(max(round(timeout_seconds * 1000), 1))
         connection.execute(query("health/session"), [milliseconds])
-        database = _rows(connection, _Database, "health/database")[0]
+        database = rows(connection, _Database, "health/database")[0]
         report.checks += [
             Check(
                 "connection",
@@ -132,7 +137,7 @@ def _examine_deployed(
     def registry() -> Check:
         nonlocal phase
         if database.has_registry:
-            found = phase_of(_rows(connection, Change, "health/changes"))
+            found = phase_of(rows(connection, Change, "health/changes"))
             phase = found if found.changes else Phase()
         return check_phase(phase)
 
@@ -145,8 +150,23 @@ def _examine_deployed(
         ("drift", lambda: _drift(connection, phase, report)),
         ("constraints", lambda: _constraints(connection, phase)),
         ("indexes", lambda: _indexes(connection, phase)),
+        ("triggers", lambda: check_triggers(connection, phase)),
+        ("functions", lambda: check_functions(connection, phase)),
     ):
         report.checks.append(_guarded(connection, name, phase, check))
+    for name, check in (
+        ("other_triggers", lambda: check_other_triggers(connection, phase)),
+        ("replication_role", lambda: check_replication_role(connection, phase)),
+        ("subscriptions", lambda: check_subscriptions(connection, phase)),
+        ("legacy_writers", lambda: check_legacy_writers(connection, report)),
+        ("legacy_readers", lambda: check_legacy_readers(connection, report)),
+    ):
+        if phase.number is None:
+            report.checks.append(skipped(name, "the deployed phase is not known"))
+        elif phase.number < 2:
+            report.checks.append(skipped(name, "checked once @phase2 is deployed"))
+        else:
+            report.checks.append(_guarded(connection, name, phase, check))
 
 
 def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[], Check]) -> Check:
@@ -171,13 +191,8 @@ def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[]
         return Check(name, Status.UNKNOWN, None, message)
 
 
-def _rows(connection: Connection, kind: type[Row], name: str) -> list[Row]:
-    with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(query(name)).fetchall()
-
-
 def _default_shop(connection: Connection) -> Check:
-    for shop in _rows(connection, _DefaultShop, "health/default_shop"):
+    for shop in rows(connection, _DefaultShop, "health/default_shop"):
         if shop.is_there:
             return Check(
                 "default_shop", Status.OK, shop.default_shop_id, "owns what no booking places"
@@ -195,7 +210,7 @@ def _default_shop(connection: Connection) -> Check:
 
 
 def _backfill(connection: Connection, report: Report) -> Check:
-    for stand in _rows(connection, Progress, "backfill/progress"):
+    for stand in rows(connection, Progress, "backfill/progress"):
         report.backfill_finished = stand.finished_at is not None
         report.customers_done = stand.customers_done
         report.customers_estimated = stand.customers_estimated
@@ -234,7 +249,7 @@ def _runs(connection: Connection) -> bool:
 
 
 def _drift(connection: Connection, phase: Phase, report: Report) -> Check:
-    found = _rows(connection, _Drift, "health/drift")
+    found = rows(connection, _Drift, "health/drift")
     report.drift_rows = {drift.kind: drift.rows_found for drift in found}
     total = sum(report.drift_rows.values())
     if total == 0:
@@ -243,7 +258,7 @@ def _drift(connection: Connection, phase: Phase, report: Report) -> Check:
         f"{drift.kind} {drift.rows_found:,} ({drift.examples})" for drift in found if drift.examples
     )
     if (phase.number or 0) >= 2:
-        return Check("drift", Status.CRITICAL, total, f"{seen}; all of it is in tenancy.drift")
+        return Check("drift", Status.CRITICAL, total, f"{seen}: run convo-tenancy repair --dry-run")
     expected = (
         "profiles go stale with live traffic until sqitch deploy --to @phase2"
         if report.backfill_finished
@@ -255,26 +270,18 @@ def _drift(connection: Connection, phase: Phase, report: Report) -> Check:
 def _constraints(connection: Connection, phase: Phase) -> Check:
     return _parts(
         "constraints",
-        _rows(connection, _Part, "health/constraints"),
+        rows(connection, _Part, "health/constraints"),
         phase,
-        {
-            "missing": "run psql -f deploy/expand/customer_shop_profiles_foreign_keys.sql again,"
-            " or ALTER TABLE public.customer_shop_profiles ADD CONSTRAINT",
-            "not validated": "run ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT",
-        },
+        {"not validated": "run ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT"},
     )
 
 
 def _indexes(connection: Connection, phase: Phase) -> Check:
     return _parts(
         "indexes",
-        _rows(connection, _Part, "health/indexes"),
+        rows(connection, _Part, "health/indexes", phase.number or 1),
         phase,
-        {
-            "missing": "run psql -f deploy/expand/customer_shop_profiles.sql"
-            " and -f deploy/expand/stylists_id_shop_id.sql again",
-            "invalid": "run REINDEX INDEX CONCURRENTLY",
-        },
+        {"invalid": "run REINDEX INDEX CONCURRENTLY"},
     )
 
 
@@ -282,16 +289,23 @@ def _parts(name: str, parts: list[_Part], phase: Phase, remedies: dict[str, str]
     """All parts valid, or which are not and what to do.
 
     Until @phase1 is complete parts are missing as a matter of course.
+
+    Args:
+        name: of the check.
+        parts: of one kind.
+        phase: that is deployed.
+        remedies: by state; a part that is missing has its script.
     """
-    valid = sum(part.state == "valid" for part in parts)
-    wrong = [
-        f"{', '.join(part.name for part in parts if part.state == state)} {state}: {remedy}"
-        for state, remedy in remedies.items()
-        if any(part.state == state for part in parts)
-    ]
+    wrong: dict[str, list[str]] = {}
+    for part in parts:
+        if part.state != "valid":
+            remedy = remedies.get(part.state, f"run psql -f {part.script} again")
+            wrong.setdefault(f"{part.state}: {remedy}", []).append(part.name)
+    valid = len(parts) - sum(map(len, wrong.values()))
     if not wrong:
         return Check(name, Status.OK, valid, "all there and valid")
     if phase.number == 0:
         return skipped(name, "checked once @phase1 is deployed")
     status = Status.CRITICAL if phase.is_complete else Status.WARNING
-    return Check(name, status, valid, "; ".join(wrong))
+    details = (f"{', '.join(names)} {problem}" for problem, names in wrong.items())
+    return Check(name, status, valid, "; ".join(details))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .model import Report, Status
+from .model import LegacyWriter, Report, Status
 
 _STYLES = {
     Status.OK: "green",
@@ -36,7 +36,7 @@ def as_text(report: Report) -> None:
     print(f"convo-tenancy health: {report.status.label}, phase {phase}")
     for check in report.checks:
         value = "-" if check.value is None else str(check.value)
-        print(f"{check.status.label:<9} {check.name:<15} {value:<8} {check.detail}")
+        print(f"{check.status.label:<9} {check.name:<16} {value:<8} {check.detail}")
 
 
 def as_json(report: Report) -> None:
@@ -64,48 +64,63 @@ def as_json(report: Report) -> None:
 def as_prometheus(report: Report) -> None:
     """Print gauges in Prometheus' text format; what was not measured is left out."""
     statuses = "0 ok, 1 warning, 2 critical, 3 unknown"
-    families: list[tuple[str, str, str | None, Mapping[str, int | None]]] = [
-        ("health_status", f"The worst of all checks: {statuses}.", None, {"": report.status}),
+    families: list[tuple[str, str, list[tuple[dict[str, str], int | None]]]] = [
+        ("health_status", f"The worst of all checks: {statuses}.", [({}, report.status)]),
         (
             "check_status",
             f"One check: {statuses}.",
-            "check",
-            {check.name: check.status for check in report.checks},
+            [({"check": check.name}, check.status) for check in report.checks],
         ),
         (
             "drift_rows",
             "Disagreements between the legacy side and the profiles.",
-            "kind",
-            report.drift_rows or {},
+            [({"kind": kind}, number) for kind, number in (report.drift_rows or {}).items()],
         ),
         (
             "backfill_customers_done",
             "Customers whose profiles the backfill wrote.",
-            None,
-            {"": report.customers_done},
+            [({}, report.customers_done)],
         ),
         (
             "backfill_customers_estimated",
             "Customers there are, as the backfill estimates.",
-            None,
-            {"": report.customers_estimated},
+            [({}, report.customers_estimated)],
+        ),
+        (
+            "legacy_writes",
+            "Rows that somebody wrote to the legacy side directly.",
+            [(_writer(each), each.writes) for each in report.legacy_writers],
+        ),
+        (
+            "legacy_last_write_seconds",
+            "When they last did, in Unix time.",
+            [(_writer(each), int(each.last_at.timestamp())) for each in report.legacy_writers],
+        ),
+        (
+            "legacy_read_calls",
+            "Calls of statements that read the legacy side.",
+            [({"role": each.role_name}, each.calls) for each in report.legacy_readers],
         ),
     ]
-    for name, purpose, label, samples in families:
-        _print_family(f"convo_tenancy_{name}", purpose, label, samples.items())
+    for name, purpose, samples in families:
+        _print_family(f"convo_tenancy_{name}", purpose, samples)
+
+
+def _writer(writer: LegacyWriter) -> dict[str, str]:
+    return {"application": writer.application_name, "role": writer.role_name}
 
 
 def _print_family(
-    name: str, purpose: str, label: str | None, samples: Iterable[tuple[str, int | None]]
+    name: str, purpose: str, samples: Iterable[tuple[dict[str, str], int | None]]
 ) -> None:
-    measured = [(of, number) for of, number in samples if number is not None]
+    measured = [(labels, number) for labels, number in samples if number is not None]
     if not measured:
         return
     print(f"# HELP {name} {purpose}")
     print(f"# TYPE {name} gauge")
-    for of, number in measured:
-        labels = f'{{{label}="{escape(of)}"}}' if label else ""
-        print(f"{name}{labels} {int(number)}")
+    for labels, number in measured:
+        pairs = ",".join(f'{label}="{escape(value)}"' for label, value in labels.items())
+        print(f"{name}{f'{{{pairs}}}' if pairs else ''} {int(number)}")
 
 
 def escape(value: str) -> str:

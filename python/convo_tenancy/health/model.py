@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum
 
 Value = str | int | float | None
@@ -49,6 +50,27 @@ def skipped(name: str, why: str) -> Check:
     return Check(name, Status.OK, None, f"skipped: {why}")
 
 
+@dataclass(frozen=True)
+class LegacyWriter:
+    """Who writes to the legacy side directly (tenancy.legacy_writers)."""
+
+    application_name: str
+    role_name: str
+    writes: int
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class LegacyReader:
+    """Who reads the legacy side, with the statement called most (pg_stat_statements)."""
+
+    role_name: str
+    statements: int
+    calls: int
+    example: str
+    counted_since: datetime
+
+
 @dataclass
 class Report:
     """All that was found.
@@ -61,6 +83,8 @@ class Report:
         backfill_finished: every customer there was has profiles.
         customers_done: customers whose profiles the backfill wrote; None when not known.
         customers_estimated: customers there are, as the backfill estimates; None when not known.
+        legacy_writers: of the last seven days.
+        legacy_readers: by role.
     """
 
     phase: str | None = None
@@ -69,6 +93,8 @@ class Report:
     backfill_finished: bool = False
     customers_done: int | None = None
     customers_estimated: int | None = None
+    legacy_writers: list[LegacyWriter] = field(default_factory=list)
+    legacy_readers: list[LegacyReader] = field(default_factory=list)
 
     @property
     def status(self) -> Status:

@@ -39,6 +39,10 @@ class Phase:
         digits = re.search(r"\d+$", self.tag)
         return int(digits[0]) if digits else 0
 
+    def has(self, change: str) -> bool:
+        """Whether this change is deployed."""
+        return any(each.change == change for each in self.changes)
+
     @property
     def is_complete(self) -> bool:
         """Whether @phase1 at least is known to be deployed, so that all its parts must be there."""

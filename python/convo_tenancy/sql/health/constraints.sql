@@ -1,12 +1,12 @@
 -- What expand/customer_shop_profiles and expand/customer_shop_profiles_foreign_keys make, and what else is there.
-WITH wanted (name) AS (
+WITH wanted (name, script) AS (
     VALUES
-    ('customer_shop_profiles_pkey'),
-    ('uq_customer_shop_profile'),
-    ('customer_shop_profiles_customer_id_fkey'),
-    ('customer_shop_profiles_shop_id_fkey'),
-    ('customer_shop_profiles_preferred_stylist_id_fkey'),
-    ('customer_shop_profiles_preferred_stylist_shop_fkey')
+    ('customer_shop_profiles_pkey', 'deploy/expand/customer_shop_profiles.sql'),
+    ('uq_customer_shop_profile', 'deploy/expand/customer_shop_profiles.sql'),
+    ('customer_shop_profiles_customer_id_fkey', 'deploy/expand/customer_shop_profiles_foreign_keys.sql'),
+    ('customer_shop_profiles_shop_id_fkey', 'deploy/expand/customer_shop_profiles_foreign_keys.sql'),
+    ('customer_shop_profiles_preferred_stylist_id_fkey', 'deploy/expand/customer_shop_profiles_foreign_keys.sql'),
+    ('customer_shop_profiles_preferred_stylist_shop_fkey', 'deploy/expand/customer_shop_profiles_foreign_keys.sql')
 ),
 
 found AS (
@@ -23,6 +23,7 @@ found AS (
 
 SELECT
     coalesce(w.name, f.name) AS name,
+    w.script,
     CASE
         WHEN f.name IS NULL THEN 'missing'
         WHEN NOT f.convalidated THEN 'not validated'

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(18);
+SELECT plan(20);
 
 -- Comments: psql's \d+ is the documentation that an operator has at hand.
 
@@ -109,6 +109,28 @@ SELECT is_empty(
         AND (p.proconfig IS NOT NULL OR p.prosecdef)
     $$,
     'a procedure that commits has no SET and is SECURITY INVOKER: with either it could not commit'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosecdef
+        AND p.prorettype <> 'trigger'::regtype
+    $$,
+    'only trigger functions are SECURITY DEFINER'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prorettype = 'trigger'::regtype
+        AND NOT p.prosecdef
+    $$,
+    'every trigger function is SECURITY DEFINER: the application has no rights on what is ours'
 );
 
 -- Rights: nobody gets any by default.

@@ -4,14 +4,14 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(36);
+SELECT plan(38);
 
 -- tenancy.residual(total, others)
 SELECT
     is(
         tenancy.residual(e.total, e.others),
         e.expected,
-        format('residual(%s, %s) = %s: %s', e.total, e.others, e.expected, e.why)
+        format('residual(%L, %s) = %L: %s', e.total, e.others, e.expected, e.why)
     )
 FROM (
     VALUES
@@ -29,12 +29,14 @@ FROM (
     (12, 9223372036854775807, 0, 9223372036854775807, 'the largest bigint'),
     (13, 9223372036854775807, 9223372036854775807, 0, 'the largest bigint, all elsewhere'),
     (14, 0, 9223372036854775807, 0, 'the largest bigint too much'),
-    (15, -9223372036854775808, 0, 0, 'the smallest bigint')
+    (15, -9223372036854775808, 0, 0, 'the smallest bigint'),
+    (16, -9223372036854775808, 1, 0, 'the smallest bigint, and more elsewhere'),
+    (17, NULL, 5, NULL, 'a total that is not told')
 ) AS e (position, total, others, expected, why)
 ORDER BY e.position;
 
 SELECT throws_ok(
-    'SELECT tenancy.residual(-9223372036854775808, 1)', '22003', NULL, 'a difference beyond bigint is an error, not a wrong number'
+    'SELECT tenancy.residual(9223372036854775807, -1)', '22003', NULL, 'a difference beyond bigint is an error, not a wrong number'
 );
 
 -- tenancy.residual_cut(own, larger, excess)

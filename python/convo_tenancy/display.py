@@ -1,21 +1,28 @@
-"""How a person sees the backfill go on: a bar in a terminal, lines of text elsewhere."""
+"""How a person sees batches go on: a bar in a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
-from rich.filesize import decimal
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from .control import Display, Estimate
-from .control import Progress as Stand
-
 LINE_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
+
+
+class Display(Protocol):
+    """Whoever shows how it goes on."""
+
+    def moved(self, customers: int, written: int) -> None:
+        """A batch is done: so many customers and things written more."""
+
+    def waits(self, detail: str | None) -> None:
+        """It waits for this; None when it goes on."""
 
 
 def duration(seconds: float) -> str:
@@ -28,32 +35,33 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def describe_estimate(estimate: Estimate) -> str:
-    """The estimate as one line."""
-    return (
-        f"To do: about {estimate.customers:,} customers, {estimate.profiles:,} profiles;"
-        f" {decimal(estimate.disk_bytes)} of disk, {decimal(estimate.wal_bytes)} of WAL"
-    )
+def listed(all_of_them: list[str], shown: int) -> str:
+    """The first of them, and how many more there are."""
+    more = len(all_of_them) - shown
+    return "; ".join(all_of_them[:shown]) + (f"; and {more:,} more" if more > 0 else "")
 
 
 class Meter:
     """Counts what this run has done, and derives rate and time left.
 
     Args:
-        stand: where the backfill stood when the run began.
+        done: customers who were done when the run began.
+        estimated: customers there are.
+        things: what is written of them, in the plural.
     """
 
-    def __init__(self, stand: Stand) -> None:
+    def __init__(self, done: int, estimated: int, things: str) -> None:
         self.started = time.monotonic()
-        self.done = stand.customers_done
-        self.estimated = stand.customers_estimated
+        self.done = done
+        self.estimated = estimated
+        self.things = things
         self.customers = 0
-        self.profiles = 0
+        self.written = 0
 
-    def add(self, customers: int, profiles: int) -> None:
+    def add(self, customers: int, written: int) -> None:
         """A batch more."""
         self.customers += customers
-        self.profiles += profiles
+        self.written += written
         self.done += customers
 
     @property
@@ -73,12 +81,11 @@ class Meter:
 
     @property
     def rate_text(self) -> str:
-        """Profiles, their rate and the time left, as far as this run can tell."""
+        """What was written, its rate and the time left, as far as this run can tell."""
         rate = self.customers / self.elapsed if self.elapsed else 0.0
         left = f", {duration((self.total - self.done) / rate)} left" if rate else ""
-        return (
-            f"{self.profiles:,} profiles, {self.profiles / max(self.elapsed, 0.001):,.0f}/s{left}"
-        )
+        speed = self.written / max(self.elapsed, 0.001)
+        return f"{self.written:,} {self.things}, {speed:,.0f}/s{left}"
 
 
 class LineDisplay:
@@ -90,15 +97,15 @@ class LineDisplay:
         self._line_at = meter.started + LINE_SECONDS
         self._detail: str | None = None
 
-    def moved(self, customers: int, profiles: int) -> None:
+    def moved(self, customers: int, written: int) -> None:
         """A batch is done."""
-        self._meter.add(customers, profiles)
+        self._meter.add(customers, written)
         if time.monotonic() >= self._line_at:
             self._line_at = time.monotonic() + LINE_SECONDS
             self.say(f"{self._meter.customers_text}, {self._meter.rate_text}")
 
     def waits(self, detail: str | None) -> None:
-        """The backfill waits, or goes on."""
+        """It waits, or goes on."""
         if detail != self._detail:
             self._detail = detail
             self.say(f"waiting: {detail}" if detail else "goes on")
@@ -117,9 +124,9 @@ class BarDisplay(LineDisplay):
         self._bar = bar
         self._task = task
 
-    def moved(self, customers: int, profiles: int) -> None:
+    def moved(self, customers: int, written: int) -> None:
         """A batch is done."""
-        self._meter.add(customers, profiles)
+        self._meter.add(customers, written)
         self._bar.update(
             self._task,
             completed=self._meter.done,
@@ -143,7 +150,7 @@ def shown(console: Console, meter: Meter) -> Iterator[Display]:
         console=console,
     ) as bar:
         task = bar.add_task(
-            "backfill",
+            "batches",
             completed=meter.done,
             total=meter.total,
             customers=meter.customers_text,

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end the backfill in order; a second one ends it at once."""
+"""Ctrl-C and SIGTERM end what runs in order; a second one ends it at once."""
 
 from __future__ import annotations
 

@@ -31,7 +31,13 @@ SELECT is_empty(
     FROM pg_catalog.pg_proc AS p
     JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = p.oid
-    CROSS JOIN LATERAL plpgsql_check_function_tb(p.oid, coalesce(t.tgrelid, 0)) AS c
+    CROSS JOIN LATERAL plpgsql_check_function_tb(
+        p.oid,
+        CASE
+            WHEN p.prorettype <> 'trigger'::regtype THEN 0
+            ELSE coalesce(t.tgrelid, 'public.bookings'::regclass) -- a trigger that the reconcile took away again
+        END
+    ) AS c
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND l.lanname = 'plpgsql'
     $$,

@@ -1,0 +1,1 @@
+"""Control of the repair whose work and rules are in the database: tenancy.repair()."""

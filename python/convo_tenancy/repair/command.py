@@ -1,0 +1,187 @@
+"""convo-tenancy repair."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from ..backfill.control import progress
+from ..database import Connection, UrlOption, connect, problems, require_deployed, scalar
+from ..display import Meter, listed, shown
+from ..errors import Problem
+from ..signals import Stopped, stoppable
+from .control import Change, Drift, Outcome, Repair
+
+APPLICATION_NAME = "convo-tenancy repair"
+_EXAMPLES = 3
+_TEXT_LIMIT = 100
+
+
+class Source(StrEnum):
+    """The side that is right."""
+
+    LEGACY = "legacy"
+    PROFILES = "profiles"
+
+
+_OTHER = {Source.LEGACY: Source.PROFILES, Source.PROFILES: Source.LEGACY}
+_IS_WRONG = {
+    Source.LEGACY: "the legacy side is wrong itself",
+    Source.PROFILES: "the profiles are wrong themselves",
+}
+
+
+class Format(StrEnum):
+    """How the changes are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def repair(
+    database_url: UrlOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+    ] = False,
+    source: Annotated[
+        Source, typer.Option(help="The side that is right; the other one is changed.")
+    ] = Source.LEGACY,
+    batch_size: Annotated[
+        int,
+        typer.Option(min=1, max=10_000, metavar="CUSTOMERS", help="Customers in one transaction."),
+    ] = 50,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="VALUES",
+            help=f"Changes to list; all are counted. [default: {_TEXT_LIMIT}, in JSON all]",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--format", help="For people, or for programs.")
+    ] = Format.TEXT,
+) -> None:
+    """Make both sides agree again: change what drifted (tenancy.drift), and nothing else.
+
+    Prints each value with what it was before. From the legacy side, shops get what
+    customer_booking_stats and customers say, by the rules of the mirrors; from the profiles, the
+    legacy side gets their sums. Look at --dry-run first: it does the same in transactions that it
+    takes back. Works while everybody works, and waits for customers whom somebody holds. Safe to
+    stop at any moment, and to run again.
+
+    Exit codes: 0 both sides agree (dry run: they would), 1 something drifts that it cannot repair,
+    or any other problem.
+
+    \b
+    Examples:
+      convo-tenancy repair --dry-run
+      convo-tenancy repair
+      convo-tenancy repair --dry-run --source profiles --limit 20
+      convo-tenancy repair --format json > repaired.json
+    """
+    if limit is None and output is Format.TEXT:
+        limit = _TEXT_LIMIT
+    try:
+        with (
+            stoppable(),
+            problems(
+                denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
+                undefined="run sqitch deploy --to @phase2 first",
+                lost="run it again to go on",
+            ),
+            connect(database_url, APPLICATION_NAME) as connection,
+        ):
+            require_deployed(
+                connection, "tenancy.repair(integer[], text, boolean)", "phase 2", "@phase2"
+            )
+            if progress(connection).finished_at is None:
+                raise Problem("the backfill is not complete: run convo-tenancy backfill first")
+            outcome = Outcome(limit)
+            try:
+                _run(Repair(connection, source, dry_run, outcome), batch_size)
+            finally:
+                if outcome.finished or outcome.changed_values:
+                    _SHOWN[output](outcome, source, dry_run)
+            remaining = [*_held(connection, outcome), *_unrepaired(outcome, source)]
+    except Stopped as stopped:
+        raise Problem("cancelled; run it again to go on", 128 + stopped.number) from None
+    if remaining:
+        raise Problem("; ".join(remaining))
+
+
+def _run(run: Repair, batch_size: int) -> None:
+    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    customers = run.find()
+    with shown(console, Meter(0, len(customers), "values")) as display:
+        run.run(customers, batch_size, display)
+
+
+def _print_text(outcome: Outcome, source: Source, dry_run: bool) -> None:
+    for change in outcome.changes:
+        print(_change(change))
+    unlisted = outcome.changed_values - len(outcome.changes)
+    if unlisted:
+        print(f"... and {unlisted:,} more (--limit)")
+    counted = f"{outcome.changed_values:,} values of {outcome.changed_customers:,} customers"
+    if outcome.finished and not outcome.drifted_customers:
+        print("No drift: nothing to repair")
+    elif dry_run:
+        print(f"Dry run: {counted} would change")
+        if outcome.changed_values:
+            words = "" if source is Source.LEGACY else f" --source {source}"
+            print(f"Next: convo-tenancy repair{words}")
+    else:
+        print(f"Changed {counted}")
+
+
+def _change(change: Change) -> str:
+    shop = "" if change.shop_id is None else f", shop {change.shop_id}"
+    before, after = ("none" if each is None else each for each in (change.before, change.after))
+    return f"customer {change.customer_id}{shop}: {change.field}: {before} -> {after}"
+
+
+def _print_json(outcome: Outcome, source: Source, dry_run: bool) -> None:
+    fields = asdict(outcome)
+    del fields["limit"]
+    print(json.dumps({"source": source, "dry_run": dry_run, **fields}, indent=2))
+
+
+_SHOWN = {Format.TEXT: _print_text, Format.JSON: _print_json}
+
+
+def _held(connection: Connection, outcome: Outcome) -> list[str]:
+    held = outcome.held_customers
+    if not held:
+        return []
+    holders = scalar(connection, "repair/holders", held) or "nobody who is seen any more"
+    customers = listed([str(customer) for customer in held], _EXAMPLES)
+    return [
+        f"{len(held):,} customers are held by other transactions (customer {customers}):"
+        f" wait for them or end them, then run it again: {holders}"
+    ]
+
+
+def _unrepaired(outcome: Outcome, source: Source) -> list[str]:
+    left = outcome.unrepaired
+    if not left:
+        return []
+    customers = len({drift.customer_id for drift in left})
+    return [
+        f"{customers:,} customers still drift, for {_IS_WRONG[source]}"
+        f" ({listed([_drift(drift) for drift in left], _EXAMPLES)}): correct it there, or look at"
+        f" convo-tenancy repair --dry-run --source {_OTHER[source]}"
+    ]
+
+
+def _drift(drift: Drift) -> str:
+    shop = "" if drift.shop_id is None else f" in shop {drift.shop_id}"
+    sides = [("legacy", drift.legacy_value), ("profiles", drift.profile_value)]
+    values = ", ".join(f"{side} {value}" for side, value in sides if value is not None)
+    return f"{drift.kind}: customer {drift.customer_id}{shop}: {values}"

@@ -1,0 +1,12 @@
+#!/bin/bash
+# The race tests at length, on a throwaway cluster. RACE_TRANSACTIONS says how many transactions each.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+cd "$ROOT"
+
+scripts/install.sh server
+PG_BINDIR=$(newest_server) # which may be there only now
+need_test_cluster
+export RACE_TRANSACTIONS=${RACE_TRANSACTIONS:-100000}
+.venv/bin/pytest --timeout=14400 -s -v tests/python/test_races.py "$@" # -s: what they counted

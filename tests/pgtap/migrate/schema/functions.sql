@@ -1,0 +1,295 @@
+-- The functions and procedures of phase 2, and all that callers rely on. It only looks.
+
+BEGIN;
+
+CREATE EXTENSION IF NOT EXISTS pgtap;
+
+SELECT plan(117);
+
+SELECT functions_are(
+    'tenancy',
+    ARRAY[
+        -- Phase 1
+        'backfill_estimate',
+        'backfill_hold',
+        'backfill_lock_key',
+        'backfill_step',
+        'begin_change',
+        'bookings_of',
+        'clear_stylist_preferences',
+        'describe_sessions',
+        'fill_profiles',
+        'lock_tables',
+        'pause_backfill',
+        'prepare_backfill',
+        'residual',
+        'residual_cut',
+        'resume_backfill',
+        'run_backfill',
+        'set_stylist_preferences',
+        'split',
+        -- Phase 2: the rules
+        'apply_delta',
+        'apply_residual',
+        'attributed_shop',
+        'current_shop',
+        'follow_counts',
+        'more_booked',
+        'move_preference',
+        'prefer_stylist',
+        'shop_of_last_booking',
+        -- The mirrors
+        'confirm_booking',
+        'lock_customer_of_booking',
+        'mirror_customers_to_profiles',
+        'mirror_profiles_to_legacy',
+        'mirror_statistics_to_profiles',
+        'mirror_stylist_preferences_to_profiles',
+        'note_legacy_write',
+        'refuse_truncate',
+        -- Reconcile and repair
+        'both_sides',
+        'catch_up_customer',
+        'reconcile_step',
+        'repair',
+        'repair_from_legacy',
+        'repair_from_profiles',
+        'run_reconcile',
+        'split_anew',
+        -- The SQL API
+        'check_shop',
+        'check_stylist',
+        'customer_by_email',
+        'customer_by_phone',
+        'customer_context',
+        'customers_by_preferred_stylist',
+        'get_or_create_customer',
+        'lock_customer',
+        'normalized_email',
+        'normalized_phone',
+        'record_booking',
+        'record_no_show',
+        'set_preferred_stylist'
+    ],
+    'the functions and procedures of tenancy'
+);
+
+\ir ../../support/expected_functions.sql
+
+-- The rules
+INSERT INTO expected (name, arguments, parameters, result, language)
+VALUES
+(
+    'apply_delta',
+    '{customer_shop_profiles,customer_shop_profiles}',
+    'before customer_shop_profiles, after customer_shop_profiles',
+    'void',
+    'plpgsql'
+),
+(
+    'apply_residual',
+    '{integer,integer,integer,integer,"timestamp with time zone",integer,customer_booking_stats}',
+    'customer_id integer, shop_id integer, total_bookings integer DEFAULT NULL::integer, '
+    'total_spend_cents integer DEFAULT NULL::integer, '
+    'last_booking_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
+    'no_show_count integer DEFAULT NULL::integer, earlier customer_booking_stats DEFAULT NULL::customer_booking_stats',
+    'void',
+    'plpgsql'
+),
+(
+    'move_preference',
+    '{integer,integer,integer,integer}',
+    'customer_id integer, stylist_id integer, count_before integer, count_after integer',
+    'void',
+    'plpgsql'
+),
+(
+    'prefer_stylist',
+    '{integer,integer,integer}',
+    'customer_id integer, shop_id integer, stylist_id integer',
+    'void',
+    'plpgsql'
+);
+
+INSERT INTO expected (name, arguments, parameters, result, language, volatility)
+VALUES
+('current_shop', '{}', '', 'integer', 'plpgsql', 'stable'),
+(
+    'attributed_shop',
+    '{integer,"timestamp with time zone","timestamp with time zone"}',
+    'customer_id integer, last_booking_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
+    'last_booking_before timestamp with time zone DEFAULT NULL::timestamp with time zone',
+    'integer',
+    'plpgsql',
+    'stable'
+),
+(
+    'follow_counts',
+    '{integer,integer,integer,integer,integer,integer}',
+    'preferred_stylist_id integer, customer_id integer, shop_id integer, stylist_id integer, count_before integer, '
+    'count_after integer',
+    'integer',
+    'plpgsql',
+    'stable'
+);
+
+-- Inlined where they are called, so without SET.
+INSERT INTO expected (name, arguments, parameters, result, language, volatility, parallel, settings)
+VALUES
+(
+    'shop_of_last_booking',
+    '{integer,"timestamp with time zone"}',
+    'customer_id integer, last_booking_at timestamp with time zone',
+    'TABLE(shop_id integer)',
+    'sql',
+    'stable',
+    'safe',
+    NULL
+),
+(
+    'more_booked',
+    '{integer,integer,integer,integer}',
+    'stylist_id integer, booking_count integer, other_stylist_id integer, other_booking_count integer',
+    'integer',
+    'sql',
+    'immutable',
+    'safe',
+    NULL
+),
+(
+    'both_sides',
+    '{integer[]}',
+    'customer_ids integer[]',
+    'TABLE(customer_id integer, shop_id integer, field text, value text)',
+    'sql',
+    'stable',
+    'safe',
+    NULL
+),
+('normalized_email', '{text}', 'email text', 'text', 'sql', 'immutable', 'safe', NULL),
+('normalized_phone', '{text}', 'phone text', 'text', 'sql', 'immutable', 'safe', NULL);
+
+-- The mirrors
+INSERT INTO expected (name, arguments, result, language, is_definer)
+VALUES
+('catch_up_customer', '{}', 'trigger', 'plpgsql', TRUE),
+('confirm_booking', '{}', 'trigger', 'plpgsql', TRUE),
+('mirror_customers_to_profiles', '{}', 'trigger', 'plpgsql', TRUE),
+('mirror_profiles_to_legacy', '{}', 'trigger', 'plpgsql', TRUE),
+('mirror_statistics_to_profiles', '{}', 'trigger', 'plpgsql', TRUE),
+('mirror_stylist_preferences_to_profiles', '{}', 'trigger', 'plpgsql', TRUE),
+('refuse_truncate', '{}', 'trigger', 'plpgsql', TRUE);
+
+INSERT INTO expected (name, arguments, parameters, result, language)
+VALUES
+(
+    'lock_customer_of_booking',
+    '{"character varying","character varying"}',
+    'customer_phone character varying, customer_email character varying',
+    'integer',
+    'plpgsql'
+),
+('note_legacy_write', '{}', '', 'void', 'plpgsql');
+
+-- Reconcile and repair
+INSERT INTO expected (name, arguments, parameters, result, language, settings)
+VALUES
+(
+    'repair',
+    '{integer[],text,boolean}',
+    'customer_ids integer[], source text DEFAULT ''legacy''::text, is_reconcile boolean DEFAULT false',
+    'TABLE(customer_id integer, shop_id integer, field text, value_before text, value_after text)',
+    'plpgsql',
+    ARRAY['search_path=pg_catalog, pg_temp', 'lock_timeout=500ms', 'jit=off']
+);
+
+INSERT INTO expected (name, arguments, parameters, result, language)
+VALUES
+('split_anew', '{integer}', 'customer_id integer', 'void', 'plpgsql'),
+('repair_from_legacy', '{integer,text[]}', 'customer_id integer, kinds text[]', 'void', 'plpgsql'),
+('repair_from_profiles', '{integer,text[]}', 'customer_id integer, kinds text[]', 'void', 'plpgsql'),
+(
+    'reconcile_step',
+    '{integer[]}',
+    'customer_ids integer[], OUT state text, OUT detail text, OUT repaired integer',
+    'record',
+    'plpgsql'
+);
+
+-- It commits, so it carries no SET.
+INSERT INTO expected (name, arguments, parameters, kind, result, language, settings)
+VALUES ('run_reconcile', '{integer}', 'IN batch_size integer DEFAULT 50', 'procedure', NULL, 'plpgsql', NULL);
+
+-- The SQL API
+INSERT INTO expected (name, arguments, parameters, result, language)
+VALUES
+('get_or_create_customer', '{text,text,text}', 'email text, phone text, name text', 'integer', 'plpgsql'),
+(
+    'record_booking',
+    '{integer,integer,integer,integer,"timestamp with time zone"}',
+    'customer_id integer, shop_id integer, stylist_id integer, spend_cents integer, booked_at timestamp with time zone',
+    'customer_shop_profiles',
+    'plpgsql'
+),
+('record_no_show', '{integer,integer}', 'customer_id integer, shop_id integer', 'customer_shop_profiles', 'plpgsql'),
+(
+    'set_preferred_stylist',
+    '{integer,integer,integer}',
+    'customer_id integer, shop_id integer, stylist_id integer',
+    'customer_shop_profiles',
+    'plpgsql'
+),
+(
+    'lock_customer',
+    '{integer,boolean}',
+    'customer_id integer, changes_totals boolean DEFAULT false',
+    'void',
+    'plpgsql'
+),
+('check_stylist', '{integer,integer}', 'stylist_id integer, shop_id integer', 'void', 'plpgsql');
+
+INSERT INTO expected (name, arguments, parameters, result, language, volatility)
+VALUES
+('check_shop', '{integer}', 'shop_id integer', 'void', 'plpgsql', 'stable'),
+(
+    'customer_by_phone',
+    '{text}',
+    'wanted_phone text',
+    'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
+    'sql',
+    'stable'
+),
+(
+    'customer_by_email',
+    '{text}',
+    'wanted_email text',
+    'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
+    'sql',
+    'stable'
+),
+(
+    'customer_context',
+    '{integer,integer}',
+    'wanted_customer_id integer, wanted_shop_id integer',
+    'TABLE(customer_id integer, shop_id integer, email character varying, phone character varying, name character varying, '
+    'preferred_stylist_id integer, preferred_stylist_name character varying, average_spend_cents integer, '
+    'total_bookings integer, total_spend_cents integer, no_show_count integer, last_booking_at timestamp with time zone, '
+    'last_service_id integer, last_service_name character varying, last_stylist_id integer, '
+    'last_stylist_name character varying)',
+    'plpgsql',
+    'stable'
+),
+(
+    'customers_by_preferred_stylist',
+    '{integer}',
+    'wanted_stylist_id integer',
+    'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
+    'plpgsql',
+    'stable'
+);
+
+\ir ../../support/check_functions.sql
+
+SELECT * FROM finish();
+
+ROLLBACK;

@@ -1,0 +1,80 @@
+"""The health check as a program calls it, with the form of what it says proved each time."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from .command_line import call
+from .commands import psql
+
+LABEL = r'[a-z]+="([^"\\\n]|\\["\\n])*"'
+SAMPLE = re.compile(rf"^[a-z_]+(\{{{LABEL}(,{LABEL})*\}})? -?\d+$")
+
+
+@dataclass
+class Health:
+    """What one call said."""
+
+    exit_code: int
+    status: str
+    phase: str | None
+    checks: dict[str, dict[str, Any]]
+
+    def said(self, name: str) -> tuple[str, Any, str]:
+        """Status, value and detail of one check."""
+        check = self.checks[name]
+        return check["status"], check["value"], check["detail"]
+
+
+def health(url: str, *args: str) -> Health:
+    """The check's JSON, exactly of the promised shape."""
+    done = call(url, "health", "--format", "json", *args)
+    assert done.stderr == ""
+    report = json.loads(done.stdout)
+    assert list(report) == ["status", "phase", "checks"]
+    for check in report["checks"]:
+        assert list(check) == ["name", "status", "value", "detail"]
+        assert check["status"] in {"ok", "warning", "critical", "unknown"}
+    checks = {check["name"]: check for check in report["checks"]}
+    assert len(checks) == len(report["checks"])
+    assert done.returncode == ["ok", "warning", "critical", "unknown"].index(report["status"])
+    return Health(done.returncode, report["status"], report["phase"], checks)
+
+
+def samples(url: str, *args: str) -> tuple[int, dict[str, int]]:
+    """The exit code and the samples of the Prometheus text, once its lines are proved valid."""
+    done = call(url, "health", "--format", "prometheus", *args)
+    assert done.stderr == ""
+    found: dict[str, int] = {}
+    described: set[tuple[str, str]] = set()
+    for line in done.stdout.splitlines():
+        if line.startswith("# "):
+            _hash, keyword, name, text = line.split(" ", 3)
+            assert (keyword, name) not in described
+            assert keyword == "HELP" or (keyword, text) == ("TYPE", "gauge")
+            described.add((keyword, name))
+            continue
+        assert SAMPLE.match(line), line
+        sample, number = line.rsplit(" ", 1)
+        name = sample.split("{")[0]
+        assert {("HELP", name), ("TYPE", name)} <= described
+        assert sample not in found
+        found[sample] = int(number)
+    return done.returncode, found
+
+
+@contextmanager
+def role(url: str, *rights: str) -> Iterator[str]:
+    """The URL for a role with these rights and no others, for as long as this lasts."""
+    psql(url, "-c", "CREATE ROLE watcher LOGIN")
+    try:
+        for right in rights:
+            psql(url, "-c", right)
+        yield url.replace("postgres@", "watcher@")
+    finally:
+        psql(url, "-c", "DROP OWNED BY watcher CASCADE", "-c", "DROP ROLE watcher")

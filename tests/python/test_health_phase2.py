@@ -1,0 +1,574 @@
+"""convo-tenancy health in phase 2: mirrors that do not work, who goes past them, who needs them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.command_line import call
+from support.commands import psql, run, sqitch, value
+from support.health import health, role, samples
+from support.waiting import wait_until
+
+ENABLED = "all there, as shipped and enabled"
+NO_READS = (
+    "skipped: reads are seen by pg_stat_statements alone: add it to shared_preload_libraries,"
+    " restart the server, and CREATE EXTENSION pg_stat_statements"
+)
+PAST_THE_TRIGGERS = (
+    "session_replication_role is replica, so no trigger fires and nothing is mirrored, for "
+)
+
+
+def test_everything_is_right(phase2_database: str) -> None:
+    found = health(phase2_database)
+    assert (found.exit_code, found.status, found.phase) == (0, "ok", "@phase2")
+    said = [found.said(name) for name in list(found.checks)[6:]]
+    assert said == [
+        ("ok", 0, "the profiles say what the legacy side says"),
+        ("ok", 6, "all there and valid"),
+        ("ok", 7, "all there and valid"),
+        ("ok", 13, ENABLED),
+        ("ok", found.said("functions")[1], "all there and as shipped"),
+        ("ok", 0, "none on the mirrored tables"),
+        ("ok", 0, "nobody writes past the triggers by setting"),
+        ("ok", 0, "none writes mirrored tables"),
+        ("ok", 0, "nobody wrote to the legacy side directly in the last seven days"),
+        ("ok", None, NO_READS),
+    ]
+    assert not any("_legacy_" in name for name in samples(phase2_database)[1])
+
+
+def test_drift_is_critical(phase2_database: str) -> None:
+    psql(
+        phase2_database,
+        "-c",
+        """
+        SET session_replication_role = replica;
+        UPDATE public.customers SET no_show_count = 7 WHERE id IN (3, 4);
+        DELETE FROM public.customer_shop_profiles WHERE customer_id = 7;
+        UPDATE public.customer_booking_stats
+        SET total_bookings = 6, total_spend_cents = 24000, last_booking_at = NULL
+        WHERE customer_id = 7;
+        UPDATE public.customers SET preferred_stylist_id = NULL WHERE id = 7;
+        """,
+    )
+    found = health(phase2_database)
+    assert (found.exit_code, *found.said("drift")) == (
+        2,
+        "critical",
+        3,
+        "missing_profile 1 (customer 7: legacy 6 bookings, 24000 cents, 0 no-shows);"
+        " no_show_count 2 (customer 3: legacy 7, profiles 0; customer 4: legacy 7, profiles 0):"
+        " run convo-tenancy repair --dry-run",
+    )
+    others = {name: check["status"] for name, check in found.checks.items() if name != "drift"}
+    assert {*others.values()} == {"ok"}, others
+
+    assert call(phase2_database, "repair").returncode == 0
+    assert health(phase2_database).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("damage", "check", "detail"),
+    [
+        (
+            """
+            ALTER TABLE public.customer_booking_stats DISABLE TRIGGER mirror_statistics_to_profiles
+            """,
+            "triggers",
+            "mirror_statistics_to_profiles on public.customer_booking_stats disabled: run ALTER"
+            " TABLE public.customer_booking_stats ENABLE TRIGGER mirror_statistics_to_profiles",
+        ),
+        (
+            "ALTER TABLE public.bookings ENABLE REPLICA TRIGGER confirm_booking",
+            "triggers",
+            "confirm_booking on public.bookings enabled for replication only: run ALTER TABLE"
+            " public.bookings ENABLE TRIGGER confirm_booking",
+        ),
+        (
+            """
+            DROP TRIGGER refuse_truncate ON public.customers;
+            DROP TRIGGER mirror_profile_to_legacy ON public.customer_shop_profiles;
+            """,
+            "triggers",
+            "mirror_profile_to_legacy on public.customer_shop_profiles missing: run CREATE OR"
+            " REPLACE TRIGGER mirror_profile_to_legacy AFTER INSERT OR DELETE OR UPDATE ON"
+            " public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION"
+            " tenancy.mirror_profiles_to_legacy(); refuse_truncate on public.customers missing: run"
+            " CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customers FOR"
+            " EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate()",
+        ),
+        (
+            """
+            CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles
+            AFTER INSERT OR UPDATE ON public.customer_booking_stats
+            FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles()
+            """,
+            "triggers",
+            "mirror_statistics_to_profiles on public.customer_booking_stats not as shipped: run"
+            " CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles AFTER INSERT OR DELETE OR"
+            " UPDATE ON public.customer_booking_stats FOR EACH ROW EXECUTE FUNCTION"
+            " tenancy.mirror_statistics_to_profiles()",
+        ),
+        (
+            """
+            CREATE OR REPLACE TRIGGER mirror_stylist_preference_to_profile
+            AFTER INSERT OR UPDATE OR DELETE ON public.customer_stylist_preferences
+            FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_profiles_to_legacy()
+            """,
+            "triggers",
+            "mirror_stylist_preference_to_profile on public.customer_stylist_preferences not as"
+            " shipped: run CREATE OR REPLACE TRIGGER mirror_stylist_preference_to_profile AFTER"
+            " INSERT OR DELETE OR UPDATE ON public.customer_stylist_preferences FOR EACH ROW"
+            " EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles()",
+        ),
+        (
+            """
+            CREATE OR REPLACE FUNCTION tenancy.confirm_booking() RETURNS trigger LANGUAGE plpgsql
+            SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+            BEGIN
+                RETURN NULL;
+            END;
+            $$
+            """,
+            "functions",
+            "tenancy.confirm_booking() not as shipped: run psql -f"
+            " deploy/migrate/confirm_booking.sql again",
+        ),
+        (
+            """
+            CREATE OR REPLACE FUNCTION tenancy.residual(total bigint, others bigint)
+            RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE RETURN total - others
+            """,
+            "functions",
+            "tenancy.residual(bigint,bigint) not as shipped: run psql -f"
+            " deploy/expand/residual.sql again",
+        ),
+        (
+            "ALTER FUNCTION tenancy.mirror_statistics_to_profiles() SECURITY INVOKER",
+            "functions",
+            "tenancy.mirror_statistics_to_profiles() not as shipped: run psql -f"
+            " deploy/migrate/mirror_statistics_to_profiles.sql again",
+        ),
+        (
+            """
+            ALTER FUNCTION tenancy.repair(integer[], text, boolean) RESET lock_timeout;
+            DROP FUNCTION tenancy.record_no_show(integer, integer);
+            DROP FUNCTION tenancy.set_preferred_stylist(integer, integer, integer);
+            """,
+            "functions",
+            "tenancy.record_no_show(integer,integer) missing,"
+            " tenancy.set_preferred_stylist(integer,integer,integer) missing: run psql -f"
+            " deploy/migrate/record.sql again; tenancy.repair(integer[],text,boolean) not as"
+            " shipped: run psql -f deploy/migrate/repair.sql again",
+        ),
+        (
+            "DROP INDEX tenancy.legacy_writes_writer_idx",
+            "indexes",
+            "legacy_writes_writer_idx missing: run psql -f deploy/migrate/legacy_writers.sql again",
+        ),
+    ],
+)
+def test_what_is_broken_is_critical_and_the_advice_helps(
+    phase2_database: str, damage: str, check: str, detail: str
+) -> None:
+    psql(phase2_database, "-c", damage)
+    found = health(phase2_database)
+    assert (found.exit_code, found.said(check)[0], found.said(check)[2]) == (2, "critical", detail)
+    others = {name: seen["status"] for name, seen in found.checks.items() if name != check}
+    assert {*others.values()} == {"ok"}, others
+
+    for advice in re.findall(r"run (.+?)(?: again)?(?:; |$)", detail):
+        if advice.startswith("psql -f "):
+            psql(phase2_database, "-f", str(ROOT / advice.removeprefix("psql -f ")))
+        else:
+            psql(phase2_database, "-c", advice)
+    assert health(phase2_database).exit_code == 0
+
+
+def test_a_trigger_that_always_fires_is_enabled(phase2_database: str) -> None:
+    psql(
+        phase2_database,
+        "-c",
+        "ALTER TABLE public.customers ENABLE ALWAYS TRIGGER mirror_customer_to_profiles",
+    )
+    assert health(phase2_database).said("triggers") == ("ok", 13, ENABLED)
+
+
+def test_the_reconcile_is_not_finished(phase1_database: str) -> None:
+    sqitch(phase1_database, "deploy", "--to", "migrate/mirrors")
+    found = health(phase1_database)
+    assert (found.exit_code, found.phase) == (1, "@phase1")
+    assert found.said("triggers") == (
+        "warning",
+        2,
+        "the reconcile is not finished: run sqitch deploy --to @phase2 again",
+    )
+    sqitch(phase1_database, "deploy", "--to", "@phase2")
+    assert health(phase1_database).exit_code == 0
+
+
+def test_triggers_of_the_reconcile_are_left_over(phase2_database: str) -> None:
+    psql(phase2_database, "-f", str(ROOT / "deploy/migrate/mirrors.sql"))
+    found = health(phase2_database)
+    status, number, detail = found.said("triggers")
+    assert (found.exit_code, status, number) == (1, "warning", 13)
+    assert found.said("other_triggers")[0] == "ok"
+    assert detail == (
+        "catch_up_booking on public.bookings left over from the reconcile: run DROP TRIGGER"
+        " catch_up_booking ON public.bookings; catch_up_new_booking on public.bookings left over"
+        " from the reconcile: run DROP TRIGGER catch_up_new_booking ON public.bookings"
+    )
+    for statement in re.findall("run (DROP TRIGGER .+?)(?:;|$)", detail):
+        psql(phase2_database, "-c", statement)
+    assert health(phase2_database).exit_code == 0
+
+
+def test_triggers_of_others(phase2_database: str) -> None:
+    psql(
+        phase2_database,
+        "-c",
+        """
+        CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RETURN NEW;
+        END;
+        $$;
+        CREATE TRIGGER "Touch" BEFORE UPDATE ON public.customers
+        FOR EACH ROW EXECUTE FUNCTION public.touch();
+        CREATE TRIGGER count_it BEFORE INSERT ON public.bookings
+        FOR EACH ROW EXECUTE FUNCTION public.touch();
+        -- None of these fires on a mirror's write, or before confirm_booking.
+        CREATE TRIGGER count_them AFTER INSERT ON public.bookings
+        FOR EACH ROW EXECUTE FUNCTION public.touch();
+        CREATE TRIGGER touch BEFORE UPDATE ON public.stylists
+        FOR EACH ROW EXECUTE FUNCTION public.touch();
+        CREATE TRIGGER off BEFORE UPDATE ON public.customer_shop_profiles
+        FOR EACH ROW EXECUTE FUNCTION public.touch();
+        ALTER TABLE public.customer_shop_profiles DISABLE TRIGGER off;
+        """,
+    )
+    found = health(phase2_database)
+    assert (found.exit_code, *found.said("other_triggers")) == (
+        1,
+        "warning",
+        2,
+        'count_it on public.bookings (public.touch), "Touch" on public.customers (public.touch):'
+        " what such a trigger writes to a mirrored table while a mirror writes, or before"
+        " confirm_booking has locked the customer, is not carried to the other side: see that it"
+        " writes elsewhere",
+    )
+
+
+def test_who_has_triggers_switched_off_by_setting(phase2_database: str) -> None:
+    database = phase2_database.split("@/")[1].split("?")[0]
+    roles = ("loader", "copier", "reader", "unconcerned")
+    for name in roles:
+        psql(phase2_database, "-c", f"CREATE ROLE {name}")
+    try:
+        psql(
+            phase2_database,
+            "-c",
+            f"""
+            ALTER ROLE loader SET session_replication_role = 'Replica';
+            ALTER ROLE copier IN DATABASE {database} SET session_replication_role = replica;
+            ALTER ROLE reader SET session_replication_role = local;
+            ALTER ROLE unconcerned IN DATABASE postgres SET session_replication_role = replica;
+            """,
+        )
+        found = health(phase2_database)
+        assert (found.exit_code, *found.said("replication_role")) == (
+            1,
+            "warning",
+            2,
+            f"{PAST_THE_TRIGGERS}role copier in this database (ALTER ROLE copier IN DATABASE"
+            f" {database} RESET session_replication_role),"
+            " role loader (ALTER ROLE loader RESET session_replication_role)",
+        )
+    finally:
+        for name in roles:
+            psql(phase2_database, "-c", f"DROP ROLE {name}")
+
+    psql(
+        phase2_database,
+        "-c",
+        f"ALTER DATABASE {database} SET session_replication_role = replica",
+    )
+    found = health(phase2_database)
+    assert (found.exit_code, *found.said("replication_role")) == (
+        2,
+        "critical",
+        1,
+        f"{PAST_THE_TRIGGERS}everybody in this database"
+        f" (ALTER DATABASE {database} RESET session_replication_role)",
+    )
+
+
+def test_who_writes_to_the_legacy_side(phase2_database: str) -> None:
+    for application in ('the "old" \\ one', ""):
+        with psycopg.connect(phase2_database, application_name=application) as legacy:
+            legacy.execute(
+                "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 3"
+            )
+    psql(
+        phase2_database,
+        "-c",
+        """
+        UPDATE tenancy.legacy_writes SET written_at = '2030-01-02 03:04:05+00'
+        WHERE application_name <> '';
+        UPDATE tenancy.legacy_writes SET written_at = '2030-01-01 03:04:05+00', writes = 12345
+        WHERE application_name = '';
+        INSERT INTO tenancy.legacy_writes (application_name, role_name, writes, written_at)
+        VALUES ('long ago', 'postgres', 1, now() - interval '8 days');
+        ALTER DATABASE current SET timezone = 'UTC';
+        """.replace("current", phase2_database.split("@/")[1].split("?")[0]),
+    )
+    found = health(phase2_database)
+    assert (found.exit_code, *found.said("legacy_writers")) == (
+        0,
+        "ok",
+        2,
+        'application the "old" \\ one as role postgres: 1 rows, last at 2030-01-02 03:04 UTC;'
+        " application (none) as role postgres: 12,345 rows, last at 2030-01-01 03:04 UTC",
+    )
+    exit_code, found_samples = samples(phase2_database)
+    assert exit_code == 0
+    assert {name: number for name, number in found_samples.items() if "legacy_" in name} == {
+        'convo_tenancy_check_status{check="legacy_writers"}': 0,
+        'convo_tenancy_check_status{check="legacy_readers"}': 0,
+        'convo_tenancy_legacy_writes{application="the \\"old\\" \\\\ one",role="postgres"}': 1,
+        'convo_tenancy_legacy_writes{application="",role="postgres"}': 12345,
+        'convo_tenancy_legacy_last_write_seconds{application="the \\"old\\" \\\\ one"'
+        ',role="postgres"}': 1893553445,
+        'convo_tenancy_legacy_last_write_seconds{application="",role="postgres"}': 1893467045,
+    }
+
+
+def test_many_writers(phase2_database: str) -> None:
+    psql(
+        phase2_database,
+        "-c",
+        """
+        INSERT INTO tenancy.legacy_writes (application_name, role_name, writes, written_at)
+        SELECT 'application ' || n, 'postgres', 1, now() - n * interval '1 second'
+        FROM generate_series(1, 250) AS n
+        """,
+    )
+    _status, number, detail = health(phase2_database).said("legacy_writers")
+    assert number == 100
+    assert detail.count("rows, last at") == 5
+    assert detail.endswith("; and 95 more")
+
+
+def test_the_extension_without_its_library(phase2_database: str) -> None:
+    psql(phase2_database, "-c", "CREATE EXTENSION pg_stat_statements")
+    found = health(phase2_database)
+    assert (found.exit_code, found.said("legacy_readers")) == (0, ("ok", None, NO_READS))
+
+
+def test_a_monitoring_role(phase2_database: str) -> None:
+    with role(phase2_database, "GRANT pg_read_all_data TO watcher") as url:
+        found = health(url)
+        assert (found.exit_code, found.said("functions")[0]) == (0, "ok"), found
+        # What it sees is what the owner sees.
+        assert found.checks == {
+            **health(phase2_database).checks,
+            "connection": found.checks["connection"],
+        }
+    some = ["GRANT USAGE ON SCHEMA sqitch, tenancy TO watcher"]
+    some += ["GRANT SELECT ON ALL TABLES IN SCHEMA sqitch TO watcher"]
+    with role(phase2_database, *some) as url:
+        status, _number, detail = health(url).said("legacy_writers")
+        assert status == "unknown"
+        assert detail.startswith("permission denied for view legacy_writers: run it as the owner ")
+
+
+def test_it_stands_in_nobodys_way(phase2_database: str) -> None:
+    """EXCLUSIVE lets nothing pass but ACCESS SHARE."""
+    with psycopg.connect(phase2_database) as busy:
+        tables = busy.execute(
+            """
+            SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+            WHERE schemaname IN ('public', 'tenancy', 'sqitch')
+            """
+        ).fetchone()
+        assert tables
+        busy.execute(f"LOCK TABLE {tables[0]} IN EXCLUSIVE MODE".encode())
+        assert health(phase2_database).exit_code == 0
+
+
+@pytest.fixture(scope="module")
+def own_cluster() -> Iterator[Cluster]:
+    """A cluster that may be set up as a whole, with pg_stat_statements and logical replication."""
+    cluster = Cluster.create(shared_preload_libraries="pg_stat_statements", wal_level="logical")
+    yield cluster
+    cluster.remove()
+
+
+@pytest.fixture(scope="module")
+def salon(own_cluster: Cluster) -> str:
+    """URL of a database in it, at @phase2."""
+    url = own_cluster.create_database("salon")
+    run(ROOT / "scripts/load-legacy.sh", url, "minimal")
+    sqitch(url, "deploy", "--to", "@phase2")
+    psql(url, "-c", "ALTER DATABASE salon SET timezone = 'UTC'")
+    return url
+
+
+def test_who_reads_the_legacy_side(salon: str) -> None:
+    psql(
+        salon,
+        "-c",
+        'CREATE SCHEMA "X-statements"',
+        "-c",
+        'CREATE EXTENSION pg_stat_statements SCHEMA "X-statements"',
+        "-c",
+        "CREATE ROLE legacy LOGIN IN ROLE pg_read_all_data, pg_write_all_data",
+        "-c",
+        'SELECT "X-statements".pg_stat_statements_reset()',
+    )
+    # What we do ourselves is not meant.
+    for command in (["health"], ["repair"], ["backfill", "--dry-run"]):
+        assert call(salon, *command).returncode == 0
+    sqitch(salon, "verify")
+    found = health(salon)
+    assert found.said("legacy_readers") == ("ok", 0, "no statement names the legacy side")
+
+    with psycopg.connect(salon.replace("postgres@", "legacy@"), autocommit=True) as legacy:
+        for _ in range(3):
+            legacy.execute(
+                """
+                SELECT customer_booking_stats.customer_id, customer_booking_stats.total_bookings
+                FROM customer_booking_stats
+                WHERE customer_booking_stats.customer_id = %s
+                """,
+                (1,),
+            )
+        legacy.execute("/* orm */ SELECT average_spend_cents FROM Customers")
+        # No reads of the legacy side.
+        legacy.execute("SELECT id, phone FROM customers")
+        legacy.execute("SELECT preferred_stylist_id, no_show_count FROM customer_shop_profiles")
+        legacy.execute("UPDATE customer_booking_stats SET total_bookings = total_bookings")
+        legacy.execute("SELECT average_spend_cents FROM tenancy.customer_totals AS customers")
+    with psycopg.connect(salon, autocommit=True) as connection:
+        connection.execute("SELECT count(no_show_count) FROM customers")
+        # Inside a function the caller is meant, who names nothing.
+        connection.execute("SET pg_stat_statements.track = 'all'")
+        connection.execute("DO 'BEGIN PERFORM FROM customer_booking_stats; END'")
+    found = health(salon)
+    status, number, detail = found.said("legacy_readers")
+    since = r"since \d{4}-\d\d-\d\d \d\d:\d\d UTC"
+    assert (found.exit_code, status, number) == (0, "ok", 3)
+    assert re.fullmatch(
+        rf"role legacy: 4 calls of 2 statements {since}, mostly SELECT"
+        r" customer_booking_stats\.customer_id, customer_booking_stats\.total_bookings FROM"
+        r" customer_booking_stats WHERE.*; role postgres: 1 calls of 1 statements"
+        rf" {since}, mostly SELECT count\(no_show_count\) FROM customers",
+        detail,
+    ), detail
+    exit_code, found_samples = samples(salon)
+    assert exit_code == 0
+    assert found_samples['convo_tenancy_legacy_read_calls{role="legacy"}'] == 4
+    assert found_samples['convo_tenancy_legacy_read_calls{role="postgres"}'] == 1
+
+    hidden = "; of other roles not seen: GRANT pg_read_all_stats"
+    with role(salon, "GRANT pg_read_all_data TO watcher") as url:
+        _status, number, detail = health(url).said("legacy_readers")
+        assert (number, detail) == (0, f"no statement names the legacy side{hidden}")
+    with role(salon, "GRANT pg_read_all_data, pg_read_all_stats TO watcher") as url:
+        assert health(url).said("legacy_readers")[1] == 3
+
+    psql(
+        salon,
+        "-c",
+        "DROP EXTENSION pg_stat_statements",
+        "-c",
+        "CREATE EXTENSION pg_stat_statements VERSION '1.7'",
+    )
+    assert health(salon).said("legacy_readers") == (
+        "ok",
+        None,
+        "skipped: run ALTER EXTENSION pg_stat_statements UPDATE",
+    )
+
+
+def test_a_logical_subscription(own_cluster: Cluster, salon: str) -> None:
+    """What it brings is not mirrored; the check says so."""
+    publisher = own_cluster.create_database("publisher")
+    run(ROOT / "scripts/load-legacy.sh", publisher, "minimal")
+    psql(
+        publisher,
+        "-c",
+        "CREATE PUBLICATION changes FOR TABLE public.customers, public.services",
+        "-c",
+        "SELECT pg_create_logical_replication_slot('brings', 'pgoutput')",
+    )
+    psql(
+        salon,
+        "-c",
+        f"""
+        CREATE SUBSCRIPTION brings
+        CONNECTION 'host={own_cluster.directory} user=postgres dbname=publisher'
+        PUBLICATION changes WITH (create_slot = FALSE, copy_data = FALSE, slot_name = brings)
+        """,
+    )
+    try:
+        psql(
+            publisher,
+            "-c",
+            "INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)"
+            " VALUES (900, '+15550000900', 0, 2)",
+        )
+        arrived = "SELECT count(*) FROM public.customers WHERE id = 900"
+        wait_until(lambda: value(salon, arrived) == "1", "the subscription brought a customer")
+        found = health(salon)
+        assert found.said("drift")[:2] == ("critical", 1)
+        assert found.said("subscriptions") == (
+            "warning",
+            1,
+            "brings writes public.customers: replication fires no trigger, so what it brings is"
+            " not mirrored: leave these tables out, or, unless it brings both sides,"
+            " ALTER TABLE ... ENABLE ALWAYS TRIGGER for those of tenancy",
+        )
+        with role(salon, "GRANT pg_read_all_data TO watcher") as url:
+            assert health(url).said("subscriptions")[0] == "warning"
+
+        triggers = value(
+            salon,
+            """
+            SELECT string_agg(format('ALTER TABLE public.customers ENABLE ALWAYS TRIGGER %I',
+                tgname), ';') FROM pg_trigger
+            WHERE tgrelid = 'public.customers'::regclass AND NOT tgisinternal
+            """,
+        )
+        psql(salon, "-c", triggers)
+        found = health(salon)
+        assert found.said("subscriptions") == ("ok", 0, "none writes mirrored tables")
+        assert found.said("triggers") == ("ok", 13, ENABLED)
+    finally:
+        psql(salon, "-c", "DROP SUBSCRIPTION brings")
+        psql(salon, "-c", "DELETE FROM public.customers WHERE id = 900")
+
+
+def test_triggers_switched_off_on_the_whole_server(own_cluster: Cluster, salon: str) -> None:
+    for statement in (
+        "ALTER SYSTEM SET session_replication_role = replica",
+        "SELECT pg_reload_conf()",
+    ):
+        psql(salon, "-c", statement)
+    shown = "SHOW session_replication_role"
+    wait_until(lambda: value(salon, shown) == "replica", "the server has read its configuration")
+    found = health(salon)
+    assert (found.exit_code, *found.said("replication_role")) == (
+        2,
+        "critical",
+        1,
+        f"{PAST_THE_TRIGGERS}everybody on this server"
+        " (take session_replication_role out of the server's configuration)",
+    )
+    psql(salon, "-c", "ALTER SYSTEM RESET session_replication_role")
