@@ -125,8 +125,9 @@ $$;
 
 COMMENT ON FUNCTION tenancy.get_or_create_customer(text, text, text) IS
 'The id of the customer with this phone number, else with this email address, else of a new one. Normalises both as the legacy '
-'application does; changes nothing of a customer who is there. Several calls at a time give one customer. Neither email nor phone: '
-'22023. Example: SELECT tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';
+'application does; changes nothing of a customer who is there. Several calls at a time give one customer (by phone alone at '
+'READ COMMITTED or SERIALIZABLE only: nothing in the table keeps phones apart). Neither email nor phone: 22023. '
+'Example: SELECT tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
 

@@ -19,6 +19,19 @@ BEGIN
         RETURN NULL; -- a mirror's own write
     END IF;
 
+    -- As the row is by now: a trigger of somebody else's may have written it again.
+    SELECT
+        c.no_show_count,
+        c.preferred_stylist_id
+    INTO
+        NEW.no_show_count,
+        NEW.preferred_stylist_id
+    FROM public.customers AS c
+    WHERE c.id = NEW.id;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
     IF NEW.no_show_count <> no_shows_before THEN
         PERFORM tenancy.apply_residual(
             NEW.id, tenancy.attributed_shop(NEW.id), no_show_count => NEW.no_show_count

@@ -39,6 +39,21 @@ BEGIN
     END IF;
 
     IF TG_OP <> 'DELETE' THEN
+        -- As the row is by now: a trigger of somebody else's may have written it again.
+        SELECT
+            s.total_bookings,
+            s.total_spend_cents,
+            s.last_booking_at
+        INTO
+            NEW.total_bookings,
+            NEW.total_spend_cents,
+            NEW.last_booking_at
+        FROM public.customer_booking_stats AS s
+        WHERE s.customer_id = NEW.customer_id;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+
         PERFORM tenancy.apply_residual(
             NEW.customer_id,
             tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),

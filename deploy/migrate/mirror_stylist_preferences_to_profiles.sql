@@ -65,6 +65,11 @@ BEGIN
             ORDER BY s.id
             FOR KEY SHARE;
 
+            -- So that there is a row to lock.
+            INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+            VALUES (move_preference.customer_id, shop)
+            ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+
             PERFORM
             FROM public.customer_shop_profiles AS p
             WHERE p.customer_id = move_preference.customer_id

@@ -225,11 +225,12 @@ def test_a_write_from_a_trigger_on_bookings(
     assert drift(url) == []
 
 
-@pytest.mark.parametrize("write", (CALLS | WRITES).values(), ids=CALLS | WRITES)
+@pytest.mark.parametrize("name", ["record_booking", "statistics", "no-shows", "profile"])
 def test_a_write_from_a_trigger_on_the_statistics(
-    url: str, session: Session, new: Customer, known: Customer, write: Write
+    url: str, session: Session, new: Customer, known: Customer, name: str
 ) -> None:
     """Of one customer, when the application writes those of another one."""
+    write = (CALLS | WRITES)[name]
     query = write.query.replace("$1", str(known.id))
     _trigger(
         url,
@@ -371,22 +372,23 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("catcher", ["savepoint", "exception block"])
 @pytest.mark.parametrize("name", BROKEN)
 def test_an_error_in_the_middle_of_a_mirror(
-    url: str, session: Session, known: Customer, name: str, catcher: str
+    url: str, session: Session, known: Customer, name: str
 ) -> None:
     """Nothing is left of it, neither of the write nor of the guard, and the next one is right."""
     write = (CALLS | WRITES)[name]
     table, check = BROKEN[name]
     psql(url, "-c", f"ALTER TABLE public.{table} ADD CONSTRAINT broken CHECK ({check}) NOT VALID")
-    if catcher == "savepoint":
-        with pytest.raises(psycopg.errors.CheckViolation), session.connection.transaction():
-            session.execute(write.query, known.id)
-    else:
-        query = write.query.replace("$1", str(known.id)).replace("SELECT FROM", "PERFORM")
-        session.execute(f"DO $$ BEGIN {query}; EXCEPTION WHEN check_violation THEN NULL; END; $$")
+
+    with pytest.raises(psycopg.errors.CheckViolation), session.connection.transaction():
+        session.execute(write.query, known.id)
     assert session.execute(GUARD) == [(None,)]
+
+    query = write.query.replace("$1", str(known.id)).replace("SELECT FROM", "PERFORM")
+    session.execute(f"DO $$ BEGIN {query}; EXCEPTION WHEN check_violation THEN NULL; END; $$")
+    assert session.execute(GUARD) == [(None,)]
+
     session.execute(f"ALTER TABLE public.{table} DROP CONSTRAINT broken")
     session.execute(write.query, known.id)
     session.commit()

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(41);
+SELECT plan(42);
 
 \ir ../../support/salons.sql
 
@@ -96,14 +96,18 @@ SET LOCAL tenancy.confirmed = '';
 SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 901, 'rule 3: of several CONFIRMED ones the newest');
 UPDATE public.bookings SET created_at = '2026-02-01 00:00+00' WHERE stylist_id = 9021;
 SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 902, 'rule 3: the newest is the one created last, not the highest id');
+SELECT pg_temp.book(0, 9031, pg_temp.day(2), '+15550009101');
+SET LOCAL tenancy.confirmed = '';
 UPDATE public.bookings SET created_at = '2025-12-01 00:00+00' WHERE status = 'CONFIRMED';
 SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 901, 'rule 3: of several created at once the highest id');
+UPDATE public.bookings SET id = '00000000-0000-0000-0000-000000000009' WHERE shop_id = 903 AND status = 'CONFIRMED';
+SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 903, 'rule 3: whichever that is');
 SELECT is(tenancy.attributed_shop(9104, pg_temp.day(2)), 1, 'rule 3: a booking is of the lowest id with that phone');
-SELECT pg_temp.book(6, 9031, pg_temp.day(2), NULL, 'ann@example.com', 'HOLD');
-SELECT is(tenancy.attributed_shop(9104, pg_temp.day(2)), 903, 'rule 3: or of the one with that email address');
+SELECT pg_temp.book(6, 9021, pg_temp.day(2), NULL, 'ann@example.com', 'HOLD');
+SELECT is(tenancy.attributed_shop(9104, pg_temp.day(2)), 902, 'rule 3: or of the one with that email address');
 SELECT is(
     tenancy.attributed_shop(9104, pg_temp.day(2), pg_temp.day(2)),
-    903,
+    902,
     'rule 3: also where last_booking_at stays, and no profile holds it'
 );
 

@@ -114,7 +114,7 @@ FROM (
         16, 'UPDATE public.customer_booking_stats SET total_bookings = -1 WHERE customer_id = 9102',
         'left: negative; left: totals'
     ),
-    (17, 'UPDATE public.customers SET no_show_count = -1 WHERE id = 9102', 'left: negative; left: no_show_count')
+    (17, 'UPDATE public.customers SET no_show_count = -1 WHERE id = 9101', 'left: negative; left: no_show_count')
 ) AS e (position, damage, expected)
 ORDER BY e.position;
 
