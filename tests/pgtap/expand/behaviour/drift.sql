@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(40);
+SELECT plan(41);
 
 INSERT INTO public.shops (id, name)
 VALUES
@@ -66,10 +66,12 @@ ROLLBACK TO SAVEPOINT healthy;
 
 INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents)
 VALUES (9403, 0, 0);
+SELECT is_empty('SELECT * FROM tenancy.drift', 'missing_profile: not for a statistics row of zeros');
+UPDATE public.customer_booking_stats SET last_booking_at = '2025-01-04 10:00+00' WHERE customer_id = 9403;
 SELECT results_eq(
     'SELECT * FROM tenancy.drift',
     $$VALUES ('missing_profile'::text, 9403, NULL::integer, '0 bookings, 0 cents, 0 no-shows'::text, NULL::text)$$,
-    'missing_profile: a statistics row is enough'
+    'missing_profile: a last booking is enough'
 );
 ROLLBACK TO SAVEPOINT healthy;
 

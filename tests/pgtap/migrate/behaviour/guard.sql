@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(45);
+SELECT plan(47);
 
 \ir ../../support/salons.sql
 
@@ -166,6 +166,60 @@ SELECT results_eq(
     'SELECT d.kind, d.customer_id, d.legacy_value, d.profile_value FROM tenancy.drift AS d WHERE d.customer_id <> 9103',
     $$VALUES ('totals', 9102, '4 bookings, 4000 cents', '3 bookings, 4000 cents')$$,
     'but not one that fires on a mirror''s own write: a known limit'
+);
+
+ROLLBACK TO SAVEPOINT before_write;
+
+-- One that writes the same row again, before the mirror comes to the first write
+CREATE FUNCTION public.writes_again()
+RETURNS trigger
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    EXECUTE TG_ARGV[0] USING NEW;
+    RETURN NULL;
+END;
+$$;
+CREATE TRIGGER a_writes_again
+AFTER UPDATE ON public.customer_booking_stats
+FOR EACH ROW
+WHEN (pg_trigger_depth() = 0)
+EXECUTE FUNCTION public.writes_again(
+    'UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 10, total_spend_cents = 99, '
+    'last_booking_at = last_booking_at + interval ''1 day'' WHERE customer_id = $1.customer_id'
+);
+CREATE TRIGGER a_writes_again
+AFTER UPDATE ON public.customers
+FOR EACH ROW
+WHEN (pg_trigger_depth() = 0)
+EXECUTE FUNCTION public.writes_again(
+    'UPDATE public.customers SET no_show_count = no_show_count + 10, preferred_stylist_id = 9013 WHERE id = $1.id'
+);
+CREATE TRIGGER a_writes_again
+AFTER UPDATE ON public.customer_shop_profiles
+FOR EACH ROW
+WHEN (pg_trigger_depth() = 0)
+EXECUTE FUNCTION public.writes_again(
+    'UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 10, preferred_stylist_id = 9013, '
+    'last_booking_at = last_booking_at + interval ''1 day'' WHERE id = $1.id'
+);
+SELECT is(
+    pg_temp.what_if(
+        'UPDATE public.customer_booking_stats SET total_bookings = 4, last_booking_at = pg_temp.day(4) WHERE customer_id = 9102; '
+        'UPDATE public.customers SET no_show_count = 1, preferred_stylist_id = 9011 WHERE id = 9102',
+        'pg_temp.profiles_of(9102)'
+    ),
+    'shop 1: 13 bookings, day 5, 11 no-shows; shop 901: 1 bookings, 99 cents, day 1, stylist 9013',
+    'one that writes the same row again: the mirror carries the last of it'
+);
+SELECT is(
+    pg_temp.what_if(
+        'UPDATE public.customer_shop_profiles '
+        'SET total_bookings = 4, last_booking_at = pg_temp.day(4), preferred_stylist_id = 9012 WHERE customer_id = 9101',
+        'pg_temp.legacy_of(9101)'
+    ),
+    '14 bookings, 12000 cents, day 5, 1 no-shows, stylist 9013, average 857',
+    'also to the legacy side'
 );
 
 SELECT * FROM finish();
