@@ -360,11 +360,14 @@ def test_customers_whom_somebody_holds_to_the_end(phase2_database: str, held: st
     drifted = make_many_drift(url)
     with psycopg.connect(url, application_name="a correction") as holder:
         holder.execute(held.encode())
-        with Running(url, "repair") as running:
-            code, output = running.end()
-        assert code == 1, output
+        done = convo_tenancy(url, "repair", "--format", "json")
         pid = holder.info.backend_pid
-        *_, line = output.splitlines()
+        assert done.returncode == 1
+        assert json.loads(done.stdout)["held_customers"] == [
+            each for each in drifted if each != 900
+        ]
+        assert "waiting: customers from " in done.stderr
+        *_, line = done.stderr.splitlines()
         assert re.fullmatch(
             rf"convo-tenancy: {len(drifted) - 1} customers are held by other transactions"
             rf" \(customer {drifted[0]}; {drifted[1]}; {drifted[2]}; and {len(drifted) - 4} more\):"

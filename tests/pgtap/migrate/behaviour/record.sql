@@ -130,7 +130,7 @@ SELECT pg_temp.in_shop('');
 SELECT is_empty('SELECT * FROM tenancy.drift', 'both sides agree');
 ROLLBACK TO SAVEPOINT before_call;
 
--- In the transaction that confirms the booking: its note is not left for a later write.
+-- In the transaction that confirms the booking
 SELECT pg_temp.book(1, 9011, pg_temp.day(1), '+15550009101');
 SELECT is(
     pg_temp.said(tenancy.record_booking(9101, 901, 9011, 4000, pg_temp.day(1))),
