@@ -107,9 +107,9 @@ def measure_bookings(
     """Each setting, so many times."""
     steps.expect(len(SETTINGS) * pairs)
     with (
-        cluster.clone(made.phase_1, "without") as without,
-        cluster.clone(made.phase_2, "mirrors"),
-        cluster.clone(made.phase_1, "dual_write"),
+        cluster.warm_clone(made.phase_1, "without") as without,
+        cluster.warm_clone(made.phase_2, "mirrors"),
+        cluster.warm_clone(made.phase_1, "dual_write"),
     ):
         counted = counted_bookings(without)
         bench = Bench(

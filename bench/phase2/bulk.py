@@ -46,8 +46,8 @@ def measure_bulk(cluster: Cluster, made: Templates, pairs: int, steps: Steps) ->
     """Each statement, so many times; the sides take turns in who is first."""
     steps.expect(len(UPDATES) * (pairs + 1))
     with (
-        cluster.clone(made.phase_1, "without") as without,
-        cluster.clone(made.phase_2, "mirrors") as mirrors,
+        cluster.warm_clone(made.phase_1, "without") as without,
+        cluster.warm_clone(made.phase_2, "mirrors") as mirrors,
         connect(without) as connection_without,
         connect(mirrors) as connection_mirrors,
     ):

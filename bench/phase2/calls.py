@@ -171,7 +171,7 @@ def measure_calls(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -
     """At each delay, so many times; the sides take turns, booking by booking."""
     steps.expect(len(DELAYS) * (pairs + 1))
     hold = 0
-    with cluster.clone(made.phase_2) as url:
+    with cluster.warm_clone(made.phase_2) as url:
         for delay in DELAYS:
             with network(cluster, delay) as at, Booker(at.url("clone"), made.holds) as booker:
                 # Before the first pair all is prepared and read; it is not counted.

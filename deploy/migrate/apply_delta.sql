@@ -21,19 +21,30 @@ DECLARE
     spend_cents CONSTANT integer NOT NULL := coalesce(after.total_spend_cents, 0) - coalesce(before.total_spend_cents, 0);
     no_shows CONSTANT integer NOT NULL := coalesce(after.no_show_count, 0) - coalesce(before.no_show_count, 0);
     last_changed CONSTANT boolean NOT NULL := after.last_booking_at IS DISTINCT FROM before.last_booking_at;
-    stylist_changed CONSTANT boolean NOT NULL := after.preferred_stylist_id IS DISTINCT FROM before.preferred_stylist_id;
+    stylist_changed boolean NOT NULL := after.preferred_stylist_id IS DISTINCT FROM before.preferred_stylist_id;
+    preferred integer; -- that customers has
+    newest timestamptz; -- last booking, of all profiles
     average integer;
 BEGIN
     IF bookings = 0 AND spend_cents = 0 AND no_shows = 0 AND NOT last_changed AND NOT stylist_changed THEN
         RETURN;
     END IF;
 
-    PERFORM
+    SELECT c.preferred_stylist_id
+    INTO preferred
     FROM public.customers AS c
     WHERE c.id = customer
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RETURN; -- the customer is going: nothing may come back
+    END IF;
+
+    -- What is rare is looked up here, not in the UPDATEs below: they would be planned anew each time.
+    IF stylist_changed AND preferred IS NOT NULL THEN
+        stylist_changed := coalesce(shop = (SELECT s.shop_id FROM public.stylists AS s WHERE s.id = preferred), FALSE);
+    END IF;
+    IF last_changed AND after.last_booking_at IS NULL THEN
+        newest := (SELECT max(p.last_booking_at) FROM public.customer_shop_profiles AS p WHERE p.customer_id = customer);
     END IF;
 
     PERFORM set_config('tenancy.mirroring', 'on', TRUE);
@@ -48,11 +59,7 @@ BEGIN
                     WHEN NOT last_changed THEN s.last_booking_at
                     WHEN after.last_booking_at IS NOT NULL THEN after.last_booking_at
                     -- The profile that held the value does not any more: one that some profile holds takes its place.
-                    WHEN s.last_booking_at = before.last_booking_at THEN (
-                        SELECT max(p.last_booking_at)
-                        FROM public.customer_shop_profiles AS p
-                        WHERE p.customer_id = customer
-                    )
+                    WHEN s.last_booking_at = before.last_booking_at THEN newest
                     ELSE s.last_booking_at
                 END,
                 updated_at = now()
@@ -72,13 +79,7 @@ BEGIN
         SET
             average_spend_cents = coalesce(average, c.average_spend_cents),
             no_show_count = c.no_show_count + no_shows,
-            preferred_stylist_id = CASE
-                WHEN stylist_changed AND (
-                    c.preferred_stylist_id IS NULL
-                    OR shop = (SELECT s.shop_id FROM public.stylists AS s WHERE s.id = c.preferred_stylist_id)
-                ) THEN after.preferred_stylist_id
-                ELSE c.preferred_stylist_id
-            END,
+            preferred_stylist_id = CASE WHEN stylist_changed THEN after.preferred_stylist_id ELSE c.preferred_stylist_id END,
             updated_at = now()
         WHERE c.id = customer;
     END IF;

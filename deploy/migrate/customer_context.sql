@@ -30,6 +30,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+    PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
     PERFORM tenancy.check_shop(wanted_shop_id);
 
     RETURN QUERY

@@ -14,9 +14,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     attempts CONSTANT integer := 200; -- about three seconds
-    caller_lock_timeout CONSTANT text NOT NULL := current_setting('lock_timeout');
+    caller_lock_timeout text;
     has_customer boolean;
 BEGIN
+    IF current_setting('app.current_shop_id', TRUE) <> '' THEN
+        PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
+    END IF;
+
     -- A legacy transaction that confirms nothing may hold the statistics and come to want the customer: so
     -- nobody may wait for the statistics while holding the customer. The subtransaction gives the customer back.
     FOR attempt IN 1 .. attempts LOOP
@@ -38,22 +42,22 @@ BEGIN
                     USING ERRCODE = 'serialization_failure';
             END IF;
 
-            IF changes_totals AND NOT EXISTS (
-                SELECT
+            FOR statistics IN 1 .. 2 LOOP
+                PERFORM
                 FROM public.customer_booking_stats AS s
                 WHERE s.customer_id = lock_customer.customer_id
-            ) THEN
+                FOR NO KEY UPDATE NOWAIT;
+                IF FOUND OR NOT changes_totals THEN
+                    RETURN;
+                END IF;
+
+                caller_lock_timeout := current_setting('lock_timeout');
                 PERFORM set_config('lock_timeout', '5ms', TRUE); -- somebody may be inserting it, too
                 INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents)
                 VALUES (lock_customer.customer_id, 0, 0)
                 ON CONFLICT DO NOTHING;
                 PERFORM set_config('lock_timeout', caller_lock_timeout, TRUE);
-            END IF;
-
-            PERFORM
-            FROM public.customer_booking_stats AS s
-            WHERE s.customer_id = lock_customer.customer_id
-            FOR NO KEY UPDATE NOWAIT;
+            END LOOP;
             RETURN;
         EXCEPTION
             WHEN lock_not_available THEN

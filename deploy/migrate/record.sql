@@ -12,8 +12,6 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
-
     IF NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = check_shop.shop_id) THEN
         RAISE EXCEPTION 'shop % does not exist', coalesce(shop_id::text, 'NULL')
             USING ERRCODE = 'foreign_key_violation';
@@ -22,7 +20,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.check_shop(integer) IS
-'Fails for a shop that does not exist (23503), and for a shop context that is no shop (22023). '
+'Fails for a shop that does not exist (23503). '
 'Example: SELECT tenancy.check_shop(3)';
 
 CREATE OR REPLACE FUNCTION tenancy.check_stylist(stylist_id integer, shop_id integer)
@@ -40,20 +38,23 @@ BEGIN
     WHERE s.id = check_stylist.stylist_id
     FOR KEY SHARE; -- until the end of the transaction they do not move
 
+    IF works_in = shop_id THEN
+        RETURN;
+    END IF;
+
+    PERFORM tenancy.check_shop(shop_id);
     IF works_in IS NULL THEN
         RAISE EXCEPTION 'stylist % does not exist', coalesce(stylist_id::text, 'NULL')
             USING ERRCODE = 'foreign_key_violation';
     END IF;
-    IF works_in <> shop_id THEN
-        RAISE EXCEPTION 'stylist % works in shop %, not in shop %', stylist_id, works_in, shop_id
-            USING ERRCODE = 'foreign_key_violation';
-    END IF;
+    RAISE EXCEPTION 'stylist % works in shop %, not in shop %', stylist_id, works_in, shop_id
+        USING ERRCODE = 'foreign_key_violation';
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.check_stylist(integer, integer) IS
-'Fails for a stylist who does not exist or works in another shop (23503); else keeps them there until the end of the transaction. '
-'Example: SELECT tenancy.check_stylist(7, 3)';
+'Fails for a shop or a stylist that does not exist, and for a stylist of another shop (23503); else keeps them there until the '
+'end of the transaction. Example: SELECT tenancy.check_stylist(7, 3)';
 
 CREATE OR REPLACE FUNCTION tenancy.record_booking(
     customer_id integer,
@@ -71,6 +72,7 @@ DECLARE
     guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     profile public.customer_shop_profiles;
     count_before integer;
+    preferred integer;
 BEGIN
     IF spend_cents IS NULL OR spend_cents < 0 THEN
         RAISE EXCEPTION 'spend_cents is %, expected 0 or more', coalesce(spend_cents::text, 'NULL')
@@ -82,15 +84,8 @@ BEGIN
     END IF;
 
     PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
-    PERFORM tenancy.check_shop(shop_id);
     PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
     PERFORM tenancy.check_stylist(stylist_id, shop_id);
-
-    SELECT p.booking_count
-    INTO count_before
-    FROM public.customer_stylist_preferences AS p
-    WHERE p.customer_id = record_booking.customer_id
-        AND p.stylist_id = record_booking.stylist_id;
 
     FOR attempt IN 1 .. 2 LOOP
         UPDATE public.customer_shop_profiles AS p
@@ -98,14 +93,6 @@ BEGIN
             total_bookings = p.total_bookings + 1,
             total_spend_cents = p.total_spend_cents + spend_cents,
             last_booking_at = booked_at,
-            preferred_stylist_id = tenancy.follow_counts(
-                p.preferred_stylist_id,
-                p.customer_id,
-                p.shop_id,
-                record_booking.stylist_id,
-                count_before,
-                coalesce(count_before, 0) + 1
-            ),
             updated_at = now()
         WHERE p.customer_id = record_booking.customer_id
             AND p.shop_id = record_booking.shop_id
@@ -117,19 +104,42 @@ BEGIN
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
 
-    FOR attempt IN 1 .. 2 LOOP
-        UPDATE public.customer_stylist_preferences AS p
+    -- One more booking with who is preferred changes nothing.
+    IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
+        count_before := (
+            SELECT p.booking_count
+            FROM public.customer_stylist_preferences AS p
+            WHERE p.customer_id = record_booking.customer_id
+                AND p.stylist_id = record_booking.stylist_id
+        );
+        preferred := tenancy.follow_counts(
+            profile.preferred_stylist_id, customer_id, shop_id, stylist_id, count_before, coalesce(count_before, 0) + 1
+        );
+
+        IF preferred IS DISTINCT FROM profile.preferred_stylist_id THEN
+            UPDATE public.customer_shop_profiles AS p
+            SET preferred_stylist_id = preferred
+            WHERE p.id = profile.id
+            RETURNING p.* INTO profile;
+        END IF;
+    END IF;
+
+    -- The profile has followed the count already: nothing to mirror.
+    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    UPDATE public.customer_stylist_preferences AS p
+    SET
+        booking_count = p.booking_count + 1,
+        updated_at = now()
+    WHERE p.customer_id = record_booking.customer_id
+        AND p.stylist_id = record_booking.stylist_id;
+    IF NOT FOUND THEN
+        INSERT INTO public.customer_stylist_preferences AS p (customer_id, stylist_id, booking_count)
+        VALUES (record_booking.customer_id, record_booking.stylist_id, 1)
+        ON CONFLICT ON CONSTRAINT uq_customer_stylist_preference DO UPDATE
         SET
             booking_count = p.booking_count + 1,
-            updated_at = now()
-        WHERE p.customer_id = record_booking.customer_id
-            AND p.stylist_id = record_booking.stylist_id;
-        EXIT WHEN FOUND;
-
-        INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count)
-        VALUES (record_booking.customer_id, record_booking.stylist_id, 0)
-        ON CONFLICT DO NOTHING;
-    END LOOP;
+            updated_at = now();
+    END IF;
 
     PERFORM set_config('tenancy.mirroring', guard, TRUE);
     RETURN profile;
