@@ -25,13 +25,16 @@ RETURNS TABLE (
 )
 LANGUAGE plpgsql
 STABLE
-SECURITY INVOKER
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
     PERFORM tenancy.check_shop(wanted_shop_id);
+    IF tenancy.is_restricted() THEN
+        PERFORM tenancy.check_access(wanted_customer_id, wanted_shop_id);
+    END IF;
 
     RETURN QUERY
     SELECT
@@ -86,7 +89,7 @@ CREATE OR REPLACE FUNCTION tenancy.customers_by_preferred_stylist(wanted_stylist
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
 LANGUAGE plpgsql
 STABLE
-SECURITY INVOKER
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -97,7 +100,7 @@ BEGIN
     INTO shop
     FROM public.stylists AS s
     WHERE s.id = wanted_stylist_id;
-    IF NOT FOUND THEN
+    IF NOT FOUND OR (shop IS DISTINCT FROM tenancy.shop_in_context() AND tenancy.is_restricted()) THEN
         RAISE EXCEPTION 'stylist % does not exist', coalesce(wanted_stylist_id::text, 'NULL')
             USING ERRCODE = 'foreign_key_violation';
     END IF;

@@ -43,7 +43,7 @@ BEGIN
     END IF;
 
     PERFORM tenancy.check_shop(shop_id);
-    IF works_in IS NULL THEN
+    IF works_in IS NULL OR tenancy.is_restricted() THEN -- whom another shop has is nothing to this one
         RAISE EXCEPTION 'stylist % does not exist', coalesce(stylist_id::text, 'NULL')
             USING ERRCODE = 'foreign_key_violation';
     END IF;
@@ -65,7 +65,7 @@ CREATE OR REPLACE FUNCTION tenancy.record_booking(
 )
 RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql
-SECURITY INVOKER
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -84,6 +84,9 @@ BEGIN
     END IF;
 
     PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    IF tenancy.is_restricted() THEN
+        PERFORM tenancy.check_access(customer_id, shop_id);
+    END IF;
     PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
     PERFORM tenancy.check_stylist(stylist_id, shop_id);
 
@@ -155,7 +158,7 @@ COMMENT ON FUNCTION tenancy.record_booking(integer, integer, integer, integer, t
 CREATE OR REPLACE FUNCTION tenancy.record_no_show(customer_id integer, shop_id integer)
 RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql
-SECURITY INVOKER
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -163,6 +166,9 @@ DECLARE
     profile public.customer_shop_profiles;
 BEGIN
     PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    IF tenancy.is_restricted() THEN
+        PERFORM tenancy.check_access(customer_id, shop_id);
+    END IF;
     PERFORM tenancy.check_shop(shop_id);
     PERFORM tenancy.lock_customer(customer_id);
 
@@ -193,7 +199,7 @@ COMMENT ON FUNCTION tenancy.record_no_show(integer, integer) IS
 CREATE OR REPLACE FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_id integer, stylist_id integer)
 RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql
-SECURITY INVOKER
+SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -201,6 +207,9 @@ DECLARE
     profile public.customer_shop_profiles;
 BEGIN
     PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    IF tenancy.is_restricted() THEN
+        PERFORM tenancy.check_access(customer_id, shop_id);
+    END IF;
     PERFORM tenancy.check_shop(shop_id);
     PERFORM tenancy.lock_customer(customer_id);
     IF stylist_id IS NOT NULL THEN
