@@ -53,10 +53,14 @@ BREAKAGES = {
         CREATE TRIGGER catch_up_booking BEFORE UPDATE ON public.bookings
         FOR EACH ROW EXECUTE FUNCTION tenancy.catch_up_customer()
     """,
+    "migrate/roles": "ALTER ROLE convo_health LOGIN",
+    "migrate/shop_access": "DROP FUNCTION tenancy.check_access",
     "migrate/customer_identity": "DROP FUNCTION tenancy.get_or_create_customer",
     "migrate/record": "DROP FUNCTION tenancy.record_no_show",
     "migrate/customer_context": "DROP VIEW tenancy.customer_totals",
     "migrate/lock_customer": "DROP FUNCTION tenancy.lock_customer",
+    "migrate/row_level_security": "DROP POLICY of_the_shop ON public.bookings",
+    "migrate/rights": "REVOKE SELECT ON tenancy.drift FROM convo_health",
     "migrate/deprecated": "DELETE FROM tenancy.earlier_comments",
 }
 DEPLOYED = {"expand": "phase1_database", "migrate": "phase2_database"}

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(20);
+SELECT plan(22);
 
 -- Comments: psql's \d+ is the documentation that an operator has at hand.
 
@@ -118,8 +118,9 @@ SELECT is_empty(
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.prosecdef
         AND p.prorettype <> 'trigger'::regtype
+        AND pg_get_functiondef(p.oid) !~ 'tenancy\.is_restricted\(\)|\mis_restricted\M'
     $$,
-    'only trigger functions are SECURITY DEFINER'
+    'a SECURITY DEFINER function is a trigger''s, or asks whether its caller is restricted to a shop'
 );
 
 SELECT is_empty(
@@ -231,6 +232,35 @@ SELECT is_empty(
         AND c.relforcerowsecurity
     $$,
     'row-level security is never FORCEd: it would hide rows from the owner, and so from the mirrors'
+);
+
+-- A table of ours has row-level security, or stands here.
+
+SELECT is_empty(
+    $$
+    SELECT c.oid::regclass
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'tenancy'::regnamespace
+        AND c.relkind IN ('r', 'p')
+        AND NOT c.relrowsecurity
+        AND c.relname NOT IN ('settings', 'backfill_progress', 'legacy_writes', 'earlier_comments')
+    $$,
+    'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'
+);
+
+SELECT is_empty(
+    $$
+    SELECT
+        c.oid::regclass,
+        a.privilege_type
+    FROM pg_catalog.pg_class AS c
+    CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+    WHERE c.relnamespace = 'tenancy'::regnamespace
+        AND c.relkind IN ('r', 'p')
+        AND NOT c.relrowsecurity
+        AND a.grantee = to_regrole('convo_shop')
+    $$,
+    'convo_shop reads no table of tenancy without row-level security'
 );
 
 SELECT * FROM finish();

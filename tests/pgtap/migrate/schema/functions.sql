@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(117);
+SELECT plan(126);
 
 SELECT functions_are(
     'tenancy',
@@ -57,6 +57,7 @@ SELECT functions_are(
         'run_reconcile',
         'split_anew',
         -- The SQL API
+        'check_access',
         'check_shop',
         'check_stylist',
         'customer_by_email',
@@ -64,12 +65,14 @@ SELECT functions_are(
         'customer_context',
         'customers_by_preferred_stylist',
         'get_or_create_customer',
+        'is_restricted',
         'lock_customer',
         'normalized_email',
         'normalized_phone',
         'record_booking',
         'record_no_show',
-        'set_preferred_stylist'
+        'set_preferred_stylist',
+        'shop_in_context'
     ],
     'the functions and procedures of tenancy'
 );
@@ -220,44 +223,45 @@ VALUES
 INSERT INTO expected (name, arguments, parameters, kind, result, language, settings)
 VALUES ('run_reconcile', '{integer}', 'IN batch_size integer DEFAULT 50', 'procedure', NULL, 'plpgsql', NULL);
 
--- The SQL API
-INSERT INTO expected (name, arguments, parameters, result, language)
+-- The SQL API: with its owner's rights, for who has none on the tables
+INSERT INTO expected (name, arguments, parameters, result, language, is_definer)
 VALUES
-('get_or_create_customer', '{text,text,text}', 'email text, phone text, name text', 'integer', 'plpgsql'),
+('get_or_create_customer', '{text,text,text}', 'email text, phone text, name text', 'integer', 'plpgsql', TRUE),
 (
     'record_booking',
     '{integer,integer,integer,integer,"timestamp with time zone"}',
     'customer_id integer, shop_id integer, stylist_id integer, spend_cents integer, booked_at timestamp with time zone',
     'customer_shop_profiles',
-    'plpgsql'
+    'plpgsql',
+    TRUE
 ),
-('record_no_show', '{integer,integer}', 'customer_id integer, shop_id integer', 'customer_shop_profiles', 'plpgsql'),
+(
+    'record_no_show',
+    '{integer,integer}',
+    'customer_id integer, shop_id integer',
+    'customer_shop_profiles',
+    'plpgsql',
+    TRUE
+),
 (
     'set_preferred_stylist',
     '{integer,integer,integer}',
     'customer_id integer, shop_id integer, stylist_id integer',
     'customer_shop_profiles',
-    'plpgsql'
-),
-(
-    'lock_customer',
-    '{integer,boolean}',
-    'customer_id integer, changes_totals boolean DEFAULT false',
-    'void',
-    'plpgsql'
-),
-('check_stylist', '{integer,integer}', 'stylist_id integer, shop_id integer', 'void', 'plpgsql');
+    'plpgsql',
+    TRUE
+);
 
-INSERT INTO expected (name, arguments, parameters, result, language, volatility)
+INSERT INTO expected (name, arguments, parameters, result, language, volatility, is_definer)
 VALUES
-('check_shop', '{integer}', 'shop_id integer', 'void', 'plpgsql', 'stable'),
 (
     'customer_by_phone',
     '{text}',
     'wanted_phone text',
     'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
     'sql',
-    'stable'
+    'stable',
+    TRUE
 ),
 (
     'customer_by_email',
@@ -265,7 +269,8 @@ VALUES
     'wanted_email text',
     'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
     'sql',
-    'stable'
+    'stable',
+    TRUE
 ),
 (
     'customer_context',
@@ -277,7 +282,8 @@ VALUES
     'last_service_id integer, last_service_name character varying, last_stylist_id integer, '
     'last_stylist_name character varying)',
     'plpgsql',
-    'stable'
+    'stable',
+    TRUE
 ),
 (
     'customers_by_preferred_stylist',
@@ -285,8 +291,29 @@ VALUES
     'wanted_stylist_id integer',
     'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
     'plpgsql',
-    'stable'
+    'stable',
+    TRUE
 );
+
+-- Its parts
+INSERT INTO expected (name, arguments, parameters, result, language, volatility)
+VALUES
+(
+    'lock_customer',
+    '{integer,boolean}',
+    'customer_id integer, changes_totals boolean DEFAULT false',
+    'void',
+    'plpgsql',
+    'volatile'
+),
+('check_stylist', '{integer,integer}', 'stylist_id integer, shop_id integer', 'void', 'plpgsql', 'volatile'),
+('check_shop', '{integer}', 'shop_id integer', 'void', 'plpgsql', 'stable'),
+('check_access', '{integer,integer}', 'customer_id integer, shop_id integer', 'void', 'plpgsql', 'stable');
+
+INSERT INTO expected (name, arguments, parameters, result, language, volatility, parallel, settings)
+VALUES
+('shop_in_context', '{}', '', 'integer', 'sql', 'stable', 'safe', NULL),
+('is_restricted', '{}', '', 'boolean', 'sql', 'stable', 'unsafe', NULL);
 
 \ir ../../support/check_functions.sql
 
