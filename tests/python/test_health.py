@@ -303,7 +303,8 @@ def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
     (tmp_path / "sqitch.plan").write_text(longer)
     found = health(phase1_database, "--plan-directory", str(tmp_path))
     assert found.exit_code == 0
-    assert "1 more changes in it" in found.said("plan")[2]
+    after_phase_1 = longer.count("\nmigrate/")
+    assert f", {after_phase_1} more changes in it" in found.said("plan")[2]
 
 
 def test_no_plan_or_no_sqitch_at_hand(phase1_database: str, tmp_path: Path) -> None:
