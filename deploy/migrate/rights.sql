@@ -3,6 +3,11 @@
 -- What the three roles may do, and nothing more. No right on the legacy side for convo_shop: not on customer_booking_stats, not on
 -- the columns of customers that go, and none to write the counts of stylists.
 
+\if :{?registry} -- Sqitch says where its registry is
+\else
+    \set registry sqitch
+\endif
+
 BEGIN;
 
 -- The registry belongs to who deployed first, not to the owner of the tables.

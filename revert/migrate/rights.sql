@@ -1,5 +1,10 @@
 -- Revert convo_tenancy:migrate/rights from pg
 
+\if :{?registry} -- Sqitch says where its registry is
+\else
+    \set registry sqitch
+\endif
+
 BEGIN;
 
 REVOKE SELECT ON :"registry".changes, :"registry".tags FROM convo_health;

@@ -30,6 +30,8 @@ BREAKAGES = {
         DROP CONSTRAINT customer_shop_profiles_shop_id_fkey
     """,
     "migrate/attribution": "DROP FUNCTION tenancy.attributed_shop",
+    "migrate/roles": "ALTER ROLE convo_health LOGIN",
+    "migrate/shop_access": "DROP FUNCTION tenancy.check_access",
     "migrate/apply_residual": "DROP FUNCTION tenancy.apply_residual",
     "migrate/apply_delta": "DROP FUNCTION tenancy.apply_delta",
     "migrate/follow_counts": "DROP FUNCTION tenancy.more_booked",
@@ -53,8 +55,6 @@ BREAKAGES = {
         CREATE TRIGGER catch_up_booking BEFORE UPDATE ON public.bookings
         FOR EACH ROW EXECUTE FUNCTION tenancy.catch_up_customer()
     """,
-    "migrate/roles": "ALTER ROLE convo_health LOGIN",
-    "migrate/shop_access": "DROP FUNCTION tenancy.check_access",
     "migrate/customer_identity": "DROP FUNCTION tenancy.get_or_create_customer",
     "migrate/record": "DROP FUNCTION tenancy.record_no_show",
     "migrate/customer_context": "DROP VIEW tenancy.customer_totals",
