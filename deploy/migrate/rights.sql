@@ -3,16 +3,19 @@
 -- What the three roles may do, and nothing more. No right on the legacy side for convo_shop: not on customer_booking_stats, not on
 -- the columns of customers that go, and none to write the counts of stylists.
 
-\if :{?registry} -- Sqitch says where its registry is
+\if :{?registry}
 \else
     \set registry sqitch
 \endif
 
 BEGIN;
 
--- The registry belongs to who deployed first, not to the owner of the tables.
+-- Sqitch's registry, where it is known, belongs to who deployed first, not to the owner of the tables.
+SELECT to_regnamespace(quote_ident(:'registry')) IS NOT NULL AS has_registry \gset
+\if :has_registry
 GRANT USAGE ON SCHEMA :"registry" TO convo_health;
 GRANT SELECT ON :"registry".changes, :"registry".tags TO convo_health;
+\endif
 
 CALL tenancy.begin_change();
 

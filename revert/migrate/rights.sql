@@ -1,14 +1,17 @@
 -- Revert convo_tenancy:migrate/rights from pg
 
-\if :{?registry} -- Sqitch says where its registry is
+\if :{?registry}
 \else
     \set registry sqitch
 \endif
 
 BEGIN;
 
+SELECT to_regnamespace(quote_ident(:'registry')) IS NOT NULL AS has_registry \gset
+\if :has_registry
 REVOKE SELECT ON :"registry".changes, :"registry".tags FROM convo_health;
 REVOKE USAGE ON SCHEMA :"registry" FROM convo_health;
+\endif
 
 CALL tenancy.begin_change();
 
