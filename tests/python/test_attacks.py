@@ -1,0 +1,267 @@
+"""A member of convo_shop learns and changes nothing of another shop.
+
+The attacks are in support/attacks.py. Each ends with a given SQLSTATE, or without a row of another
+shop; afterwards the other shop's rows are what they were, and both sides agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from support.attacks import (
+    ATTACKS,
+    IN_OWN,
+    OTHER,
+    OWN,
+    Attack,
+    Target,
+    denied_rights,
+    outcome,
+    target,
+)
+from support.cluster import Cluster
+from support.commands import psql
+
+# All that the other shop has, and all that is known of its customers.
+FINGERPRINT = f"""
+    WITH customer AS (
+        SELECT p.customer_id AS id
+        FROM public.customer_shop_profiles AS p
+        WHERE p.shop_id = {OTHER}
+            AND NOT EXISTS (
+                SELECT
+                FROM public.customer_shop_profiles AS o
+                WHERE o.customer_id = p.customer_id
+                    AND o.shop_id = {OWN}
+            )
+    ),
+
+    item AS (
+        SELECT to_jsonb(t) AS row FROM public.bookings AS t WHERE shop_id = {OTHER}
+        UNION ALL
+        SELECT to_jsonb(t) FROM public.customer_shop_profiles AS t WHERE shop_id = {OTHER}
+        UNION ALL
+        SELECT to_jsonb(t) FROM public.stylists AS t WHERE shop_id = {OTHER}
+        UNION ALL
+        SELECT to_jsonb(t) FROM public.services AS t WHERE shop_id = {OTHER}
+        UNION ALL
+        SELECT to_jsonb(t) FROM public.customers AS t WHERE id IN (SELECT c.id FROM customer AS c)
+        UNION ALL
+        SELECT to_jsonb(t)
+        FROM public.customer_booking_stats AS t
+        WHERE customer_id IN (SELECT c.id FROM customer AS c)
+        UNION ALL
+        SELECT to_jsonb(t)
+        FROM public.customer_stylist_preferences AS t
+        WHERE stylist_id IN (SELECT s.id FROM public.stylists AS s WHERE s.shop_id = {OTHER})
+        UNION ALL
+        SELECT to_jsonb(t)
+        FROM public.customer_service_preferences AS t
+        WHERE service_id IN (SELECT s.id FROM public.services AS s WHERE s.shop_id = {OTHER})
+    )
+
+    SELECT count(*), md5(string_agg(i.row::text, ' ' ORDER BY i.row::text)) FROM item AS i
+"""
+
+
+@pytest.fixture(scope="module")
+def database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
+    cluster.start()
+    url = cluster.create_database("attacked", phase2_template)
+    psql(cluster.url(), "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
+    yield url
+    cluster.drop_database("attacked")
+    psql(cluster.url(), "-c", "DROP ROLE clerk")
+
+
+@pytest.fixture(scope="module")
+def owner(database: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def clerk(database: str) -> Iterator[psycopg.Connection[Any]]:
+    # An attack deallocates what it prepared, and so what psycopg would have prepared by itself.
+    with psycopg.connect(
+        database, user="clerk", autocommit=True, prepare_threshold=None
+    ) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def at(owner: psycopg.Connection[Any]) -> Target:
+    return target(owner)
+
+
+def _fingerprint(owner: psycopg.Connection[Any]) -> Any:
+    return owner.execute(FINGERPRINT).fetchone()
+
+
+def _drift(owner: psycopg.Connection[Any]) -> list[Any]:
+    return owner.execute("SELECT * FROM tenancy.drift").fetchall()
+
+
+def test_there_are_many() -> None:
+    assert len(ATTACKS) >= 40
+    assert len({attack.name for attack in ATTACKS}) == len(ATTACKS)
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+def test_attack(
+    owner: psycopg.Connection[Any], clerk: psycopg.Connection[Any], at: Target, attack: Attack
+) -> None:
+    before = _fingerprint(owner)
+    assert outcome(clerk, attack, at) == attack.expected
+    assert _fingerprint(owner) == before
+    assert _drift(owner) == []
+
+
+def test_a_shop_can_do_its_work(clerk: psycopg.Connection[Any], at: Target) -> None:
+    assert denied_rights(clerk, at) == []
+
+
+def test_who_gives_their_email_is_known_from_then_on(
+    owner: psycopg.Connection[Any], clerk: psycopg.Connection[Any], at: Target
+) -> None:
+    with clerk.transaction(force_rollback=True):
+        clerk.execute(IN_OWN)
+        found = clerk.execute(
+            "SELECT tenancy.get_or_create_customer(%s, NULL, NULL)", (at.email,)
+        ).fetchone()
+        assert found == (at.customer,)
+        assert clerk.execute(
+            "SELECT * FROM tenancy.record_booking(%s::int, %s::int, %s::int, 100, now())",
+            (at.customer, OWN, at.own_stylist),
+        ).fetchone()
+        assert clerk.execute(
+            "SELECT id FROM public.customers WHERE id = %s", (at.customer,)
+        ).fetchone()
+
+
+def test_the_guard_is_not_for_a_shop_to_set(
+    owner: psycopg.Connection[Any], clerk: psycopg.Connection[Any], at: Target
+) -> None:
+    """Its own profile would drift from what all shops together have."""
+    with clerk.transaction():
+        clerk.execute(IN_OWN)
+        clerk.execute("SET LOCAL tenancy.mirroring = 'on'")
+        clerk.execute(
+            "UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1"
+            " WHERE customer_id = %s",
+            (at.own_customer,),
+        )
+    assert _drift(owner) == []
+
+
+def test_a_cursor_that_outlives_its_transaction(clerk: psycopg.Connection[Any]) -> None:
+    with clerk.transaction():
+        clerk.execute(IN_OWN)
+        clerk.execute("DECLARE held CURSOR WITH HOLD FOR SELECT shop_id FROM public.bookings")
+    assert {row[0] for row in clerk.execute("FETCH ALL FROM held")} == {OWN}
+    clerk.execute("CLOSE held")
+
+
+def test_names_cannot_be_shadowed(
+    owner: psycopg.Connection[Any], clerk: psycopg.Connection[Any], at: Target
+) -> None:
+    """Temporary tables, functions and operators before every function with its owner's rights."""
+    calls = {
+        "customer_by_email": f"tenancy.customer_by_email('{at.email}')",
+        "customer_by_phone": "tenancy.customer_by_phone('+15550100000')",
+        "customer_context": f"tenancy.customer_context({at.own_customer}, {OWN})",
+        "customers_by_preferred_stylist": (
+            f"tenancy.customers_by_preferred_stylist({at.own_stylist})"
+        ),
+        "get_or_create_customer": "tenancy.get_or_create_customer('new@example.test', NULL, NULL)",
+        "record_booking": (
+            f"tenancy.record_booking({at.own_customer}, {OWN}, {at.own_stylist}, 1, now())"
+        ),
+        "record_no_show": f"tenancy.record_no_show({at.own_customer}, {OWN})",
+        "set_preferred_stylist": (
+            f"tenancy.set_preferred_stylist({at.own_customer}, {OWN}, {at.own_stylist})"
+        ),
+    }
+    definers = owner.execute(
+        """
+        SELECT p.proname
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'tenancy'::regnamespace
+            AND p.prosecdef
+            AND has_function_privilege('clerk', p.oid, 'EXECUTE')
+        """
+    ).fetchall()
+    assert {name for (name,) in definers} == {*calls}
+
+    with clerk.transaction(force_rollback=True):
+        clerk.execute(IN_OWN)
+        for table in ("customers", "customer_shop_profiles", "stylists", "bookings"):
+            clerk.execute(f"CREATE TEMPORARY TABLE {table} (id integer, shop_id integer)")
+        clerk.execute(
+            """
+            CREATE FUNCTION pg_temp.trap(integer, integer) RETURNS boolean LANGUAGE plpgsql
+            AS $$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+            CREATE OPERATOR pg_temp.= (
+                FUNCTION = pg_temp.trap, LEFTARG = integer, RIGHTARG = integer
+            );
+            CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE plpgsql
+            AS $$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
+            CREATE FUNCTION pg_temp.shop_in_context() RETURNS integer LANGUAGE sql AS 'SELECT 3'
+            """
+        )
+        clerk.execute("SET LOCAL search_path = pg_temp, public, pg_catalog")
+        for call in calls.values():
+            clerk.execute(f"SELECT * FROM {call}")
+
+
+@pytest.mark.parametrize("policy", ["as_before", "of_the_shop"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "bookings",
+        "customer_service_preferences",
+        "customer_shop_profiles",
+        "customer_stylist_preferences",
+        "customers",
+        "services",
+        "stylists",
+    ],
+)
+def test_every_policy_is_needed(
+    owner: psycopg.Connection[Any],
+    clerk: psycopg.Connection[Any],
+    at: Target,
+    table: str,
+    policy: str,
+) -> None:
+    """Without it, some attack has an outcome that it must not have, or the shop cannot work."""
+    condition = owner.execute(
+        "SELECT polpermissive, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)"
+        " FROM pg_catalog.pg_policy WHERE polname = %s AND polrelid = %s::regclass",
+        (policy, f"public.{table}"),
+    ).fetchone()
+    assert condition is not None
+    owner.execute(f"DROP POLICY {policy} ON public.{table}")
+    try:
+        noticed = bool(denied_rights(clerk, at)) or any(
+            _outcome_undone(clerk, attack, at) != attack.expected for attack in ATTACKS
+        )
+    finally:
+        permissive, using, check = condition
+        owner.execute(
+            f"CREATE POLICY {policy} ON public.{table}"
+            f" AS {'PERMISSIVE' if permissive else 'RESTRICTIVE'}"
+            f" TO {'PUBLIC' if permissive else 'convo_shop'} USING ({using})"
+            + (f" WITH CHECK ({check})" if check else "")
+        )
+    assert noticed
+
+
+def _outcome_undone(clerk: psycopg.Connection[Any], attack: Attack, at: Target) -> str:
+    with clerk.transaction(force_rollback=True):
+        return outcome(clerk, attack, at)
+    raise AssertionError
