@@ -10,6 +10,11 @@ SET LOCAL statement_timeout = '1min';
 DO $$
 DECLARE
     wanted record;
+    missing CONSTANT text := (
+        SELECT string_agg(format('CREATE ROLE %s', w.role_name), '; ' ORDER BY w.role_name)
+        FROM (VALUES ('convo_shop'), ('convo_back_office'), ('convo_health')) AS w (role_name)
+        WHERE to_regrole(w.role_name) IS NULL
+    );
 BEGIN
     FOR wanted IN
         SELECT
@@ -39,8 +44,8 @@ BEGIN
                 WHEN duplicate_object OR unique_violation THEN
                     NULL; -- made from another database, just now
                 WHEN insufficient_privilege THEN
-                    RAISE EXCEPTION 'role % is missing, and % may not create it: have a superuser run CREATE ROLE %, then run '
-                        'the same again', wanted.role_name, current_user, wanted.role_name
+                    RAISE EXCEPTION 'role % may not create roles: have a superuser run "%", then run the same again',
+                        current_user, missing
                         USING ERRCODE = 'insufficient_privilege';
             END;
         END IF;

@@ -1,0 +1,190 @@
+"""The roles of tenant isolation: they belong to the cluster, their rights to each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import psql, run, sqitch, value
+
+ROLES = ("convo_back_office", "convo_health", "convo_shop")
+TABLES = (
+    "bookings",
+    "customer_service_preferences",
+    "customer_shop_profiles",
+    "customer_stylist_preferences",
+    "customers",
+    "services",
+    "stylists",
+)
+
+# Whatever any of the roles may do in this database.
+RIGHTS = """
+    SELECT a.object, a.grantee::regrole::text, a.privilege_type
+    FROM (
+        SELECT c.oid::regclass::text AS object, x.grantee, x.privilege_type
+        FROM pg_catalog.pg_class AS c
+        CROSS JOIN LATERAL aclexplode(c.relacl) AS x
+        UNION ALL
+        SELECT t.attrelid::regclass::text || '.' || t.attname, x.grantee, x.privilege_type
+        FROM pg_catalog.pg_attribute AS t
+        CROSS JOIN LATERAL aclexplode(t.attacl) AS x
+        UNION ALL
+        SELECT p.oid::regprocedure::text, x.grantee, x.privilege_type
+        FROM pg_catalog.pg_proc AS p
+        CROSS JOIN LATERAL aclexplode(p.proacl) AS x
+        UNION ALL
+        SELECT n.nspname::text, x.grantee, x.privilege_type
+        FROM pg_catalog.pg_namespace AS n
+        CROSS JOIN LATERAL aclexplode(n.nspacl) AS x
+    ) AS a
+    JOIN pg_catalog.pg_roles AS r ON r.oid = a.grantee
+    WHERE r.rolname = ANY (%s)
+    ORDER BY 1, 2, 3
+"""
+
+
+def _rights(url: str) -> list[Any]:
+    with psycopg.connect(url) as connection:
+        return connection.execute(RIGHTS, (list(ROLES),)).fetchall()
+
+
+def _roles(url: str) -> int:
+    return int(value(url, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'convo\\_%'"))
+
+
+def _fill(cluster: Cluster, name: str) -> str:
+    url = cluster.create_database(name)
+    run(ROOT / "scripts/load-legacy.sh", url, "minimal")
+    return url
+
+
+@pytest.fixture
+def empty_cluster() -> Iterator[Cluster]:
+    """One in which nobody has made the roles yet."""
+    own = Cluster.create()
+    yield own
+    own.remove()
+
+
+def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
+    first, second = _fill(empty_cluster, "first"), _fill(empty_cluster, "second")
+    for url in (first, second):
+        sqitch(url, "deploy", "--to", "@phase2")
+    rights = _rights(second)
+    assert _roles(first) == 3
+    assert rights
+    assert _rights(first) == rights
+
+    sqitch(first, "revert", "--to", "@phase1", "-y")
+    assert _roles(first) == 3
+    assert _rights(first) == []
+    assert _rights(second) == rights
+
+    sqitch(first, "deploy", "--to", "@phase2")
+    assert _rights(first) == rights
+    assert _rights(second) == rights
+
+    for url in (first, second):
+        sqitch(url, "revert", "-y")
+        assert _rights(url) == []
+    assert _roles(first) == 3
+    # Nothing holds them any more.
+    psql(first, "-c", f"DROP ROLE {', '.join(ROLES)}")
+
+
+def test_who_may_not_create_roles(empty_cluster: Cluster) -> None:
+    url = _fill(empty_cluster, "owned")
+    psql(
+        url,
+        "-c",
+        "CREATE ROLE convo_owner LOGIN; GRANT CREATE ON DATABASE owned TO convo_owner;"
+        " GRANT ALL ON SCHEMA public TO convo_owner",
+    )
+    tables = value(
+        url,
+        "SELECT string_agg(format('ALTER TABLE public.%I OWNER TO convo_owner', relname), '; ')"
+        " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
+    )
+    psql(url, "-c", tables)
+    mine = url.replace("postgres@", "convo_owner@")
+
+    refused = sqitch(mine, "deploy", "--to", "@phase2", check=False)
+    assert refused.returncode != 0
+    create = "; ".join(f"CREATE ROLE {role}" for role in ROLES)
+    assert f'convo_owner may not create roles: have a superuser run "{create}"' in refused.stderr
+
+    psql(url, "-c", create)
+    sqitch(mine, "deploy", "--to", "@phase2")
+    assert _rights(mine)
+
+
+def test_a_role_that_can_log_in_is_no_group_role(empty_cluster: Cluster) -> None:
+    url = _fill(empty_cluster, "taken")
+    psql(url, "-c", "CREATE ROLE convo_shop LOGIN")
+    refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
+    assert refused.returncode != 0
+    assert "role convo_shop is there, and no plain group role" in refused.stderr
+
+
+def test_somebody_else_s_row_level_security(phase1_database: str) -> None:
+    """Ours would let pass what theirs keeps back."""
+    psql(phase1_database, "-c", "ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY")
+    refused = sqitch(phase1_database, "deploy", "--to", "@phase2", check=False)
+    assert refused.returncode != 0
+    assert "row-level security is on already: bookings" in refused.stderr
+
+
+def test_who_had_rights_before_sees_the_same_rows(phase1_database: str, cluster: Cluster) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        "CREATE ROLE app_before LOGIN; CREATE ROLE bi_before LOGIN IN ROLE pg_read_all_data;"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app_before",
+    )
+    try:
+        seen = {role: _seen(phase1_database, role) for role in ("app_before", "bi_before")}
+        sqitch(phase1_database, "deploy", "--to", "@phase2")
+        assert {role: _seen(phase1_database, role) for role in seen} == seen
+        assert seen["app_before"] == _seen(phase1_database, "postgres")
+    finally:
+        psql(phase1_database, "-c", "DROP OWNED BY app_before, bi_before")
+        psql(phase1_database, "-c", "DROP ROLE app_before, bi_before")
+
+
+def _seen(url: str, role: str) -> dict[str, object]:
+    """Each table's rows and their digest, without what a deploy to @phase2 may touch."""
+    with psycopg.connect(url, user=role, autocommit=True) as connection:
+        return {
+            table: connection.execute(
+                f"SELECT count(*), md5(string_agg(t.id::text, ' ' ORDER BY t.id::text))"
+                f" FROM public.{table} AS t"
+            ).fetchone()
+            for table in TABLES
+        }
+
+
+def test_the_index_serves_a_shop(phase2_database: str, cluster: Cluster) -> None:
+    psql(cluster.url(), "-c", "CREATE ROLE planner LOGIN IN ROLE convo_shop")
+    try:
+        with psycopg.connect(phase2_database, user="planner") as connection:
+            connection.execute("SET LOCAL app.current_shop_id = '2'")
+            connection.execute("SET LOCAL enable_seqscan = off")
+            connection.execute("SET LOCAL enable_bitmapscan = off")
+            plan = "\n".join(
+                line
+                for (line,) in connection.execute(
+                    "EXPLAIN (COSTS OFF) SELECT * FROM public.customer_shop_profiles"
+                    " WHERE customer_id = 42"
+                )
+            )
+    finally:
+        psql(cluster.url(), "-c", "DROP ROLE planner")
+    condition = next(line for line in plan.splitlines() if "Index Cond" in line)
+    assert "customer_id = 42" in condition
+    assert "shop_id = " in condition
+    assert "current_setting('app.current_shop_id'" in condition
