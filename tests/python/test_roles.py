@@ -10,7 +10,10 @@ import pytest
 
 from support.cluster import ROOT, Cluster
 from support.commands import psql, run, sqitch, value
+from support.legacy_replay import customers_with_history, make_bookings, replay
 
+SEED = 20261123
+COUNTED = "SELECT sum(total_bookings) FROM public.customer_booking_stats"
 ROLES = ("convo_back_office", "convo_health", "convo_shop")
 TABLES = (
     "bookings",
@@ -166,6 +169,30 @@ def _seen(url: str, role: str) -> dict[str, object]:
             ).fetchone()
             for table in TABLES
         }
+
+
+def test_the_legacy_application_as_a_role_that_is_not_the_owner(
+    phase2_database: str, cluster: Cluster
+) -> None:
+    """Its literal statements, by many connections: no error, nothing lost, both sides agree."""
+    psql(
+        phase2_database,
+        "-c",
+        "CREATE ROLE app_legacy LOGIN;"
+        " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app_legacy;"
+        " REVOKE ALL ON public.customer_shop_profiles FROM app_legacy;"
+        " GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO app_legacy",
+    )
+    try:
+        customers = customers_with_history(phase2_database, 10, SEED)
+        bookings = make_bookings(phase2_database, customers, 200, SEED)
+        counted = int(value(phase2_database, COUNTED))
+        outcome = replay(phase2_database.replace("postgres@", "app_legacy@"), bookings, seed=SEED)
+        assert (outcome.retried, outcome.failed) == ([], [])
+        assert int(value(phase2_database, COUNTED)) == counted + len(bookings)
+        assert value(phase2_database, "SELECT count(*) FROM tenancy.drift") == "0"
+    finally:
+        psql(phase2_database, "-c", "DROP OWNED BY app_legacy; DROP ROLE app_legacy")
 
 
 def test_the_index_serves_a_shop(phase2_database: str, cluster: Cluster) -> None:
