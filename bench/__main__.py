@@ -39,6 +39,7 @@ class Part(enum.StrEnum):
     BOOKINGS = "bookings"
     BULK = "bulk"
     CALLS = "calls"
+    ISOLATION = "isolation"
     DRIFT = "drift"
 
 
@@ -85,7 +86,9 @@ def main(
         Path, typer.Option(help="Where the files go.", show_default="bench/results")
     ] = ROOT / "bench/results",
 ) -> None:
-    """What each phase costs; phase 1: backfill, stall; phase 2: bookings, bulk, calls, drift.
+    """What each phase costs.
+
+    Phase 1: backfill, stall; phase 2: bookings, bulk, calls, isolation, drift.
 
     Exit code 1 when a threshold that was measured is missed, 2 when something does not work.
     """

@@ -147,6 +147,11 @@ class Cluster:
             time.sleep(0.01)
         raise BenchError(f"fsync does not turn {value}")
 
+    def use_all_cores(self) -> None:
+        """For connections from now on, whatever the cluster was started on."""
+        pid = int((self.directory / "data/postmaster.pid").read_text().split()[0])
+        os.sched_setaffinity(pid, range(os.cpu_count() or 1))
+
     def _execute(self, text: LiteralString, *names: str) -> None:
         with connect(self.url()) as connection:
             connection.execute(sql.SQL(text).format(*map(sql.Identifier, names)))

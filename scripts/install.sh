@@ -3,7 +3,7 @@
 #
 #   scripts/install.sh venv      what lint needs: the Python environment
 #   scripts/install.sh client    besides: sqitch, psql and pg_prove
-#   scripts/install.sh server    besides: a PostgreSQL server with pgTAP and plpgsql_check
+#   scripts/install.sh server    besides: a PostgreSQL server with pgTAP and plpgsql_check, and PgBouncer
 #
 # When nothing is missing, apt and sudo are not touched. A PostgreSQL that is there is left alone.
 set -euo pipefail
@@ -27,6 +27,7 @@ if [[ $1 == client || $1 == server ]]; then
     need postgresql-client command -v psql
 fi
 if [[ $1 == server ]]; then
+    need pgbouncer env PATH="$PATH:/usr/sbin" bash -c 'command -v pgbouncer'
     if [[ -z $PG_BINDIR || $PG_BINDIR == /usr/lib/postgresql/* ]]; then
         need "postgresql-$version" test -n "$PG_BINDIR"
         need "postgresql-$version-pgtap" test -e "$extensions/pgtap.control"
@@ -41,6 +42,13 @@ if ((${#missing[@]} > 0)); then
         # Or Debian makes a cluster of its own, and starts it.
         conf=/etc/postgresql-common/createcluster.d/convo-tenancy.conf
         install="(mkdir -p ${conf%/*} && echo 'create_main_cluster = false' >$conf && $install; rc=\$?; rm -f $conf; exit \$rc)"
+    fi
+    if [[ " ${missing[*]} " == *" pgbouncer "* ]]; then
+        # Or Debian starts one of its own, now and at each boot.
+        policy=/usr/sbin/policy-rc.d
+        step=$install
+        install="(test -e $policy || { trap 'rm -f $policy' EXIT && printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy; }"
+        install+=" && $step && update-rc.d pgbouncer disable)"
     fi
     as_root=()
     if ((EUID != 0)); then

@@ -10,6 +10,7 @@ from .bulk import measure_bulk
 from .calls import DELAYS, measure_calls
 from .databases import make_templates
 from .drift import measure_drift
+from .isolation import measure_isolation
 from .proxy import network, round_trip_seconds
 from .report import Phase2
 
@@ -43,7 +44,11 @@ def measure(
         if "calls" in parts:
             report.calls += measure_calls(cluster, made, pairs, steps)
             report.write()
+        if "isolation" in parts:
+            report.isolations += measure_isolation(cluster, made, pairs, steps)
+            report.write()
         made.drop(cluster)
     if "drift" in parts:
+        cluster.use_all_cores()  # the client only waits
         report.drifts += measure_drift(cluster, drift_customers, pairs, steps)
         report.write()

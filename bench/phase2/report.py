@@ -14,11 +14,13 @@ from .bookings import DELAY, DUAL_WRITE, MIRRORS, SETTINGS, WITHOUT, BookingRun,
 from .bulk import UPDATES, BulkRun
 from .calls import CALLS, DELAYS, LEGACY, CallRun
 from .drift import ALL, REFERENCE, TOTALS, DriftRun
+from .isolation import FUNCTIONS, MEMBER, OWNER, IsolationRun
 from .legacy import statements
 
 THROUGHPUT_LIMIT = 0.9
 BULK_LIMIT = 60  # microseconds a row
 CALLS_LIMIT = 5
+ISOLATION_LIMIT = 1.15
 TOTALS_LIMIT, ALL_LIMIT = 1.5, 4
 # The time of each statement of a booking is shown where it is least disturbed by anything else.
 STATEMENTS_SETTING = next(s for s in SETTINGS if s.fsync == "off" and s.clients == 1)
@@ -86,6 +88,7 @@ class Phase2(Report):
     bookings: list[BookingRun] = field(default_factory=list)
     bulks: list[BulkRun] = field(default_factory=list)
     calls: list[CallRun] = field(default_factory=list)
+    isolations: list[IsolationRun] = field(default_factory=list)
     drifts: list[DriftRun] = field(default_factory=list)
 
     def throughput(self, setting: Setting) -> Figures | None:
@@ -110,6 +113,11 @@ class Phase2(Report):
     def transaction(self, delay: float) -> Figures | None:
         """Milliseconds of a whole booking."""
         return figures([c for c in self.calls if c.delay == delay], lambda c: c.transaction_ms)
+
+    def isolation(self, function: str) -> Figures | None:
+        """Milliseconds of a call."""
+        runs = [i for i in self.isolations if i.function == function]
+        return figures(runs, lambda i: i.milliseconds)
 
     def drift(self) -> Figures | None:
         """Seconds of each query."""
@@ -153,6 +161,15 @@ class Phase2(Report):
                 ">=",
                 CALLS_LIMIT,
                 ratio(self.counting(DELAY), LEGACY, CALLS),
+            ),
+            *(
+                Threshold(
+                    f"{function}: time as {MEMBER} / as {OWNER}",
+                    "<=",
+                    ISOLATION_LIMIT,
+                    ratio(self.isolation(function), MEMBER, OWNER),
+                )
+                for function in FUNCTIONS
             ),
             Threshold(
                 "drift of totals / reference", "<=", TOTALS_LIMIT, ratio(drift, TOTALS, REFERENCE)
@@ -203,6 +220,15 @@ class Phase2(Report):
                 )
                 if measured
             ],
+            "isolation": [
+                {
+                    "function": function,
+                    "milliseconds": measured.summary(),
+                    **_ratios(measured, (MEMBER, OWNER)),
+                }
+                for function in FUNCTIONS
+                if (measured := self.isolation(function))
+            ],
             "drift": [
                 {
                     "customers": self.drifts[0].customers,
@@ -218,6 +244,7 @@ class Phase2(Report):
                     ("bookings", self.bookings),
                     ("bulk", self.bulks),
                     ("calls", self.calls),
+                    ("isolation", self.isolations),
                     ("drift", self.drifts),
                 )
             },
@@ -232,6 +259,7 @@ class Phase2(Report):
                 self._statements_table(),
                 self._bulk_table(),
                 self._calls_table(),
+                self._isolation_table(),
                 self._drift_table(),
             )
             if table.rows
@@ -305,6 +333,23 @@ class Phase2(Report):
                         f"{measured.median(CALLS):,.2f}",
                         _spread(measured.ratios(LEGACY, CALLS)),
                     )
+        return table
+
+    def _isolation_table(self) -> Table:
+        table = new_table(
+            "A call in shop context, from Python: microseconds (medians)",
+            *("", OWNER, MEMBER, "ratio"),
+            texts=1,
+        )
+        for function in FUNCTIONS:
+            measured = self.isolation(function)
+            if measured:
+                table.add_row(
+                    function,
+                    f"{measured.median(OWNER) * 1000:,.0f}",
+                    f"{measured.median(MEMBER) * 1000:,.0f}",
+                    _spread(measured.ratios(MEMBER, OWNER)),
+                )
         return table
 
     def _drift_table(self) -> Table:

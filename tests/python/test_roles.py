@@ -171,6 +171,25 @@ def _seen(url: str, role: str) -> dict[str, object]:
         }
 
 
+def test_a_dump_by_a_role_that_is_not_the_owner(phase2_database: str, cluster: Cluster) -> None:
+    """Refused rather than incomplete; with row-level security, which lets all pass, complete."""
+    psql(cluster.url(), "-c", "CREATE ROLE backup LOGIN IN ROLE pg_read_all_data")
+    try:
+        url = phase2_database.replace("postgres@", "backup@")
+        refused = run("pg_dump", "--data-only", "--table=public.customers", url, check=False)
+        assert refused.returncode != 0
+        assert "query would be affected by row-level security policy" in refused.stderr
+        complete = run(
+            "pg_dump", "--data-only", "--table=public.customers", "--enable-row-security", url
+        ).stdout
+        rows = complete.partition("FROM stdin;\n")[2].partition("\n\\.")[0]
+        assert str(len(rows.splitlines())) == value(
+            phase2_database, "SELECT count(*) FROM public.customers"
+        )
+    finally:
+        psql(cluster.url(), "-c", "DROP ROLE backup")
+
+
 def test_the_legacy_application_as_a_role_that_is_not_the_owner(
     phase2_database: str, cluster: Cluster
 ) -> None:
