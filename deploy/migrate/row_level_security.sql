@@ -1,7 +1,8 @@
 -- Deploy convo_tenancy:migrate/row_level_security to pg
 
--- Two policies a table: a permissive one, by which everybody sees and writes what their rights let them, as before; and a
--- restrictive one, which binds members of convo_shop to the shop context. The owner is exempt: never FORCE.
+-- Two policies a table: a permissive one, by which everybody sees and writes what their rights let them, as before (but for COPY
+-- FROM, which PostgreSQL refuses with row-level security); and a restrictive one, which binds members of convo_shop to the shop
+-- context. The owner is exempt: never FORCE.
 
 BEGIN;
 
@@ -162,7 +163,7 @@ BEGIN
             policy.name,
             policy.table_name,
             CASE policy.name
-                WHEN 'as_before' THEN 'Everybody sees and writes what their rights let them, as without row-level security.'
+                WHEN 'as_before' THEN 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).'
                 ELSE 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).'
             END
         );

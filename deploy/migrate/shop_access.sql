@@ -36,7 +36,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF shop_id IS DISTINCT FROM tenancy.shop_in_context() THEN
+    -- As texts first: a context that is no shop is an error of its own.
+    IF shop_id::text IS DISTINCT FROM current_setting('app.current_shop_id', TRUE)
+        AND shop_id IS DISTINCT FROM tenancy.current_shop()
+    THEN
         RAISE EXCEPTION 'shop % is not the shop context: SET LOCAL app.current_shop_id = ''<id>''', coalesce(shop_id::text, 'NULL')
             USING ERRCODE = 'insufficient_privilege';
     END IF;

@@ -449,6 +449,15 @@ API = [
         ("SELECT * FROM tenancy.customer_by_email('{email}')",),
         None,
     ),
+    *(
+        Attack(
+            f"record a no-show in the context {context!r}",
+            "22023",
+            ("SELECT tenancy.record_no_show({own_customer}, {own})",),
+            f"SET LOCAL app.current_shop_id = '{context}'",
+        )
+        for context in ("x", "999999")
+    ),
     Attack(
         "make a customer without a context",
         DENIED,
