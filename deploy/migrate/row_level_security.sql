@@ -3,23 +3,13 @@
 -- Two policies a table: a permissive one, by which everybody sees and writes what their rights let them, as before (but for COPY
 -- FROM, which PostgreSQL refuses with row-level security); and a restrictive one, which binds members of convo_shop to the shop
 -- context. The owner is exempt: never FORCE.
+--
+-- A transaction for each table: to wait for all of them at once, everybody would have to wait for longer. Nobody is bound before
+-- migrate/rights, so there is no harm in between.
 
 BEGIN;
 
 CALL tenancy.begin_change();
-
-SET LOCAL client_min_messages = warning; -- of policies that are not there
-
-CALL tenancy.lock_tables(
-    'ACCESS EXCLUSIVE',
-    'public.stylists',
-    'public.services',
-    'public.bookings',
-    'public.customers',
-    'public.customer_shop_profiles',
-    'public.customer_stylist_preferences',
-    'public.customer_service_preferences'
-);
 
 DO $$
 DECLARE
@@ -42,6 +32,14 @@ BEGIN
 END;
 $$;
 
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.stylists');
+
 DROP POLICY IF EXISTS as_before ON public.stylists;
 DROP POLICY IF EXISTS of_the_shop ON public.stylists;
 CREATE POLICY as_before ON public.stylists USING (TRUE) WITH CHECK (TRUE);
@@ -50,6 +48,19 @@ AS RESTRICTIVE
 TO convo_shop
 USING (shop_id = tenancy.shop_in_context());
 ALTER TABLE public.stylists ENABLE ROW LEVEL SECURITY;
+
+COMMENT ON POLICY as_before ON public.stylists IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.stylists IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
+
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.services');
 
 DROP POLICY IF EXISTS as_before ON public.services;
 DROP POLICY IF EXISTS of_the_shop ON public.services;
@@ -60,10 +71,23 @@ TO convo_shop
 USING (shop_id = tenancy.shop_in_context());
 ALTER TABLE public.services ENABLE ROW LEVEL SECURITY;
 
--- What a booking names must be of the shop, too: else its constraints would tell what other shops have.
+COMMENT ON POLICY as_before ON public.services IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.services IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
+
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.bookings');
+
 DROP POLICY IF EXISTS as_before ON public.bookings;
 DROP POLICY IF EXISTS of_the_shop ON public.bookings;
 CREATE POLICY as_before ON public.bookings USING (TRUE) WITH CHECK (TRUE);
+-- What a booking names must be of the shop, too: else its constraints would tell what other shops have.
 CREATE POLICY of_the_shop ON public.bookings
 AS RESTRICTIVE
 TO convo_shop
@@ -83,6 +107,19 @@ WITH CHECK (
     )
 );
 ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY;
+
+COMMENT ON POLICY as_before ON public.bookings IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.bookings IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
+
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customer_shop_profiles');
 
 DROP POLICY IF EXISTS as_before ON public.customer_shop_profiles;
 DROP POLICY IF EXISTS of_the_shop ON public.customer_shop_profiles;
@@ -105,6 +142,19 @@ WITH CHECK (
 );
 ALTER TABLE public.customer_shop_profiles ENABLE ROW LEVEL SECURITY;
 
+COMMENT ON POLICY as_before ON public.customer_shop_profiles IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.customer_shop_profiles IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
+
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customers');
+
 DROP POLICY IF EXISTS as_before ON public.customers;
 DROP POLICY IF EXISTS of_the_shop ON public.customers;
 CREATE POLICY as_before ON public.customers USING (TRUE) WITH CHECK (TRUE);
@@ -121,6 +171,19 @@ USING (
 );
 ALTER TABLE public.customers ENABLE ROW LEVEL SECURITY;
 
+COMMENT ON POLICY as_before ON public.customers IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.customers IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
+
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customer_stylist_preferences');
+
 DROP POLICY IF EXISTS as_before ON public.customer_stylist_preferences;
 DROP POLICY IF EXISTS of_the_shop ON public.customer_stylist_preferences;
 CREATE POLICY as_before ON public.customer_stylist_preferences USING (TRUE) WITH CHECK (TRUE);
@@ -133,6 +196,19 @@ WITH CHECK (
     AND EXISTS (SELECT FROM public.customers AS c WHERE c.id = customer_id)
 );
 ALTER TABLE public.customer_stylist_preferences ENABLE ROW LEVEL SECURITY;
+
+COMMENT ON POLICY as_before ON public.customer_stylist_preferences IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.customer_stylist_preferences IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
+
+COMMIT;
+
+BEGIN;
+
+CALL tenancy.begin_change();
+SET LOCAL client_min_messages = warning; -- of policies that are not there
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customer_service_preferences');
 
 DROP POLICY IF EXISTS as_before ON public.customer_service_preferences;
 DROP POLICY IF EXISTS of_the_shop ON public.customer_service_preferences;
@@ -147,28 +223,9 @@ WITH CHECK (
 );
 ALTER TABLE public.customer_service_preferences ENABLE ROW LEVEL SECURITY;
 
-DO $$
-DECLARE
-    policy record;
-BEGIN
-    FOR policy IN
-        SELECT
-            p.polrelid::regclass AS table_name,
-            p.polname AS name
-        FROM pg_catalog.pg_policy AS p
-        WHERE p.polname IN ('as_before', 'of_the_shop')
-    LOOP
-        EXECUTE format(
-            'COMMENT ON POLICY %I ON %s IS %L',
-            policy.name,
-            policy.table_name,
-            CASE policy.name
-                WHEN 'as_before' THEN 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).'
-                ELSE 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).'
-            END
-        );
-    END LOOP;
-END;
-$$;
+COMMENT ON POLICY as_before ON public.customer_service_preferences IS
+'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).';
+COMMENT ON POLICY of_the_shop ON public.customer_service_preferences IS
+'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_in_context).';
 
 COMMIT;
