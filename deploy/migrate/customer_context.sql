@@ -100,7 +100,7 @@ BEGIN
     INTO shop
     FROM public.stylists AS s
     WHERE s.id = wanted_stylist_id;
-    IF NOT FOUND OR (shop IS DISTINCT FROM tenancy.shop_in_context() AND tenancy.is_restricted()) THEN
+    IF NOT FOUND OR (tenancy.is_restricted() AND shop IS DISTINCT FROM tenancy.shop_in_context()) THEN
         RAISE EXCEPTION 'stylist % does not exist', coalesce(wanted_stylist_id::text, 'NULL')
             USING ERRCODE = 'foreign_key_violation';
     END IF;

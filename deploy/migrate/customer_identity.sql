@@ -46,7 +46,7 @@ BEGIN ATOMIC
         c.name
     FROM public.customers AS c
     WHERE c.phone = tenancy.normalized_phone(customer_by_phone.wanted_phone)
-        AND (tenancy.shop_in_context() IS NOT NULL OR NOT tenancy.is_restricted())
+        AND CASE WHEN tenancy.is_restricted() THEN tenancy.shop_in_context() IS NOT NULL ELSE TRUE END
     ORDER BY c.id
     LIMIT 1;
 END;
@@ -69,7 +69,7 @@ BEGIN ATOMIC
         c.name
     FROM public.customers AS c
     WHERE c.email = tenancy.normalized_email(customer_by_email.wanted_email)
-        AND (tenancy.shop_in_context() IS NOT NULL OR NOT tenancy.is_restricted());
+        AND CASE WHEN tenancy.is_restricted() THEN tenancy.shop_in_context() IS NOT NULL ELSE TRUE END;
 END;
 
 COMMENT ON FUNCTION tenancy.customer_by_email(text) IS
