@@ -21,7 +21,7 @@ while read -r phase tag <&3; do
     query "CREATE DATABASE $database TEMPLATE template0" "$server"
     DATABASE_URL=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" "$database")
     scripts/load-legacy.sh "$DATABASE_URL" minimal
-    log=$(sqitch deploy --to "$tag" --target "db:$DATABASE_URL" 2>&1) ||
+    log=$(sqitch deploy --to "$tag" --set contract=yes --target "db:$DATABASE_URL" 2>&1) ||
         die "sqitch deploy --to $tag failed:"$'\n'"$log"
     folders=("tests/pgtap/$phase/schema" "tests/pgtap/$phase/behaviour")
     if [[ -d tests/pgtap/every_phase ]]; then folders+=(tests/pgtap/every_phase); fi

@@ -1,5 +1,6 @@
 #!/bin/bash
-# The race tests at length, on a throwaway cluster. RACE_TRANSACTIONS says how many transactions each.
+# The race tests at length, and the contract killed with the server at every statement, on a throwaway cluster.
+# RACE_TRANSACTIONS says how many transactions each.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -9,4 +10,5 @@ scripts/install.sh server
 PG_BINDIR=$(newest_server) # which may be there only now
 need_test_cluster
 export RACE_TRANSACTIONS=${RACE_TRANSACTIONS:-100000}
-.venv/bin/pytest --timeout=14400 -s -v tests/python/test_races.py "$@" # -s: what they counted
+export KILL_SERVER_EVERY=1
+.venv/bin/pytest --timeout=14400 -s -v tests/python/test_races.py tests/python/test_contract_killed.py "$@" # -s: what they counted

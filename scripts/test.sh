@@ -9,4 +9,4 @@ scripts/install.sh server
 PG_BINDIR=$(newest_server) # which may be there only now
 need_test_cluster
 scripts/pgtap.sh
-.venv/bin/pytest --numprocesses 2 --dist loadfile "$@"
+.venv/bin/pytest --numprocesses 3 --dist loadfile "$@"

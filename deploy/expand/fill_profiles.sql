@@ -6,7 +6,7 @@ CALL tenancy.begin_change();
 
 CREATE OR REPLACE FUNCTION tenancy.fill_profiles(
     customer_ids integer[],
-    instead public.customer_booking_stats DEFAULT NULL
+    instead tenancy.statistics DEFAULT NULL
 )
 RETURNS bigint
 LANGUAGE plpgsql
@@ -45,7 +45,7 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.fill_profiles(integer[], public.customer_booking_stats) IS
+COMMENT ON FUNCTION tenancy.fill_profiles(integer[], tenancy.statistics) IS
 'Gives customers without any profile theirs, by tenancy.split(), and returns how many. Fails (23505) if somebody else did. '
 'Example: SELECT tenancy.fill_profiles(ARRAY[42])';
 

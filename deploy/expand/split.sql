@@ -4,9 +4,31 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
+-- A type of our own, and bodies below that are looked up when they run: the contract takes the legacy side away, and the functions wait
+-- for its revert.
+DO $$
+BEGIN
+    CREATE TYPE tenancy.statistics AS (
+        customer_id integer,
+        total_bookings integer,
+        total_spend_cents integer,
+        last_booking_at timestamptz
+    );
+EXCEPTION
+    WHEN duplicate_object THEN
+        NULL; -- the script runs again
+END;
+$$;
+
+COMMENT ON TYPE tenancy.statistics IS 'A customer''s totals, as customer_booking_stats has them.';
+COMMENT ON COLUMN tenancy.statistics.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.statistics.total_bookings IS 'Bookings counted.';
+COMMENT ON COLUMN tenancy.statistics.total_spend_cents IS 'List price of their primary services, in cents.';
+COMMENT ON COLUMN tenancy.statistics.last_booking_at IS 'Start of the booking that was counted last.';
+
 CREATE OR REPLACE FUNCTION tenancy.split(
     customer_ids integer[],
-    instead public.customer_booking_stats DEFAULT NULL
+    instead tenancy.statistics DEFAULT NULL
 )
 RETURNS TABLE (
     customer_id integer,
@@ -24,7 +46,7 @@ SET search_path = pg_catalog, pg_temp
 -- A batch touches a sliver of each table: by index, whatever the statistics say of tables that grow.
 SET enable_seqscan = off
 SET jit = off
-BEGIN ATOMIC
+AS $$
     WITH customer AS MATERIALIZED (
         SELECT
             c.id,
@@ -260,9 +282,9 @@ BEGIN ATOMIC
             ELSE s.no_shows - s.cut_no_shows
         END
     FROM settled AS s;
-END;
+$$;
 
-COMMENT ON FUNCTION tenancy.split(integer[], public.customer_booking_stats) IS
+COMMENT ON FUNCTION tenancy.split(integer[], tenancy.statistics) IS
 'The backfill rule: the profiles of these customers as the legacy side shows them. Other shops than the default get what their '
 'confirmed bookings show, up to the customer''s totals (tenancy.residual_cut), the default shop gets the rest (tenancy.residual), '
 'so the sum is always the totals. With instead, that row stands for their statistics. Writes nothing. '

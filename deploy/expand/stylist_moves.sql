@@ -16,23 +16,21 @@ SET lock_timeout = '500ms' -- below deadlock_timeout: a move gives way to a book
 AS $$
 DECLARE
     guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    fans integer[]; -- customers who prefer the stylist
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.shop_id = OLD.shop_id THEN
         RETURN NEW;
     END IF;
 
+    fans := ARRAY(SELECT p.customer_id FROM public.customer_shop_profiles AS p WHERE p.preferred_stylist_id = OLD.id);
+    IF tenancy.has_legacy_side() THEN
+        fans := fans || ARRAY(SELECT c.id FROM public.customers AS c WHERE c.preferred_stylist_id = OLD.id);
+    END IF;
+
     -- Customers before profiles, as everywhere.
     PERFORM
     FROM public.customers AS c
-    WHERE c.id IN (
-        SELECT fan.id
-        FROM public.customers AS fan
-        WHERE fan.preferred_stylist_id = OLD.id
-        UNION
-        SELECT p.customer_id
-        FROM public.customer_shop_profiles AS p
-        WHERE p.preferred_stylist_id = OLD.id
-    )
+    WHERE c.id = ANY (fans)
     ORDER BY c.id
     FOR NO KEY UPDATE;
 
@@ -64,6 +62,10 @@ AS $$
 DECLARE
     guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
 BEGIN
+    IF NOT tenancy.has_legacy_side() THEN
+        RETURN NULL; -- a preference belongs to one shop, and that was left
+    END IF;
+
     PERFORM set_config('tenancy.mirroring', 'on', TRUE);
 
     UPDATE public.customer_shop_profiles AS p
@@ -106,7 +108,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.set_stylist_preferences() IS
-'Trigger: a stylist who moved is, in the new shop, the preferred stylist of the customers who prefer them in customers.';
+'Trigger: a stylist who moved is, in the new shop, the preferred stylist of the customers who prefer them in customers. After the '
+'contract, nobody''s.';
 
 CREATE OR REPLACE TRIGGER stylist_leaves
 BEFORE UPDATE OF shop_id OR DELETE ON public.stylists

@@ -29,12 +29,14 @@ CREATE TABLE IF NOT EXISTS tenancy.settings (
     lock_attempts integer NOT NULL DEFAULT 40,
     backfill_batch_size integer NOT NULL DEFAULT 5000,
     replica_lag_limit_bytes bigint NOT NULL DEFAULT 64 * 1024 * 1024,
+    legacy_quiet_period interval NOT NULL DEFAULT '1 day',
     CONSTRAINT settings_pkey PRIMARY KEY (singleton),
     CONSTRAINT settings_singleton_check CHECK (singleton),
     CONSTRAINT settings_lock_timeout_ms_check CHECK (lock_timeout_ms BETWEEN 1 AND 1000),
     CONSTRAINT settings_lock_attempts_check CHECK (lock_attempts BETWEEN 1 AND 1000),
     CONSTRAINT settings_backfill_batch_size_check CHECK (backfill_batch_size BETWEEN 1 AND 100000),
-    CONSTRAINT settings_replica_lag_limit_bytes_check CHECK (replica_lag_limit_bytes > 0)
+    CONSTRAINT settings_replica_lag_limit_bytes_check CHECK (replica_lag_limit_bytes > 0),
+    CONSTRAINT settings_legacy_quiet_period_check CHECK (legacy_quiet_period >= '0')
 );
 
 COMMENT ON TABLE tenancy.settings IS 'The settings of the migration: one row. UPDATE it at any time.';
@@ -50,6 +52,8 @@ COMMENT ON COLUMN tenancy.settings.lock_attempts IS
 COMMENT ON COLUMN tenancy.settings.backfill_batch_size IS 'Customers in one transaction of the backfill.';
 COMMENT ON COLUMN tenancy.settings.replica_lag_limit_bytes IS
 'The backfill pauses while a replica is further behind than this, in bytes of WAL.';
+COMMENT ON COLUMN tenancy.settings.legacy_quiet_period IS
+'How long nobody must have written to the legacy side directly before the contract (phase 3).';
 
 INSERT INTO tenancy.settings (default_shop_id)
 VALUES (:'default_shop_id')

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION tenancy.apply_residual(
     total_spend_cents integer DEFAULT NULL,
     last_booking_at timestamptz DEFAULT NULL,
     no_show_count integer DEFAULT NULL,
-    earlier public.customer_booking_stats DEFAULT NULL
+    earlier tenancy.statistics DEFAULT NULL
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -122,7 +122,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.apply_residual(
-    integer, integer, integer, integer, timestamptz, integer, public.customer_booking_stats
+    integer, integer, integer, integer, timestamptz, integer, tenancy.statistics
 ) IS
 'Writes the customer''s legacy values to the profile of one shop by the residual rule (tenancy.residual, tenancy.residual_cut). A '
 'value that is NULL stays as the profiles have it. Not mirrored. The caller holds the row that the values are from. '

@@ -115,8 +115,8 @@ BEGIN
     END LOOP;
 
     IF customer IS NULL THEN
-        INSERT INTO public.customers AS c (email, phone, name, average_spend_cents, no_show_count)
-        VALUES (wanted_email, wanted_phone, nullif(btrim(get_or_create_customer.name), ''), 0, 0)
+        INSERT INTO public.customers AS c (email, phone, name)
+        VALUES (wanted_email, wanted_phone, nullif(btrim(get_or_create_customer.name), ''))
         ON CONFLICT DO NOTHING
         RETURNING c.id INTO customer;
 

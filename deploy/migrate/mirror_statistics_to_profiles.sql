@@ -11,7 +11,7 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    earlier public.customer_booking_stats; -- the customer's row before; NULL if there was none
+    earlier tenancy.statistics; -- the customer's row before; NULL if there was none
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     average integer;
 BEGIN
@@ -20,7 +20,7 @@ BEGIN
     END IF;
 
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
-        earlier := OLD;
+        earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
     ELSIF TG_OP <> 'INSERT' THEN
         -- The row went, and the totals with it.
         PERFORM tenancy.apply_residual(p.customer_id, p.shop_id, total_bookings => 0, total_spend_cents => 0)

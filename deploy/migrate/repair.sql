@@ -4,13 +4,13 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
--- No SET clause, so that it is inlined.
 CREATE OR REPLACE FUNCTION tenancy.both_sides(customer_ids integer[])
 RETURNS TABLE (customer_id integer, shop_id integer, field text, value text)
 LANGUAGE sql
 STABLE
-PARALLEL SAFE
-BEGIN ATOMIC
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
     SELECT
         s.customer_id,
         NULL::integer,
@@ -43,7 +43,7 @@ BEGIN ATOMIC
             to_jsonb(p) - '{id,customer_id,shop_id,created_at,updated_at}'::text[]
         ) AS f (key, value)
     WHERE p.customer_id = ANY (both_sides.customer_ids); -- noqa: CP03,LT01,LT06
-END;
+$$;
 
 COMMENT ON FUNCTION tenancy.both_sides(integer[]) IS
 'What both sides hold of these customers, a row a value. Example: SELECT * FROM tenancy.both_sides(ARRAY[42])';

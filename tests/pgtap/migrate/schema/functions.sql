@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(126);
+SELECT plan(138);
 
 SELECT functions_are(
     'tenancy',
@@ -19,6 +19,7 @@ SELECT functions_are(
         'clear_stylist_preferences',
         'describe_sessions',
         'fill_profiles',
+        'has_legacy_side',
         'lock_tables',
         'pause_backfill',
         'prepare_backfill',
@@ -39,7 +40,9 @@ SELECT functions_are(
         'prefer_stylist',
         'shop_of_last_booking',
         -- The mirrors
+        'attach_mirrors',
         'confirm_booking',
+        'detach_mirrors',
         'lock_customer_of_booking',
         'mirror_customers_to_profiles',
         'mirror_profiles_to_legacy',
@@ -72,7 +75,10 @@ SELECT functions_are(
         'record_booking',
         'record_no_show',
         'set_preferred_stylist',
-        'shop_in_context'
+        'shop_in_context',
+        -- The gate of phase 3
+        'check_contract',
+        'contract_findings'
     ],
     'the functions and procedures of tenancy'
 );
@@ -91,11 +97,11 @@ VALUES
 ),
 (
     'apply_residual',
-    '{integer,integer,integer,integer,"timestamp with time zone",integer,customer_booking_stats}',
+    '{integer,integer,integer,integer,"timestamp with time zone",integer,tenancy.statistics}',
     'customer_id integer, shop_id integer, total_bookings integer DEFAULT NULL::integer, '
     'total_spend_cents integer DEFAULT NULL::integer, '
     'last_booking_at timestamp with time zone DEFAULT NULL::timestamp with time zone, '
-    'no_show_count integer DEFAULT NULL::integer, earlier customer_booking_stats DEFAULT NULL::customer_booking_stats',
+    'no_show_count integer DEFAULT NULL::integer, earlier tenancy.statistics DEFAULT NULL::tenancy.statistics',
     'void',
     'plpgsql'
 ),
@@ -159,16 +165,6 @@ VALUES
     'safe',
     NULL
 ),
-(
-    'both_sides',
-    '{integer[]}',
-    'customer_ids integer[]',
-    'TABLE(customer_id integer, shop_id integer, field text, value text)',
-    'sql',
-    'stable',
-    'safe',
-    NULL
-),
 ('normalized_email', '{text}', 'email text', 'text', 'sql', 'immutable', 'safe', NULL),
 ('normalized_phone', '{text}', 'phone text', 'text', 'sql', 'immutable', 'safe', NULL);
 
@@ -204,6 +200,17 @@ VALUES
     'TABLE(customer_id integer, shop_id integer, field text, value_before text, value_after text)',
     'plpgsql',
     ARRAY['search_path=pg_catalog, pg_temp', 'lock_timeout=500ms', 'jit=off']
+);
+
+INSERT INTO expected (name, arguments, parameters, result, language, volatility)
+VALUES
+(
+    'both_sides',
+    '{integer[]}',
+    'customer_ids integer[]',
+    'TABLE(customer_id integer, shop_id integer, field text, value text)',
+    'sql',
+    'stable'
 );
 
 INSERT INTO expected (name, arguments, parameters, result, language)
@@ -314,6 +321,43 @@ INSERT INTO expected (name, arguments, parameters, result, language, volatility,
 VALUES
 ('shop_in_context', '{}', '', 'integer', 'sql', 'stable', 'safe', NULL),
 ('is_restricted', '{}', '', 'boolean', 'sql', 'stable', 'unsafe', NULL);
+
+-- The gate of phase 3
+INSERT INTO expected (name, arguments, parameters, result, language, volatility, settings)
+VALUES
+(
+    'contract_findings',
+    '{interval,integer[]}',
+    'quiet_period interval DEFAULT NULL::interval, customer_ids integer[] DEFAULT NULL::integer[]',
+    'TABLE(finding text, occurrences bigint, example text, remedy text)',
+    'plpgsql',
+    'stable',
+    ARRAY['search_path=pg_catalog, pg_temp', 'jit=off']
+);
+
+INSERT INTO expected (name, arguments, parameters, kind, result, language)
+VALUES
+(
+    'check_contract',
+    '{text,text,integer[]}',
+    'IN contract text, IN quiet_period text, IN customer_ids integer[] DEFAULT NULL::integer[]',
+    'procedure',
+    NULL,
+    'plpgsql'
+),
+('attach_mirrors', '{}', '', 'procedure', NULL, 'plpgsql');
+
+INSERT INTO expected (name, arguments, parameters, kind, result, language, settings)
+VALUES
+(
+    'detach_mirrors',
+    '{}',
+    '',
+    'procedure',
+    NULL,
+    'plpgsql',
+    ARRAY['search_path=pg_catalog, pg_temp', 'client_min_messages=warning']
+);
 
 \ir ../../support/check_functions.sql
 

@@ -1,11 +1,11 @@
--- The tables of schema tenancy that phase 2 adds: the log of legacy writes, the comments that "deprecated" took the place of.
--- It only looks.
+-- The tables of schema tenancy that phase 2 adds: the log of legacy writes, the comments that "deprecated" took the place of, the
+-- parts of the dual write as they were deployed. It only looks.
 
 BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(16);
+SELECT plan(19);
 
 -- Columns of a table, as psql's \d shows them.
 CREATE FUNCTION pg_temp.columns_of(wanted regclass)
@@ -45,7 +45,7 @@ $$;
 
 SELECT tables_are(
     'tenancy',
-    ARRAY['settings', 'backfill_progress', 'legacy_writes', 'earlier_comments'],
+    ARRAY['settings', 'backfill_progress', 'legacy_writes', 'earlier_comments', 'deployed_parts'],
     'the tables of tenancy'
 );
 SELECT sequences_are('tenancy', ARRAY['legacy_writes_id_seq'], 'and its one sequence');
@@ -110,6 +110,28 @@ SELECT set_eq(
         'COLUMN public.customers.no_show_count'
     ],
     'earlier_comments: all that is deprecated'
+);
+
+-- deployed_parts
+
+SELECT results_eq(
+    $$SELECT * FROM pg_temp.columns_of('tenancy.deployed_parts')$$,
+    $$
+    VALUES
+        ('name', 'text', TRUE, NULL),
+        ('fingerprint', 'text', TRUE, NULL)
+    $$,
+    'deployed_parts: columns'
+);
+SELECT results_eq(
+    $$SELECT * FROM pg_temp.constraints_of('tenancy.deployed_parts')$$,
+    $$VALUES ('deployed_parts_pkey', 'PRIMARY KEY (name)')$$,
+    'deployed_parts: constraints'
+);
+SELECT set_eq(
+    $$SELECT replace(d.name, 'public.', '') FROM tenancy.deployed_parts AS d$$,
+    'SELECT p.name FROM tenancy.dual_write_parts AS p',
+    'deployed_parts: all that there is'
 );
 
 SELECT * FROM finish();

@@ -4,9 +4,9 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(5);
+SELECT plan(7);
 
-SELECT views_are('tenancy', ARRAY['drift', 'customer_totals', 'legacy_writers'], 'the views of tenancy');
+SELECT views_are('tenancy', ARRAY['drift', 'customer_totals', 'legacy_writers', 'dual_write_parts'], 'the views of tenancy');
 
 SELECT
     results_eq(
@@ -52,6 +52,16 @@ FROM (
             ('first_at', 'timestamp with time zone'),
             ('last_at', 'timestamp with time zone')
         $$
+    ),
+    (
+        3,
+        'dual_write_parts',
+        $$
+        VALUES
+            ('name', 'text'),
+            ('fingerprint', 'text'),
+            ('is_enabled', 'boolean')
+        $$
     )
 ) AS e (position, name, columns)
 ORDER BY e.position;
@@ -62,7 +72,7 @@ SELECT
         ARRAY['security_invoker=true'],
         format('%s: runs with the rights of who reads it', e.name)
     )
-FROM (VALUES ('customer_totals'), ('legacy_writers')) AS e (name)
+FROM (VALUES ('customer_totals'), ('dual_write_parts'), ('legacy_writers')) AS e (name)
 ORDER BY e.name;
 
 SELECT * FROM finish();

@@ -1,0 +1,42 @@
+-- Deploy convo_tenancy:contract/purge_archive to pg
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CREATE OR REPLACE FUNCTION tenancy.purge_archive(confirmation text)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning -- of what is not there, nobody need be told
+SET lock_timeout = '500ms' -- who deletes a customer locks the archive, too
+AS $$
+BEGIN
+    IF confirmation IS DISTINCT FROM current_database() THEN
+        RAISE EXCEPTION 'nothing was deleted. What was archived can never come back: to delete it, confirm with the name of the '
+            'database, SELECT tenancy.purge_archive(%)', quote_literal(current_database())
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF tenancy.has_legacy_side() THEN
+        RAISE EXCEPTION 'there is no archive of the contract: the contract is not deployed'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
+    DROP TABLE IF EXISTS tenancy_archive.customer_booking_stats, tenancy_archive.customers;
+    BEGIN
+        DROP SCHEMA IF EXISTS tenancy_archive;
+    EXCEPTION
+        WHEN dependent_objects_still_exist THEN
+            RAISE WARNING 'schema tenancy_archive holds something else, too, and stays';
+    END;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.purge_archive(text) IS
+'Deletes for good what the contract archived. Confirm with the name of the database; anything else is an error (22023) and deletes '
+'nothing. A revert of the contract after that gives back what the profiles tell. Example: SELECT tenancy.purge_archive(''convo'')';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+COMMIT;

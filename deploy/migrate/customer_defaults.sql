@@ -1,0 +1,15 @@
+-- Deploy convo_tenancy:migrate/customer_defaults to pg
+
+-- The columns that go in phase 3 need not be named by who inserts a customer: the same statement works before and after.
+
+BEGIN;
+
+CALL tenancy.begin_change();
+
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customers');
+
+ALTER TABLE public.customers
+ALTER COLUMN average_spend_cents SET DEFAULT 0,
+ALTER COLUMN no_show_count SET DEFAULT 0;
+
+COMMIT;

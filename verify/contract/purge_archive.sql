@@ -1,0 +1,7 @@
+-- Verify convo_tenancy:contract/purge_archive on pg
+
+BEGIN;
+
+SELECT 'tenancy.purge_archive(text)'::regprocedure;
+
+ROLLBACK;
