@@ -9,6 +9,7 @@ import typer
 
 from . import __version__
 from .backfill import commands as backfill
+from .contract import command as contract
 from .errors import Problem
 from .health import command as health
 from .repair import command as repair
@@ -22,6 +23,7 @@ app = typer.Typer(
 app.add_typer(backfill.app, name="backfill")
 app.command(cls=health.HealthCommand)(health.health)
 app.command()(repair.repair)
+app.command()(contract.contract)
 
 
 def _print_version(wanted: bool) -> None:
@@ -39,7 +41,8 @@ def convo_tenancy(
         ),
     ] = False,
 ) -> None:
-    """Move customer statistics to per-shop profiles, online: look at it, backfill, repair.
+    """Move customer statistics to per-shop profiles, online: look at it, backfill, repair,
+    and see whether the legacy side may go.
 
     \b
     Examples:
@@ -48,6 +51,7 @@ def convo_tenancy(
       convo-tenancy backfill --dry-run       how much there is to do
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
       convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
+      convo-tenancy contract --dry-run       may @phase3 be deployed, and what would it do?
     """
 
 

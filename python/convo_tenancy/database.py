@@ -112,6 +112,28 @@ def require_deployed(connection: Connection, routine: str, what: str, target: st
         )
 
 
+def has_legacy_side(connection: Connection) -> bool:
+    """Whether the legacy side is there: the contract (phase 3) takes it away."""
+    return scalar(connection, "has_legacy_side") is True
+
+
+def require_legacy_side(connection: Connection, purpose: str) -> None:
+    """Check that the contract has not taken the legacy side away.
+
+    Args:
+        connection: in autocommit mode.
+        purpose: what it is needed for, for people: "to repair".
+
+    Raises:
+        Problem: it has.
+    """
+    if not has_legacy_side(connection):
+        raise Problem(
+            f"phase 3 is deployed: there is no legacy side {purpose}; look at what is there with"
+            " convo-tenancy health, or go back with sqitch revert --to @phase2"
+        )
+
+
 def rows(connection: Connection, kind: type[Row], name: str, *parameters: object) -> list[Row]:
     """All rows of the query sql/NAME.sql, as dataclasses of this kind."""
     with connection.cursor(row_factory=class_row(kind)) as cursor:

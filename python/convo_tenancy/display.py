@@ -1,18 +1,30 @@
-"""How a person sees batches go on: a bar in a terminal, lines of text elsewhere."""
+"""What a person sees: results as text or JSON; batches as a bar in a terminal, else as lines."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from enum import StrEnum
+from typing import Annotated, Protocol
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 LINE_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
+
+
+class Format(StrEnum):
+    """How a command prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 
 
 class Display(Protocol):

@@ -19,7 +19,7 @@ from support.cluster import ROOT
 
 FILE = ROOT / "python/convo_tenancy/health/shipped.json"
 UPDATE = "CONVO_UPDATE_SHIPPED"  # set: write the file in place of comparing with it
-CREATES = re.compile(r"^CREATE OR REPLACE (?:FUNCTION|PROCEDURE) (tenancy\.\w+)\(", re.MULTILINE)
+CREATES = re.compile(r"^ *CREATE OR REPLACE (?:FUNCTION|PROCEDURE) (tenancy\.\w+)\(", re.MULTILINE)
 
 
 def scripts(tag: str) -> dict[str, str]:
@@ -53,10 +53,13 @@ def parts(url: str, tag: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def test_it_is_what_the_plan_makes(phase1_database: str, phase2_database: str) -> None:
+def test_it_is_what_the_plan_makes(
+    phase1_database: str, phase2_database: str, phase3_database: str
+) -> None:
     current = {
         "@phase1": parts(phase1_database, "@phase1"),
         "@phase2": parts(phase2_database, "@phase2"),
+        "@phase3": parts(phase3_database, "@phase3"),
     }
     plan = (ROOT / "sqitch.plan").read_text()
     assert [*current] == re.findall(r"^(@phase\d+) ", plan, re.MULTILINE)

@@ -6,15 +6,21 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.filesize import decimal
 
-from ..database import Connection, UrlOption, connect, problems, require_deployed
-from ..display import Meter, duration, shown
+from ..database import (
+    Connection,
+    UrlOption,
+    connect,
+    problems,
+    require_deployed,
+    require_legacy_side,
+)
+from ..display import Format, FormatOption, Meter, duration, shown
 from ..errors import Problem
 from ..signals import Stopped, stoppable
 from . import control
@@ -23,16 +29,6 @@ APPLICATION_NAME = "convo-tenancy backfill"
 _TIME = "%Y-%m-%d %H:%M:%S %Z"
 
 app = typer.Typer(rich_markup_mode=None)
-
-
-class Format(StrEnum):
-    """How estimate and status are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", help="For people, or for programs.")]
 
 
 @contextmanager
@@ -48,6 +44,7 @@ def _session(url: str | None) -> Iterator[Connection]:
         require_deployed(
             connection, "tenancy.backfill_step(integer)", "the backfill", "expand/backfill"
         )
+        require_legacy_side(connection, "to backfill from")
         yield connection
 
 

@@ -10,8 +10,9 @@ import psycopg
 from psycopg import errors
 
 from ..backfill.control import Progress, holder
-from ..database import Connection, is_lost, is_undefined, one_line, rows
+from ..database import Connection, has_legacy_side, is_lost, is_undefined, one_line, rows
 from ..queries import query
+from .contracted import check_archive, check_stray_legacy_table
 from .legacy_use import check_legacy_readers, check_legacy_writers
 from .mirrors import (
     check_functions,
@@ -30,6 +31,16 @@ DENIED = (
     "run it as the owner of the legacy tables, or GRANT pg_read_all_data to the role"
     " (and EXECUTE on tenancy.backfill_lock_key())"
 )
+
+# Checks that compare with the legacy side, or look at who uses it and at what keeps it right.
+_OF_LEGACY_SIDE = {
+    "backfill",
+    "drift",
+    "other_triggers",
+    "subscriptions",
+    "legacy_writers",
+    "legacy_readers",
+}
 
 _RUN_BACKFILL = "run convo-tenancy backfill, or sqitch deploy --to @phase1"
 
@@ -132,16 +143,22 @@ def _not_deployed(database: _Database) -> Check:
 def _examine_deployed(
     connection: Connection, database: _Database, report: Report, plan_folder: Path | None
 ) -> None:
-    phase = Phase()
+    phase = unknown = Phase(has_legacy_side=has_legacy_side(connection))
 
     def registry() -> Check:
         nonlocal phase
         if database.has_registry:
-            found = phase_of(rows(connection, Change, "health/changes"))
-            phase = found if found.changes else Phase()
+            found = phase_of(rows(connection, Change, "health/changes"), unknown.has_legacy_side)
+            phase = found if found.changes else unknown
         return check_phase(phase)
 
-    report.checks.append(_guarded(connection, "phase", phase, registry))
+    def make(name: str, check: Callable[[], Check]) -> None:
+        if name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
+            report.checks.append(skipped(name, "the legacy side is gone (phase 3)"))
+        else:
+            report.checks.append(_guarded(connection, name, phase, check))
+
+    make("phase", registry)
     report.phase = phase.tag
     report.checks.append(check_plan(phase.changes, plan_folder))
     for name, check in (
@@ -153,7 +170,7 @@ def _examine_deployed(
         ("triggers", lambda: check_triggers(connection, phase)),
         ("functions", lambda: check_functions(connection, phase)),
     ):
-        report.checks.append(_guarded(connection, name, phase, check))
+        make(name, check)
     for name, check in (
         ("other_triggers", lambda: check_other_triggers(connection, phase)),
         ("replication_role", lambda: check_replication_role(connection, phase)),
@@ -161,12 +178,15 @@ def _examine_deployed(
         ("legacy_writers", lambda: check_legacy_writers(connection, report)),
         ("legacy_readers", lambda: check_legacy_readers(connection, report)),
     ):
-        if phase.number is None:
+        if phase.has_legacy_side and phase.number is None:
             report.checks.append(skipped(name, "the deployed phase is not known"))
-        elif phase.number < 2:
+        elif phase.has_legacy_side and phase.number in (0, 1):
             report.checks.append(skipped(name, "checked once @phase2 is deployed"))
         else:
-            report.checks.append(_guarded(connection, name, phase, check))
+            make(name, check)
+    if not phase.has_legacy_side:
+        make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))
+        make("archive", lambda: check_archive(connection, phase))
 
 
 def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[], Check]) -> Check:

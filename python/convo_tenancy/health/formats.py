@@ -34,9 +34,10 @@ def as_text(report: Report) -> None:
         console.print(table)
         return
     print(f"convo-tenancy health: {report.status.label}, phase {phase}")
+    width = max(16, *(len(check.name) for check in report.checks))
     for check in report.checks:
         value = "-" if check.value is None else str(check.value)
-        print(f"{check.status.label:<9} {check.name:<16} {value:<8} {check.detail}")
+        print(f"{check.status.label:<9} {check.name:<{width}} {value:<8} {check.detail}")
 
 
 def as_json(report: Report) -> None:

@@ -8,10 +8,9 @@ from psycopg import errors
 
 from ..database import Connection, rows
 from ..display import listed
-from .model import Check, LegacyReader, LegacyWriter, Report, Status, skipped
+from .model import TIME, Check, LegacyReader, LegacyWriter, Report, Status, skipped
 
 _SHOWN = 5
-_TIME = "%Y-%m-%d %H:%M %Z"
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def check_legacy_writers(connection: Connection, report: Report) -> Check:
         listed(
             [
                 f"application {writer.application_name or '(none)'} as role {writer.role_name}:"
-                f" {writer.writes:,} rows, last at {writer.last_at:{_TIME}}"
+                f" {writer.writes:,} rows, last at {writer.last_at:{TIME}}"
                 for writer in report.legacy_writers
             ],
             _SHOWN,
@@ -62,7 +61,7 @@ def _readers(readers: list[LegacyReader], sees_all: bool) -> Check:
     seen = listed(
         [
             f"role {reader.role_name}: {reader.calls:,} calls of {reader.statements:,} statements"
-            f" since {reader.counted_since:{_TIME}}, mostly {reader.example}"
+            f" since {reader.counted_since:{TIME}}, mostly {reader.example}"
             for reader in readers
         ],
         _SHOWN,

@@ -8,6 +8,9 @@ from enum import IntEnum
 
 Value = str | int | float | None
 
+TIME = "%Y-%m-%d %H:%M %Z"
+"""How details show a moment."""
+
 
 class Status(IntEnum):
     """A check's outcome; the number is the exit code of monitoring plugins."""

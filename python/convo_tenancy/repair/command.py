@@ -11,8 +11,16 @@ import typer
 from rich.console import Console
 
 from ..backfill.control import progress
-from ..database import Connection, UrlOption, connect, problems, require_deployed, scalar
-from ..display import Meter, listed, shown
+from ..database import (
+    Connection,
+    UrlOption,
+    connect,
+    problems,
+    require_deployed,
+    require_legacy_side,
+    scalar,
+)
+from ..display import Format, FormatOption, Meter, listed, shown
 from ..errors import Problem
 from ..signals import Stopped, stoppable
 from .control import Change, Drift, Outcome, Repair
@@ -36,13 +44,6 @@ _IS_WRONG = {
 }
 
 
-class Format(StrEnum):
-    """How the changes are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def repair(
     database_url: UrlOption = None,
     dry_run: Annotated[
@@ -64,9 +65,7 @@ def repair(
             show_default=False,
         ),
     ] = None,
-    output: Annotated[
-        Format, typer.Option("--format", help="For people, or for programs.")
-    ] = Format.TEXT,
+    output: FormatOption = Format.TEXT,
 ) -> None:
     """Make both sides agree again: change what drifted (tenancy.drift), and nothing else.
 
@@ -101,6 +100,7 @@ def repair(
             require_deployed(
                 connection, "tenancy.repair(integer[], text, boolean)", "phase 2", "@phase2"
             )
+            require_legacy_side(connection, "to repair")
             if progress(connection).finished_at is None:
                 raise Problem("the backfill is not complete: run convo-tenancy backfill first")
             outcome = Outcome(limit)

@@ -1,0 +1,124 @@
+"""Phase 3: whether something of the legacy side came back, and what is put aside of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg import errors
+from rich.filesize import decimal
+
+from ..database import Connection, rows, scalar
+from .model import TIME, Check, Status
+from .phase import Phase
+
+_ARCHIVED = ("customer_booking_stats", "customers")
+
+
+@dataclass(frozen=True)
+class _Table:
+    kind: str
+    owner_name: str
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+
+
+@dataclass(frozen=True)
+class _Archived:
+    name: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class _Contracted:
+    contracted_at: datetime
+
+
+def check_stray_legacy_table(connection: Connection, phase: Phase) -> Check:
+    """An old application that starts makes an empty table of its own, and writes to it."""
+    name = "stray_legacy_table"
+    tables = rows(connection, _Table, "health/legacy_table")
+    columns = [column.name for column in rows(connection, _Column, "health/legacy_columns")]
+    found = len(tables) + len(columns)
+    wrong = [_table(connection, table) for table in tables]
+    if columns and not scalar(connection, "health/sqitch_runs"):
+        wrong.append(_columns(columns, phase))
+    if wrong:
+        return Check(name, Status.CRITICAL, found, "; ".join(wrong))
+    if columns:
+        return Check(
+            name,
+            Status.WARNING,
+            found,
+            f"{', '.join(columns)} on public.customers again, and sqitch runs: wait for it",
+        )
+    return Check(name, Status.OK, 0, "nothing of the legacy side came back")
+
+
+def _table(connection: Connection, table: _Table) -> str:
+    count = _row_count(connection)
+    number = "an unknown number of" if count is None else f"{count:,}"
+    seen = (
+        f"{table.kind} public.customer_booking_stats is there again, of role {table.owner_name},"
+        f" with {number} rows"
+    )
+    drop = f"DROP {table.kind.upper()} public.customer_booking_stats"
+    if table.kind != "table":
+        return f"{seen}: a revert of the contract needs the name: run {drop}"
+    stop = f"{seen}: stop the old application that made it, then"
+    if count == 0:
+        return f"{stop} run {drop}"
+    return f"{stop} look what in it the profiles do not have, and move it (docs/phase-3.md)"
+
+
+def _row_count(connection: Connection) -> object:
+    """None when it cannot be told: that the table is there is worse."""
+    try:
+        with connection.transaction():
+            return scalar(connection, "health/legacy_table_rows")
+    except (errors.InsufficientPrivilege, errors.QueryCanceled, errors.LockNotAvailable):
+        return None
+
+
+def _columns(columns: list[str], phase: Phase) -> str:
+    seen = f"{', '.join(columns)} on public.customers again"
+    if phase.has("contract/legacy_side") and not phase.beyond:
+        dropped = ", ".join(f"DROP COLUMN {column}" for column in columns)
+        return (
+            f"{seen}: stop the old application that added them, look what is in them, then run"
+            f" ALTER TABLE public.customers {dropped}"
+        )
+    return (
+        f"{seen}, and no revert is under way: one that was interrupted has to be run again:"
+        " sqitch revert --to @phase2; unless it is an old application that added them: stop it"
+    )
+
+
+def check_archive(connection: Connection, _phase: Phase) -> Check:
+    """What the contract put aside, for the way back."""
+    name = "archive"
+    tables = rows(connection, _Archived, "health/archive")
+    size = sum(table.bytes for table in tables)
+    archived = {table.name for table in tables}
+    missing = [f"tenancy_archive.{table}" for table in _ARCHIVED if table not in archived]
+    for contracted in rows(connection, _Contracted, "health/contracted"):
+        since = f"contracted at {contracted.contracted_at:{TIME}}"
+        if len(missing) == len(_ARCHIVED):
+            purged = f"{since}, purged: a revert gives back what the profiles tell"
+            return Check(name, Status.OK, size, purged)
+        if missing:
+            return Check(
+                name,
+                Status.WARNING,
+                size,
+                f"{since}, and {', '.join(missing)} is gone: a revert gives back in its place what"
+                " the profiles tell; restore it from a backup, or end the way back with"
+                " tenancy.purge_archive()",
+            )
+        return Check(name, Status.OK, size, f"{since}, {decimal(size)} put aside for the way back")
+    return Check(
+        name, Status.CRITICAL, size, "tenancy.contracted is empty: restore its row from a backup"
+    )

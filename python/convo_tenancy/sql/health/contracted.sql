@@ -1,0 +1,2 @@
+SELECT k.contracted_at
+FROM tenancy.contracted AS k;

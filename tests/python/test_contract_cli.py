@@ -1,0 +1,299 @@
+"""convo-tenancy contract --dry-run asks the gate, changes nothing, and says what comes next."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+from typing import Any
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.command_line import Running, call, refusal
+from support.commands import pg_dump_data, pg_dump_schema, psql, sqitch, value
+from support.health import role
+from support.waiting import wait_until
+
+DRY_RUN = ("contract", "--dry-run")
+RESTORE_POINT = "SELECT pg_create_restore_point('before_contract')"
+FIELDS = ["quiet_period", "since", "findings", "extent", "columns", "locked_tables"]
+FINDINGS = """
+    SELECT finding, occurrences, example, remedy FROM tenancy.contract_findings()
+"""
+DRIFT = """
+    SET session_replication_role = replica;
+    UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
+    WHERE customer_id IN (10, 20);
+"""
+LEGACY_WRITE = """
+    SET application_name = 'old front desk';
+    UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 10;
+"""
+DENIED = "run it as the owner of the legacy tables, who also runs sqitch deploy"
+
+
+def dry_run(url: str, *args: str, exit_code: int = 0) -> dict[str, Any]:
+    """What it says as JSON, of the promised shape."""
+    done = call(url, *DRY_RUN, "--format", "json", *args)
+    assert done.returncode == exit_code, done.stderr
+    assert (done.stderr == "") == (exit_code == 0)
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert list(found) == ["is_open", *FIELDS, "restore_point", "deploy"]
+    assert list(found["extent"]) == ["customers", "statistics_rows", "statistics_bytes"]
+    assert found["is_open"] == (found["findings"] == []) == (exit_code == 0)
+    return found
+
+
+def slow_drift(url: str, seconds: float) -> None:
+    """A drift, and whoever looks at it, looks at it for so long."""
+    psql(
+        url,
+        "-c",
+        f"""
+        CREATE OR REPLACE VIEW tenancy.drift AS
+        SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
+            pg_sleep({seconds})::text AS legacy_value, ''::text AS profile_value
+        """,
+    )
+
+
+def test_what_it_says_is_what_happens(phase2_database: str) -> None:
+    url = phase2_database
+    schemas = ("public", "tenancy", "sqitch")
+    before = pg_dump_schema(url), pg_dump_data(url, *schemas)
+    found = dry_run(url)
+    text = call(url, *DRY_RUN)
+    assert (pg_dump_schema(url), pg_dump_data(url, *schemas)) == before
+
+    assert (text.returncode, text.stderr) == (0, "")
+    assert text.stdout.startswith("Gate of phase 3: open\nLegacy quiet period: 1 day, since ")
+    rows = int(value(url, "SELECT count(*) FROM public.customer_booking_stats"))
+    assert found["extent"]["customers"] == 1824
+    assert found["extent"]["statistics_rows"] == rows
+    assert "copy these columns of 1,824 customers to tenancy_archive.customers" in text.stdout
+    assert f"move public.customer_booking_stats to tenancy_archive: {rows:,} rows, " in text.stdout
+    for words in (*found["columns"], *found["locked_tables"], RESTORE_POINT):
+        assert words in text.stdout
+    assert found["restore_point"] == RESTORE_POINT
+    assert text.stdout.splitlines()[-1] == f"  {found['deploy']}"
+    size = "SELECT pg_total_relation_size('{}.customer_booking_stats')"
+    assert found["extent"]["statistics_bytes"] == int(value(url, size.format("public")))
+
+    columns = """
+        SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute
+        WHERE attrelid = 'public.customers'::regclass AND attnum > 0 AND NOT attisdropped
+    """
+    columns_before = value(url, columns).split(",")
+    psql(url, "-c", found["restore_point"])
+    command, *args = shlex.split(found["deploy"])
+    assert (command, sqitch(url, *args).returncode) == ("sqitch", 0)
+    assert value(url, "SELECT tenancy.has_legacy_side()") == "f"
+    gone = [name for name in columns_before if name not in value(url, columns).split(",")]
+    assert sorted(gone) == sorted(found["columns"])
+    for table, number in (("customers", 1824), ("customer_booking_stats", rows)):
+        assert value(url, f"SELECT count(*) FROM tenancy_archive.{table}") == str(number)
+    assert value(url, "SELECT to_regclass('public.customer_booking_stats') IS NULL") == "t"
+
+
+def test_the_tables_that_it_names_are_those_that_are_locked(phase2_database: str) -> None:
+    script = (ROOT / "deploy/contract/legacy_side.sql").read_text()
+    calls = re.findall(r"CALL tenancy\.lock_tables\((.*?)\);", script, re.DOTALL)
+    mode, *tables = re.findall(r"'(.*?)'", calls[0])
+    assert (len(calls), mode) == (1, "ACCESS EXCLUSIVE")
+    assert dry_run(phase2_database)["locked_tables"] == tables
+
+
+def test_the_gate_is_shut(phase2_database: str) -> None:
+    url = phase2_database
+    psql(url, "-c", LEGACY_WRITE)
+    psql(url, "-c", DRIFT)
+    with psycopg.connect(url) as connection:
+        expected = connection.execute(FINDINGS).fetchall()
+    assert [row[1] for row in expected] == [2, 1]
+
+    found = dry_run(url, exit_code=1)
+    assert [tuple(finding.values()) for finding in found["findings"]] == expected
+    done = call(url, *DRY_RUN)
+    assert (done.returncode, done.stderr) == (
+        1,
+        "convo-tenancy: the contract would be refused (2 findings): do what each one says, then"
+        " run convo-tenancy contract --dry-run again\n",
+    )
+    assert done.stdout.startswith("Gate of phase 3: shut\n")
+    for what, occurrences, example, remedy in expected:
+        block = f"\n{occurrences}: {what}\n  example: {example}\n  remedy:  {remedy}\n"
+        assert block in done.stdout
+    assert "\nOnce the gate is open:\n" in done.stdout
+    assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
+
+    # The remedies help.
+    assert call(url, "repair").returncode == 0
+    assert "(1 finding)" in call(url, *DRY_RUN).stderr
+    assert dry_run(url, "--legacy-quiet-period", "0")["findings"] == []
+
+
+def test_the_time_since_the_last_legacy_write(phase2_database: str) -> None:
+    url = phase2_database
+    psql(url, "-c", LEGACY_WRITE)
+    psql(url, "-c", "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
+    shut = dry_run(url, exit_code=1)
+    assert (shut["quiet_period"], shut["deploy"]) == ("1 day", "sqitch deploy --set contract=yes")
+    found = dry_run(url, "--legacy-quiet-period", "1 hour")
+    assert found["quiet_period"] == "01:00:00"
+    assert found["deploy"] == (
+        "sqitch deploy --set contract=yes --set legacy_quiet_period='1 hour'"
+    )
+    dry_run(url, "--legacy-quiet-period", "3 hours", exit_code=1)
+    psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '1 hour'")
+    assert dry_run(url)["quiet_period"] == "01:00:00"
+
+    for wrong in ("soon", "", "-1 day", "300000 years", "999999999999 years", "1\nhour or so"):
+        line = refusal(url, *DRY_RUN, "--legacy-quiet-period", wrong, exit_code=2)
+        assert line.startswith("convo-tenancy: legacy quiet period: ")
+        assert line.endswith(": expected a time like '1 hour', or 0\n")
+
+
+def test_sqitch_deploys_it(phase2_database: str) -> None:
+    for url in (phase2_database, ""):
+        line = refusal(url, "contract", "--legacy-quiet-period", "1 hour", exit_code=2)
+        assert line == (
+            "convo-tenancy: the contract is deployed by sqitch: see what convo-tenancy contract"
+            " --dry-run says, then run sqitch deploy --set contract=yes"
+            " --set legacy_quiet_period='1 hour'\n"
+        )
+    assert value(phase2_database, "SELECT tenancy.has_legacy_side()") == "t"
+
+
+def test_not_in_phase_2(cluster: Cluster, legacy_database: str, phase1_database: str) -> None:
+    for url in (legacy_database, phase1_database):
+        line = refusal(url, *DRY_RUN)
+        assert line.startswith("convo-tenancy: phase 2 is not deployed in database ")
+        assert line.endswith(": run sqitch deploy --to @phase2 first\n")
+    assert 'database "postgres" does not have the legacy schema' in refusal(cluster.url(), *DRY_RUN)
+
+
+@pytest.mark.parametrize(
+    ("args", "purpose"),
+    [
+        ("contract --dry-run", "to take away"),
+        ("repair", "to repair"),
+        ("repair --dry-run --source profiles", "to repair"),
+        ("backfill", "to backfill from"),
+        ("backfill --dry-run", "to backfill from"),
+        ("backfill pause", "to backfill from"),
+        ("backfill resume", "to backfill from"),
+        ("backfill status --format json", "to backfill from"),
+    ],
+)
+def test_after_the_contract(phase3_database: str, args: str, purpose: str) -> None:
+    assert refusal(phase3_database, *args.split()) == (
+        f"convo-tenancy: phase 3 is deployed: there is no legacy side {purpose}; look at what is"
+        " there with convo-tenancy health, or go back with sqitch revert --to @phase2\n"
+    )
+
+
+def test_after_the_revert(phase3_database: str) -> None:
+    sqitch(phase3_database, "revert", "--to", "@phase2", "-y")
+    assert dry_run(phase3_database)["extent"]["customers"] == 1824
+    for command in (["repair"], ["backfill", "status"]):
+        assert call(phase3_database, *command).returncode == 0
+
+
+def test_a_role_without_rights(phase2_database: str) -> None:
+    for right in ((), ("GRANT pg_read_all_data TO watcher",), ("GRANT convo_health TO watcher",)):
+        with role(phase2_database, *right) as url:
+            line = refusal(url, *DRY_RUN)
+            assert "permission denied for " in line
+            assert line.endswith(f": {DENIED}\n")
+
+
+def test_it_only_reads(phase2_database: str) -> None:
+    psql(
+        phase2_database,
+        "-c",
+        """
+        CREATE FUNCTION public.writes() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+        BEGIN
+            INSERT INTO public.shops (name) VALUES ('written');
+            RETURN 'written';
+        END;
+        $$;
+        CREATE OR REPLACE VIEW tenancy.drift AS
+        SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
+            public.writes() AS legacy_value, ''::text AS profile_value
+        """,
+    )
+    assert "in a read-only transaction" in refusal(phase2_database, *DRY_RUN)
+
+
+def test_it_stands_in_nobodys_way(phase2_database: str) -> None:
+    """EXCLUSIVE lets nothing pass but ACCESS SHARE."""
+    with psycopg.connect(phase2_database) as busy:
+        tables = busy.execute(
+            """
+            SELECT string_agg(format('%I.%I', schemaname, tablename), ', ') FROM pg_tables
+            WHERE schemaname IN ('public', 'tenancy', 'sqitch')
+            """
+        ).fetchone()
+        assert tables
+        busy.execute(f"LOCK TABLE {tables[0]} IN EXCLUSIVE MODE".encode())
+        assert dry_run(phase2_database)["is_open"]
+
+
+def test_a_statement_that_takes_long(phase2_database: str) -> None:
+    """No timeout of the server ends it, but anybody may."""
+    url = phase2_database
+    slow_drift(url, 0.7)
+    hasty = f"{url}&options=-c%20statement_timeout%3D500"
+    assert len(dry_run(hasty, exit_code=1)["findings"]) == 1
+
+    slow_drift(url, 600)
+    asking = """
+        FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'convo-tenancy contract'
+            AND wait_event = 'PgSleep'
+    """
+    with Running(url, *DRY_RUN) as running:
+        wait_until(lambda: value(url, f"SELECT count(*) {asking}") == "1", "it asks the gate")
+        psql(url, "-c", f"SELECT pg_cancel_backend(pid) {asking}")
+        assert running.end() == (
+            1,
+            "convo-tenancy: somebody cancelled the statement (canceling statement due to user"
+            " request): run it again\n",
+        )
+    with Running(url, *DRY_RUN) as running:
+        wait_until(lambda: value(url, f"SELECT count(*) {asking}") == "1", "it asks the gate")
+        running.process.send_signal(signal.SIGINT)
+        assert running.end() == (130, "convo-tenancy: cancelled; nothing was changed\n")
+    assert value(url, f"SELECT count(*) {asking}") == "0"
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "which database? Set DATABASE_URL"),
+        ("salon", "is not a URI like postgresql://"),
+        ("postgresql://postgres@127.0.0.1:1/nowhere", "Connection refused"),
+    ],
+)
+def test_no_connection(url: str, words: str) -> None:
+    assert words in refusal(url, *DRY_RUN)
+    assert words in refusal("", *DRY_RUN, "--database-url", url, "--format", "json")
+
+
+@pytest.mark.parametrize("args", [("--format", "prometheus"), ("--force",), ("now",)])
+def test_called_wrongly(args: tuple[str, ...]) -> None:
+    done = call("", *DRY_RUN, *args)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: convo-tenancy contract")
+
+
+def test_help() -> None:
+    done = call("", "contract", "--help")
+    assert done.returncode == 0
+    assert "convo-tenancy contract --dry-run --legacy-quiet-period '1 hour'" in done.stdout
+    assert "Exit codes: 0 the gate is open, 1 the contract would be refused" in done.stdout
+    assert "convo-tenancy contract --dry-run" in call("", "--help").stdout

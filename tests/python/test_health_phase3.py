@@ -1,0 +1,383 @@
+"""convo-tenancy health in phase 3: what of phase 2 is no matter any more, and what comes back."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+
+import pytest
+
+from support.cluster import ROOT
+from support.command_line import call
+from support.commands import psql, sqitch, start_sqitch, value
+from support.health import Health, health, role, samples
+from support.sessions import Session
+from support.waiting import wait_until
+
+GONE = ("ok", None, "skipped: the legacy side is gone (phase 3)")
+OF_LEGACY_SIDE = (
+    "backfill",
+    "drift",
+    "other_triggers",
+    "subscriptions",
+    "legacy_writers",
+    "legacy_readers",
+)
+NAMES = [
+    "connection",
+    "server_version",
+    "phase",
+    "plan",
+    "default_shop",
+    "backfill",
+    "drift",
+    "constraints",
+    "indexes",
+    "triggers",
+    "functions",
+    "other_triggers",
+    "replication_role",
+    "subscriptions",
+    "legacy_writers",
+    "legacy_readers",
+    "stray_legacy_table",
+    "archive",
+]
+OLD_TABLE = """
+    CREATE TABLE public.customer_booking_stats (
+        customer_id integer PRIMARY KEY REFERENCES public.customers (id),
+        total_bookings integer NOT NULL DEFAULT 0
+    )
+"""
+ADD_COLUMNS = """
+    ALTER TABLE public.customers ADD COLUMN no_show_count integer DEFAULT 0,
+    ADD COLUMN preferred_stylist_id integer
+"""
+INTERRUPTED = (
+    "on public.customers again, and no revert is under way: one that was interrupted has to be run"
+    " again: sqitch revert --to @phase2; unless it is an old application that added them: stop it"
+)
+TAKES_UP_AGAIN = (
+    "run sqitch deploy --set contract=yes, or, to go back, sqitch revert --to @phase2, again"
+)
+
+
+def alone(found: Health, name: str) -> tuple[str, object, str]:
+    """What this check said; all others are ok."""
+    others = {other: each["status"] for other, each in found.checks.items() if other != name}
+    assert {*others.values()} == {"ok"}, others
+    return found.said(name)
+
+
+def test_everything_is_right(phase3_database: str) -> None:
+    url = phase3_database
+    found = health(url)
+    assert (found.exit_code, found.status, found.phase) == (0, "ok", "@phase3")
+    assert list(found.checks) == NAMES
+    for name in OF_LEGACY_SIDE:
+        assert found.said(name) == GONE
+    assert found.said("triggers") == ("ok", 2, "all there, as shipped and enabled")
+    functions = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'tenancy'::regnamespace"
+    assert found.said("functions") == ("ok", int(value(url, functions)), "all there and as shipped")
+    assert found.said("default_shop")[1] == 1
+    assert found.said("constraints")[2] == found.said("indexes")[2] == "all there and valid"
+    assert found.said("plan")[2].startswith("deployed from this plan")
+    nothing = ("ok", 0, "nothing of the legacy side came back")
+    assert found.said("stray_legacy_table") == nothing
+    size = value(
+        url,
+        "SELECT pg_total_relation_size('tenancy_archive.customers')"
+        " + pg_total_relation_size('tenancy_archive.customer_booking_stats')",
+    )
+    status, number, detail = found.said("archive")
+    assert (status, number) == ("ok", int(size))
+    assert re.fullmatch(
+        r"contracted at \d{4}-\d\d-\d\d \d\d:\d\d \w+, [\d.]+ kB put aside for the way back", detail
+    ), detail
+
+    text = call(url, "health")
+    headline, *lines = text.stdout.splitlines()
+    assert headline == "convo-tenancy health: ok, phase @phase3"
+    assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]
+    assert "\nok        stray_legacy_table 0        nothing" in text.stdout
+    assert "\nok        drift              -        skipped" in text.stdout
+    assert samples(url) == (
+        0,
+        {
+            "convo_tenancy_health_status": 0,
+            **{f'convo_tenancy_check_status{{check="{name}"}}': 0 for name in NAMES},
+        },
+    )
+
+
+def test_monitoring_roles(phase3_database: str) -> None:
+    owner = health(phase3_database)
+    with role(phase3_database, "GRANT pg_read_all_data TO watcher") as url:
+        found = health(url)
+        assert found.checks == {**owner.checks, "connection": found.checks["connection"]}
+    psql(phase3_database, "-c", "REVOKE SELECT ON tenancy.contracted FROM convo_health")
+    with role(phase3_database, "GRANT convo_health TO watcher") as url:
+        status, number, detail = alone(health(url), "archive")
+        assert (status, number) == ("unknown", None)
+        assert detail.startswith("permission denied for table contracted: run it as the owner ")
+        psql(phase3_database, "-c", "GRANT SELECT ON tenancy.contracted TO convo_health")
+        found = health(url)
+        assert found.checks == {**owner.checks, "connection": found.checks["connection"]}
+        # What it may not count is there all the same.
+        psql(phase3_database, "-c", OLD_TABLE)
+        status, number, detail = alone(health(url), "stray_legacy_table")
+        assert (status, number) == ("critical", 1)
+        assert "of role postgres, with an unknown number of rows: stop the old appl" in detail
+
+
+@pytest.mark.parametrize(
+    ("damage", "check", "words"),
+    [
+        (
+            "DROP FUNCTION tenancy.purge_archive(text)",
+            "functions",
+            "tenancy.purge_archive(text) missing: run psql -f deploy/contract/purge_archive.sql",
+        ),
+        (
+            "ALTER FUNCTION tenancy.restore_step(integer[]) SECURITY DEFINER",
+            "functions",
+            "tenancy.restore_step(integer[]) not as shipped: run psql -f"
+            " deploy/contract/restore.sql",
+        ),
+        (
+            "ALTER TABLE public.stylists DISABLE TRIGGER USER",
+            "triggers",
+            "disabled: run ALTER TABLE public.stylists ENABLE TRIGGER ",
+        ),
+        (
+            """
+            ALTER TABLE public.customer_shop_profiles
+            DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey
+            """,
+            "constraints",
+            "customer_shop_profiles_preferred_stylist_shop_fkey missing: run psql -f"
+            " deploy/expand/customer_shop_profiles_foreign_keys.sql",
+        ),
+    ],
+)
+def test_what_is_broken_is_critical_and_the_advice_helps(
+    phase3_database: str, damage: str, check: str, words: str
+) -> None:
+    psql(phase3_database, "-c", damage)
+    status, _number, detail = alone(health(phase3_database), check)
+    assert status == "critical"
+    assert words in detail
+    follow(phase3_database, detail)
+    assert health(phase3_database).exit_code == 0
+
+
+def follow(url: str, detail: str) -> None:
+    """Do what it says."""
+    for advice in re.findall(r"run ((?:psql|ALTER|CREATE|DROP) .+?)(?: again)?(?:; |$)", detail):
+        if advice.startswith("psql -f "):
+            psql(url, "-f", str(ROOT / advice.removeprefix("psql -f ")))
+        else:
+            psql(url, "-c", advice)
+
+
+@pytest.mark.parametrize("phase", ["phase2", "phase3"])
+def test_the_wrong_word_on_whether_the_legacy_side_is_there(
+    request: pytest.FixtureRequest, phase: str
+) -> None:
+    """The calls go by it, so it matters most; it must not lead astray here."""
+    url = request.getfixturevalue(f"{phase}_database")
+    answer = "FALSE" if phase == "phase2" else "TRUE"
+    psql(
+        url,
+        "-c",
+        "CREATE OR REPLACE FUNCTION tenancy.has_legacy_side() RETURNS boolean"
+        f" LANGUAGE sql STABLE PARALLEL SAFE RETURN {answer}",
+    )
+    found = health(url)
+    status, _number, detail = found.said("functions")
+    assert (found.exit_code, status) == (2, "critical")
+    assert detail.startswith("tenancy.has_legacy_side() not as shipped: run ")
+    if phase == "phase2":
+        alone(found, "functions")
+    follow(url, detail)
+    assert health(url).exit_code == 0
+
+
+def test_an_old_application_made_its_table(phase3_database: str) -> None:
+    url = phase3_database
+    psql(url, "-c", "CREATE ROLE front_desk")
+    try:
+        psql(
+            url,
+            "-c",
+            f"{OLD_TABLE}; ALTER TABLE public.customer_booking_stats OWNER TO front_desk",
+        )
+        found = health(url)
+        seen = "table public.customer_booking_stats is there again, of role front_desk, with"
+        status, number, detail = alone(found, "stray_legacy_table")
+        assert (found.exit_code, status, number, detail) == (
+            2,
+            "critical",
+            1,
+            f"{seen} 0 rows: stop the old application that made it, then run DROP TABLE"
+            " public.customer_booking_stats",
+        )
+        psql(url, "-c", "INSERT INTO public.customer_booking_stats VALUES (10, 1), (20, 1)")
+        assert health(url).said("stray_legacy_table")[2] == (
+            f"{seen} 2 rows: stop the old application that made it, then look what in it the"
+            " profiles do not have, and move it (docs/phase-3.md)"
+        )
+        follow(url, detail)
+        assert health(url).exit_code == 0
+    finally:
+        psql(url, "-c", "DROP OWNED BY front_desk", "-c", "DROP ROLE front_desk")
+
+
+def test_a_view_in_its_place(phase3_database: str) -> None:
+    psql(
+        phase3_database,
+        "-c",
+        "CREATE VIEW public.customer_booking_stats AS SELECT * FROM tenancy.customer_totals",
+    )
+    status, number, detail = alone(health(phase3_database), "stray_legacy_table")
+    assert (status, number) == ("critical", 1)
+    assert detail == (
+        "view public.customer_booking_stats is there again, of role postgres, with 1,824 rows:"
+        " a revert of the contract needs the name: run DROP VIEW public.customer_booking_stats"
+    )
+    follow(phase3_database, detail)
+    assert health(phase3_database).exit_code == 0
+
+
+def test_an_old_application_added_its_columns(phase3_database: str) -> None:
+    psql(phase3_database, "-c", ADD_COLUMNS)
+    status, number, detail = alone(health(phase3_database), "stray_legacy_table")
+    assert (status, number, detail) == (
+        "critical",
+        2,
+        "no_show_count, preferred_stylist_id on public.customers again: stop the old application"
+        " that added them, look what is in them, then run ALTER TABLE public.customers"
+        " DROP COLUMN no_show_count, DROP COLUMN preferred_stylist_id",
+    )
+    psql(phase3_database, "-c", OLD_TABLE)
+    status, number, both = alone(health(phase3_database), "stray_legacy_table")
+    assert (status, number) == ("critical", 3)
+    assert both.endswith(f"; {detail}")
+    follow(phase3_database, both)
+    assert health(phase3_database).exit_code == 0
+
+
+def test_the_archive_is_purged(phase3_database: str) -> None:
+    url = phase3_database
+    psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
+    found = health(url)
+    status, number, detail = alone(found, "archive")
+    assert (found.exit_code, status, number) == (0, "ok", 0)
+    assert detail.startswith("contracted at ")
+    assert detail.endswith(", purged: a revert gives back what the profiles tell")
+
+
+def test_a_part_of_the_archive_is_gone(phase3_database: str) -> None:
+    url = phase3_database
+    psql(url, "-c", "DROP TABLE tenancy_archive.customers")
+    status, _number, detail = alone(health(url), "archive")
+    assert status == "warning"
+    assert ", and tenancy_archive.customers is gone: a revert gives back in its place" in detail
+    psql(url, "-c", "DELETE FROM tenancy.contracted")
+    status, _number, detail = alone(health(url), "archive")
+    assert (status, detail) == (
+        "critical",
+        "tenancy.contracted is empty: restore its row from a backup",
+    )
+
+
+def test_without_a_registry(phase3_database: str) -> None:
+    psql(phase3_database, "-c", "DROP SCHEMA sqitch CASCADE", "-c", ADD_COLUMNS)
+    found = health(phase3_database)
+    assert (found.exit_code, found.phase, found.said("phase")[0]) == (2, None, "unknown")
+    for name in OF_LEGACY_SIDE:
+        assert found.said(name) == GONE
+    assert found.said("stray_legacy_table")[2] == (
+        f"no_show_count, preferred_stylist_id {INTERRUPTED}"
+    )
+    assert found.said("archive")[0] == "ok"
+
+
+def test_session_replication_role(phase3_database: str) -> None:
+    database = phase3_database.split("@/")[1].split("?")[0]
+    psql(
+        phase3_database,
+        "-c",
+        f"ALTER DATABASE {database} SET session_replication_role = replica",
+    )
+    assert alone(health(phase3_database), "replication_role") == (
+        "critical",
+        1,
+        "session_replication_role is replica, so no trigger fires, for everybody in this database"
+        f" (ALTER DATABASE {database} RESET session_replication_role)",
+    )
+
+
+@pytest.mark.parametrize("last", ["contract/archive", "contract/legacy_side"])
+def test_a_contract_that_stopped_half_way(phase2_database: str, last: str) -> None:
+    url = phase2_database
+    sqitch(url, "deploy", "--to", last, "--set", "contract=yes")
+    found = health(url)
+    status, number, detail = alone(found, "phase")
+    assert (found.exit_code, found.phase, status, number) == (1, "@phase2", "warning", "@phase2")
+    assert detail.endswith(f"changes of @phase3 are deployed, the last is {last}: {TAKES_UP_AGAIN}")
+    is_gone = last == "contract/legacy_side"
+    assert ("archive" in found.checks) == is_gone
+    assert (found.said("drift") == GONE) == is_gone
+    sqitch(url, "deploy", "--set", "contract=yes")
+    assert health(url).exit_code == 0
+
+
+def test_a_revert_that_is_killed(phase3_database: str) -> None:
+    url = phase3_database
+    columns = "preferred_stylist_id, average_spend_cents, no_show_count"
+    reader = Session(url)
+    reader.execute("SELECT FROM public.stylists LIMIT 1")  # what it locks last
+    reverting = start_sqitch(url, "revert", "--to", "@phase2", "-y")
+    try:
+        blocked = f"""
+            SELECT count(*) > 0 FROM pg_stat_activity
+            WHERE {reader.pid} = ANY (pg_blocking_pids(pid))
+        """
+        wait_until(lambda: value(url, blocked) == "t", "the columns are back, and it waits")
+        found = health(url)
+        assert (found.exit_code, found.phase) == (1, "@phase2")
+        assert found.said("stray_legacy_table") == (
+            "warning",
+            3,
+            f"{columns} on public.customers again, and sqitch runs: wait for it",
+        )
+        assert found.said("phase")[0] == "warning"
+    finally:
+        os.killpg(reverting.pid, signal.SIGKILL)
+        reverting.communicate()
+        reader.close()
+    others = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+            AND backend_type = 'client backend'
+    """
+    wait_until(lambda: value(url, others) == "0", "the server has noticed")
+
+    found = health(url)
+    assert (found.exit_code, *found.said("stray_legacy_table")) == (
+        2,
+        "critical",
+        3,
+        f"{columns} {INTERRUPTED}",
+    )
+    status, _number, detail = found.said("phase")
+    assert (status, detail.endswith(f"contract/legacy_side: {TAKES_UP_AGAIN}")) == ("warning", True)
+    for name in NAMES:
+        assert (found.said(name)[0] == "ok") == (name not in {"phase", "stray_legacy_table"})
+
+    sqitch(url, "revert", "--to", "@phase2", "-y")
+    found = health(url)
+    assert (found.exit_code, found.phase) == (0, "@phase2")
+    assert list(found.checks) == NAMES[:-2]
