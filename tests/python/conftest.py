@@ -70,6 +70,17 @@ def phase2_template(cluster: Cluster) -> Iterator[str]:
     yield from _template(cluster, "phase2", fill)
 
 
+@pytest.fixture(scope="session")
+def phase3_template(cluster: Cluster) -> Iterator[str]:
+    """The recorded legacy database, deployed to @phase3."""
+
+    def fill(url: str) -> None:
+        run(ROOT / "scripts/load-legacy.sh", url, "recorded")
+        sqitch(url, "deploy", "--to", "@phase3", "--set", "contract=yes")
+
+    yield from _template(cluster, "phase3", fill)
+
+
 def _clone(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_serial)}"
     cluster.start()  # an earlier test may have crashed it
@@ -100,3 +111,9 @@ def phase1_database(cluster: Cluster, phase1_template: str) -> Iterator[str]:
 def phase2_database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
     """URL of a copy of the recorded database at @phase2."""
     yield from _clone(cluster, phase2_template)
+
+
+@pytest.fixture
+def phase3_database(cluster: Cluster, phase3_template: str) -> Iterator[str]:
+    """URL of a copy of the recorded database at @phase3."""
+    yield from _clone(cluster, phase3_template)

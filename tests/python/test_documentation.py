@@ -19,8 +19,11 @@ from support.commands import psql, run, value
 # The ADR is older than all of it.
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr-0001.md"})
 PHASE_2 = ROOT / "docs/phase-2.md"
+PHASE_3 = ROOT / "docs/phase-3.md"
 ISOLATION = ROOT / "docs/isolation.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
+
+PHASES = ("expand", "migrate", "contract")
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SNIPPET = re.compile(r"<!-- from (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -107,17 +110,21 @@ def test_options(page: Path) -> None:
         assert not words or words[0].startswith("-"), words
 
 
-@pytest.mark.parametrize("phase", ["expand", "migrate"])
+@pytest.mark.parametrize("phase", PHASES)
 def test_changes(phase: str) -> None:
     """The tables of changes have each of them, and in the order of the plan."""
-    heading = f"## The changes of phase {1 + ['expand', 'migrate'].index(phase)}"
+    heading = f"## The changes of phase {1 + PHASES.index(phase)}"
     listed = [quoted(row[0])[0] for row in cells(section(ARCHITECTURE, heading))[1:]]
     assert listed == [f"{phase}/{name}" for name in plan(phase)]
 
 
 @pytest.mark.parametrize(
     ("page", "heading", "phase"),
-    [("phase-1.md", "## Locks", "expand"), ("phase-2.md", "### Locks", "migrate")],
+    [
+        ("phase-1.md", "## Locks", "expand"),
+        ("phase-2.md", "### Locks", "migrate"),
+        ("phase-3.md", "## Locks", "contract"),
+    ],
 )
 def test_locks(page: str, heading: str, phase: str) -> None:
     """Each change says what it locks when it is deployed."""
@@ -126,15 +133,15 @@ def test_locks(page: str, heading: str, phase: str) -> None:
     assert sorted(listed) == sorted(plan(phase))
 
 
-def test_names_of_the_database(phase2_database: str) -> None:
+def test_names_of_the_database(phase2_database: str, phase3_database: str) -> None:
     """What is called tenancy.something is something there: an object, or a setting."""
-    there = value(
-        phase2_database,
-        """
+    names = """
         SELECT relname FROM pg_class WHERE relnamespace = 'tenancy'::regnamespace
         UNION SELECT proname FROM pg_proc WHERE pronamespace = 'tenancy'::regnamespace
-        """,
-    ).split()
+    """
+    there = {
+        name for url in (phase2_database, phase3_database) for name in value(url, names).split()
+    }
     settings = {"confirmed", "mirroring"}
     own = {"with_keys", "without_keys"}  # a measurement makes them
     for page in PAGES:
@@ -154,7 +161,8 @@ def test_psql_blocks(phase2_database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("page", "heading", "least"), [(PHASE_2, "### Refused", 15), (ISOLATION, "## Errors", 7)]
+    ("page", "heading", "least"),
+    [(PHASE_2, "### Refused", 15), (PHASE_3, "## Refused", 7), (ISOLATION, "## Errors", 7)],
 )
 def test_messages(page: Path, heading: str, least: int) -> None:
     """Each message in the tables of refusals is in a script or in the command line."""

@@ -303,7 +303,7 @@ def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
     (tmp_path / "sqitch.plan").write_text(longer)
     found = health(phase1_database, "--plan-directory", str(tmp_path))
     assert found.exit_code == 0
-    after_phase_1 = longer.count("\nmigrate/")
+    after_phase_1 = longer.count("\nmigrate/") + longer.count("\ncontract/")
     assert f", {after_phase_1} more changes in it" in found.said("plan")[2]
 
 

@@ -19,9 +19,14 @@ from psycopg.rows import class_row, scalar_row
 
 from support.cluster import Cluster
 from support.commands import convo_tenancy, environment, psql, sqitch, start_sqitch, value
-from support.legacy_replay import Booking, Customer, customers_with_history, make_bookings
+from support.legacy_replay import (
+    Booking,
+    Customer,
+    customers_with_history,
+    insert_booking,
+    make_bookings,
+)
 from support.legacy_replay import Client as LegacyApplication
-from support.legacy_replay import _insert_booking as insert_booking
 from support.legacy_replay import new_customers as make_newcomers
 from support.waiting import wait_until
 
@@ -73,7 +78,7 @@ def book(url: str, bookings: Sequence[Booking]) -> None:
         for booking in bookings:
             insert_booking(connection, booking, "HOLD")
             connection.commit()
-            application._transaction(booking, booking.slot)
+            application.transaction(booking, booking.slot)
 
 
 def reconcile(url: str) -> None:

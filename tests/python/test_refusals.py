@@ -94,7 +94,7 @@ def test_another_default_shop(legacy_database: str) -> None:
     assert 'default_shop_id is "first", not the id of a shop' in _error(refused)
 
     psql(legacy_database, "-c", "INSERT INTO public.shops (id, name) VALUES (7, 'Seventh')")
-    sqitch(legacy_database, "deploy", "--set", "default_shop_id=7")
+    sqitch(legacy_database, "deploy", "--to", "@phase2", "--set", "default_shop_id=7")
     assert value(legacy_database, "SELECT default_shop_id FROM tenancy.settings") == "7"
 
 

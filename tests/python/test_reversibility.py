@@ -136,20 +136,26 @@ def test_what_phase2_wrote_stays(phase2_database: str) -> None:
         assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
 
 
-def test_each_change_taken_back_and_deployed_again(phase1_database: str) -> None:
-    """Wherever a deploy to @phase2 stops, a revert leads to what was there before."""
-    url = phase1_database
-    psql(url, "-c", COMMENTS)
-    earlier, schema = "@phase1", _schema(url)
-    for change in (change for change in CHANGES if change.startswith("migrate/")):
-        sqitch(url, "deploy", "--to", change)
+@pytest.mark.parametrize(
+    ("start", "phase"), [("phase1_database", "migrate"), ("phase2_database", "contract")]
+)
+def test_each_change_taken_back_and_deployed_again(
+    request: pytest.FixtureRequest, start: str, phase: str
+) -> None:
+    """Wherever a deploy of a phase stops, a revert leads to what was there before."""
+    url: str = request.getfixturevalue(start)
+    if phase == "migrate":
+        psql(url, "-c", COMMENTS)
+    earlier, schema = f"@{start.removesuffix('_database')}", _schema(url)
+    for change in (change for change in CHANGES if change.startswith(f"{phase}/")):
+        sqitch(url, "deploy", "--to", change, "--set", "contract=yes")
         deployed = _schema(url)
         sqitch(url, "revert", "-y", "--to", earlier)
         # The triggers of the catch-up go for good when the reconcile is over.
         assert _schema(url) == (deployed if change == "migrate/reconcile_profiles" else schema), (
             change
         )
-        sqitch(url, "deploy", "--to", change)
+        sqitch(url, "deploy", "--to", change, "--set", "contract=yes")
         assert _schema(url) == deployed, change
         earlier, schema = change, deployed
 
@@ -287,12 +293,12 @@ def test_each_script_twice(recorded_database: str, direction: str) -> None:
     psql(url, "-c", COMMENTS)
     changes = CHANGES
     if direction == "revert":
-        sqitch(url, "deploy", "--to", "@phase2")
+        sqitch(url, "deploy", "--set", "contract=yes")
         changes = CHANGES[::-1]
     for change in changes:
-        psql_file(url, f"{direction}/{change}.sql")
+        psql_file(url, f"{direction}/{change}.sql", "-v", "contract=yes")
         once = _schema(url), pg_dump_data(url)
-        psql_file(url, f"{direction}/{change}.sql")
+        psql_file(url, f"{direction}/{change}.sql", "-v", "contract=yes")
         twice = _schema(url), pg_dump_data(url)
         if change == "expand/backfill_profiles":  # tells when it ran
             assert once[0] == twice[0]

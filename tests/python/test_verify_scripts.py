@@ -12,6 +12,7 @@ from support.commands import psql
 BREAKAGES = {
     "expand/preconditions": None,  # looks at the server's version, which no statement changes
     "expand/tenancy": "DELETE FROM tenancy.settings",
+    "expand/has_legacy_side": "DROP FUNCTION tenancy.has_legacy_side",
     "expand/bookings_of": "DROP FUNCTION tenancy.bookings_of(integer)",
     "expand/residual": """
         CREATE OR REPLACE FUNCTION tenancy.residual(total bigint, others bigint)
@@ -55,6 +56,9 @@ BREAKAGES = {
         CREATE TRIGGER catch_up_booking BEFORE UPDATE ON public.bookings
         FOR EACH ROW EXECUTE FUNCTION tenancy.catch_up_customer()
     """,
+    "migrate/customer_defaults": """
+        ALTER TABLE public.customers ALTER COLUMN no_show_count DROP DEFAULT
+    """,
     "migrate/customer_identity": "DROP FUNCTION tenancy.get_or_create_customer",
     "migrate/record": "DROP FUNCTION tenancy.record_no_show",
     "migrate/customer_context": "DROP VIEW tenancy.customer_totals",
@@ -62,8 +66,17 @@ BREAKAGES = {
     "migrate/row_level_security": "DROP POLICY of_the_shop ON public.bookings",
     "migrate/rights": "REVOKE SELECT ON tenancy.drift FROM convo_health",
     "migrate/deprecated": "DELETE FROM tenancy.earlier_comments",
+    "migrate/contract_findings": "DELETE FROM tenancy.deployed_parts",
+    "contract/archive": "DROP FUNCTION tenancy.archive_customers",
+    "contract/restore": "DROP TABLE tenancy.contracted",
+    "contract/legacy_side": "ALTER TABLE public.customers ADD COLUMN no_show_count integer",
+    "contract/purge_archive": "DROP FUNCTION tenancy.purge_archive",
 }
-DEPLOYED = {"expand": "phase1_database", "migrate": "phase2_database"}
+DEPLOYED = {
+    "expand": "phase1_database",
+    "migrate": "phase2_database",
+    "contract": "phase3_database",
+}
 
 
 def test_no_change_is_forgotten() -> None:

@@ -14,8 +14,7 @@ import psycopg
 
 from convo_tenancy.retries import RETRYABLE, retrying
 
-from .legacy_replay import Booking, Connection, statement
-from .legacy_replay import _insert_booking as insert_booking
+from .legacy_replay import Booking, Connection, insert_booking, statement
 from .race import Amounts
 from .waiting import wait_until
 

@@ -9,8 +9,16 @@ from datetime import UTC, datetime
 
 import psycopg
 
-from .legacy_replay import Booking, Client, Connection, Customer, Slot, new_customers, statement
-from .legacy_replay import _insert_booking as insert_booking
+from .legacy_replay import (
+    Booking,
+    Client,
+    Connection,
+    Customer,
+    Slot,
+    insert_booking,
+    new_customers,
+    statement,
+)
 
 Book = Callable[[Connection, Booking], None]
 

@@ -172,10 +172,22 @@ _NOISE = re.compile(
 )
 
 
+_TABLE = re.compile(r"^(CREATE TABLE [^\n]* \(\n)(.*?)(\n\)[^;]*;)$", re.MULTILINE | re.DOTALL)
+
+
+def _sort_columns(table: re.Match[str]) -> str:
+    columns = sorted(line.rstrip(",") for line in table[2].split("\n"))
+    return table[1] + ",\n".join(columns) + table[3]
+
+
 def pg_dump_schema(url: str, *schemas: str) -> str:
-    """`pg_dump -s` of these schemas (of all, if none is named), less what differs each time."""
+    """`pg_dump -s` of these schemas (of all, if none is named), less what differs each time.
+
+    The columns of a table are sorted: one that came back stands last.
+    """
     chosen = [f"--schema={schema}" for schema in schemas]
-    return _NOISE.sub("", run("pg_dump", "--schema-only", *chosen, "-d", url).stdout)
+    dump = run("pg_dump", "--schema-only", *chosen, "-d", url).stdout
+    return _TABLE.sub(_sort_columns, _NOISE.sub("", dump))
 
 
 def pg_dump_data(url: str, *schemas: str) -> str:

@@ -198,10 +198,11 @@ def replay(
 def _hold(url: str, bookings: Sequence[Booking]) -> None:
     with psycopg.connect(url, cursor_factory=psycopg.RawCursor) as connection:
         for booking in bookings:
-            _insert_booking(connection, booking, "HOLD")
+            insert_booking(connection, booking, "HOLD")
 
 
-def _insert_booking(connection: Connection, booking: Booking, status: str) -> None:
+def insert_booking(connection: Connection, booking: Booking, status: str) -> None:
+    """A booking of this status."""
     customer, slot = booking.customer, booking.slot
     connection.execute(
         statement("insert_booking"),
@@ -249,7 +250,7 @@ class Client:
     def _try(self, booking: Booking, other: Slot, outcome: Outcome) -> None:
         for _ in range(ATTEMPTS):
             try:
-                total = self._transaction(booking, other)
+                total = self.transaction(booking, other)
             except psycopg.Error as error:
                 state = error.sqlstate or "none"
                 if state not in RETRIED:
@@ -262,13 +263,14 @@ class Client:
                 return
         raise AssertionError(f"{ATTEMPTS} attempts in vain: {booking}")
 
-    def _transaction(self, booking: Booking, other: Slot) -> int:
+    def transaction(self, booking: Booking, other: Slot) -> int:
+        """All steps; the count that was written."""
         with self._connection.transaction():
             customer, preferred, average = self.find_customer(booking.customer)
             if self._savepoints and self._now_and_then():
                 with self._connection.transaction(force_rollback=True):
                     given_up = Booking(_new_id(self._dice), booking.customer, other)
-                    _insert_booking(self._connection, given_up, "CONFIRMED")
+                    insert_booking(self._connection, given_up, "CONFIRMED")
                     self.count(customer, other, average)
             self._part(lambda: self.confirm(booking))
             total = self._part(lambda: self.count(customer, booking.slot, average))
@@ -301,7 +303,7 @@ class Client:
         if self._held:
             self._update("confirm_booking", booking.id)
         else:
-            _insert_booking(self._connection, booking, "CONFIRMED")
+            insert_booking(self._connection, booking, "CONFIRMED")
 
     def count(self, customer: int, slot: Slot, average: int) -> int:
         """Steps 3 to 5: the count that was written."""

@@ -1,0 +1,175 @@
+"""The contract and its revert, killed after each statement, and finished by a second run."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from support.cluster import Cluster
+from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
+from support.history import legacy_history
+from support.holding import wait_until_gone
+from support.sessions import Session
+from support.statements import kill, start_psql, statements
+from support.waiting import wait_until
+
+BOOK = """
+    SELECT tenancy.record_booking(
+        (SELECT min(id) FROM public.customers), s.shop_id, s.id, 700, '2041-01-01 10:00+00'
+    )
+    FROM public.stylists AS s
+    WHERE s.id = 1
+"""
+# Of so many statements, the server is killed at one, and psql at the others.
+SERVER_TOO = int(os.environ.get("KILL_SERVER_EVERY", "6"))
+TIMES = ("created_at", "updated_at")
+
+# What was deployed when the script begins
+SCRIPTS = {
+    "deploy/contract/archive.sql": "migrate/contract_findings",
+    "deploy/contract/legacy_side.sql": "contract/restore",
+    "revert/contract/legacy_side.sql": "contract/legacy_side",
+    "revert/contract/archive.sql": "contract/archive",
+}
+
+
+@pytest.fixture(scope="module")
+def templates(cluster: Cluster) -> Iterator[dict[str, str]]:
+    """A small database at each of these changes."""
+    url = cluster.create_database("killed_build")
+    psql_file(url, "tests/legacy/schema.sql")
+    psql_file(url, "tests/legacy/sample.sql", "-v", "customers=50")
+    names = {}
+    for change in (
+        "migrate/contract_findings",
+        "contract/archive",
+        "contract/restore",
+        "contract/legacy_side",
+    ):
+        sqitch(url, "deploy", "--to", change, "--set", "contract=yes")
+        names[change] = f"killed_{change.partition('/')[2]}"
+        cluster.create_database(names[change], "killed_build")
+        cluster.mark_template(names[change])
+    cluster.drop_database("killed_build")
+    yield names
+    cluster.start()
+    for name in names.values():
+        cluster.drop_database(name)
+
+
+def assert_before_or_behind(url: str) -> None:
+    """The legacy side is there with its mirrors, or gone with them."""
+    state = value(
+        url,
+        """
+        SELECT
+            tenancy.has_legacy_side(),
+            to_regclass('public.customer_booking_stats') IS NOT NULL,
+            (
+                SELECT count(*) = 3 AND bool_or(a.attnotnull)
+                FROM pg_attribute AS a
+                WHERE a.attrelid = 'public.customers'::regclass
+                    AND a.attname IN (
+                        'preferred_stylist_id', 'average_spend_cents', 'no_show_count'
+                    )
+            ),
+            (
+                SELECT count(*)
+                FROM pg_trigger AS t
+                WHERE t.tgfoid::regproc::text LIKE 'tenancy.%'
+                    AND t.tgrelid <> 'public.stylists'::regclass
+            )
+        """,
+    )
+    assert state in ("t|t|t|11", "f|f|f|0"), state
+
+
+def everything(url: str) -> tuple[object, ...]:
+    """What may not depend on where it was killed."""
+    # Of whom: a call before the switch is in it, one after it is not.
+    archive = "SELECT array_agg(customer_id ORDER BY customer_id) FROM tenancy_archive.customers"
+    has_archive = value(url, "SELECT to_regclass('tenancy_archive.customers') IS NOT NULL") == "t"
+    has_legacy_side = value(url, "SELECT tenancy.has_legacy_side()") == "t"
+    profiles = """
+        SELECT customer_id, shop_id, total_bookings, total_spend_cents, last_booking_at,
+            no_show_count, preferred_stylist_id
+        FROM public.customer_shop_profiles
+        ORDER BY customer_id, shop_id
+    """
+    return (
+        pg_dump_schema(url, "public", "tenancy*"),
+        value(url, profiles),
+        value(url, archive) if has_archive else None,
+        legacy_history(url, *TIMES) if has_legacy_side else None,
+    )
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_after_each_statement(cluster: Cluster, templates: dict[str, str], script: str) -> None:
+    """psql is killed, or the server; a call comes between; the same script finishes."""
+    template = templates[SCRIPTS[script]]
+    variables = ("-v", "contract=yes", "-v", "legacy_quiet_period=0")
+    chunks = statements(script)
+    assert len(chunks) > 5
+
+    url = cluster.create_database("killed_once", template)
+    psql(url, "-c", BOOK)
+    psql_file(url, script, *variables)
+    expected = everything(url)
+    cluster.drop_database("killed_once")
+
+    for number in range(1, len(chunks)):
+        url = cluster.create_database("killed_now", template)
+        running = start_psql(url, script, chunks[:number], *variables)
+        if number % SERVER_TOO:
+            kill(running)
+            wait_until_gone(url, "killed")
+        else:
+            cluster.kill()
+            kill(running)
+            cluster.start()
+        assert_before_or_behind(url)
+        psql(url, "-c", BOOK)
+        psql_file(url, script, *variables)
+        assert_before_or_behind(url)
+        assert everything(url) == expected, (number, chunks[number - 1])
+        cluster.drop_database("killed_now")
+
+
+@pytest.mark.parametrize("victim", ["sqitch and psql", "psql", "server"])
+@pytest.mark.parametrize("command", ["deploy", "revert"])
+def test_sqitch_at_the_switch(
+    cluster: Cluster, templates: dict[str, str], command: str, victim: str
+) -> None:
+    """Killed with everything locked; the same command again finishes."""
+    start, *arguments = {
+        "deploy": ("contract/restore", "--set", "contract=yes"),
+        "revert": ("contract/legacy_side", "-y", "--to", "@phase2"),
+    }[command]
+    url = cluster.create_database("killed_switch", templates[start])
+    holder = Session(url)
+    holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_timeout_ms = 1000")
+    running = start_sqitch(url, command, *arguments, env={"PGAPPNAME": "killed"})
+    waiting = f"SELECT pid FROM pg_stat_activity WHERE {holder.pid} = ANY (pg_blocking_pids(pid))"
+    wait_until(lambda: value(url, waiting) != "", "the script is at its end")
+    if victim == "sqitch and psql":
+        os.killpg(running.pid, signal.SIGKILL)
+    elif victim == "server":
+        cluster.kill()
+    else:
+        value(url, f"SELECT pg_terminate_backend(pid) FROM ({waiting}) AS w")
+    running.communicate()
+    assert running.returncode != 0
+    holder.connection.close()
+    cluster.start()
+    wait_until_gone(url, "killed")
+
+    assert_before_or_behind(url)
+    sqitch(url, command, *arguments)
+    assert_before_or_behind(url)
+    sqitch(url, "verify")
+    cluster.drop_database("killed_switch")

@@ -1,0 +1,154 @@
+"""Phase 3 comes and goes while the API is called."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+
+from support.api_client import ApiClient
+from support.commands import psql, sqitch, start_sqitch, value
+from support.salon import SEED, Salon
+from support.sessions import Session
+from support.sides import drift
+from support.waiting import wait_until
+
+CALLS = (
+    "SELECT tenancy.record_booking(10, 1, 1, 100, '2040-01-01 10:00+00')",
+    "SELECT tenancy.record_no_show(10, 1)",
+    "SELECT tenancy.set_preferred_stylist(10, 1, 1)",
+    "SELECT tenancy.get_or_create_customer('new@example.test', NULL, 'New')",
+    "UPDATE public.stylists SET shop_id = 2, name = 'Moved' WHERE id = 1",
+)
+
+
+@contextmanager
+def back_office(url: str) -> Iterator[Counter[str]]:
+    """Somebody who changes and makes customers by plain SQL: how often they did."""
+    done: Counter[str] = Counter()
+    closed = threading.Event()
+
+    def work() -> None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            while not closed.is_set():
+                connection.execute(
+                    """
+                    UPDATE public.customers SET name = name, updated_at = now()
+                    WHERE id = (SELECT id FROM public.customers ORDER BY random() LIMIT 1)
+                    """
+                )
+                done["changed"] += 1
+                connection.execute("INSERT INTO public.customers (name) VALUES ('Somebody')")
+                done["made"] += 1
+
+    with ThreadPoolExecutor(1) as thread:
+        working = thread.submit(work)
+        yield done
+        closed.set()
+        working.result()
+
+
+def test_contract_and_revert_under_load(phase2_database: str) -> None:
+    """No error before it, and none in callers of the API; all that was booked is counted."""
+    print(f"seed {SEED}")
+    url = phase2_database
+    salon = Salon(url)
+    no_table = "SELECT to_regclass('public.customer_booking_stats') IS NULL"
+
+    with back_office(url) as done, salon.api_load() as api:
+        with salon.legacy_load() as legacy:
+            legacy.go_on(150)
+        assert legacy.errors == []
+
+        # Right after the last legacy write
+        sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
+        assert value(url, no_table) == "t"
+        api.go_on(150)
+        sqitch(url, "revert", "-y", "--to", "@phase2")
+        assert drift(url) == []
+
+        with salon.legacy_load() as legacy:
+            legacy.go_on(50)
+            api.go_on(50)
+        assert legacy.errors == []
+        print([client.retried for client in api.clients if isinstance(client, ApiClient)])
+    print(done)
+    assert api.errors == []
+    assert drift(url) == []
+    assert salon.wrong(lambda who, table: True) == {}
+
+
+def patient(url: str) -> None:
+    """A script that holds its locks waits longer for the next one: time for a test to look."""
+    psql(
+        url,
+        "-c",
+        "UPDATE tenancy.settings SET lock_timeout_ms = 1000",
+        "-c",
+        """
+        DO $$
+        BEGIN
+            EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = ''10s''', current_database());
+        END;
+        $$
+        """,
+    )
+
+
+def waiting_for(url: str, pid: int) -> list[int]:
+    """Who waits for this session."""
+    query = f"SELECT pid FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))"
+    return [int(line) for line in value(url, query).split()]
+
+
+def profile(url: str) -> tuple[int, int]:
+    """Bookings and no-shows of the calls' customer in the calls' shop."""
+    columns = "coalesce(sum(total_bookings), 0), coalesce(sum(no_show_count), 0)"
+    where = "customer_id = 10 AND shop_id = 1"
+    row = value(url, f"SELECT {columns} FROM public.customer_shop_profiles WHERE {where}")
+    bookings, no_shows = row.split("|")
+    return int(bookings), int(no_shows)
+
+
+@pytest.mark.parametrize("command", ["deploy", "revert"])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: str) -> None:
+    """It began before the switch, and waits for it: then it does what is right behind it."""
+    start, *arguments = {
+        "deploy": ("phase2_database", "--set", "contract=yes"),
+        "revert": ("phase3_database", "-y", "--to", "@phase2"),
+    }[command]
+    url: str = request.getfixturevalue(start)
+    patient(url)
+    if command == "deploy":
+        sqitch(url, "deploy", "--to", "contract/restore", "--set", "contract=yes")
+    bookings, no_shows = profile(url)
+    holder, caller = Session(url), Session(url)
+    try:
+        # What the transaction that switches writes last
+        holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
+        switching = start_sqitch(url, command, *arguments)
+        wait_until(lambda: waiting_for(url, holder.pid), "the script is at its end")
+        calling = caller.start(call)
+        script = waiting_for(url, holder.pid)[0]
+        wait_until(lambda: caller.pid in waiting_for(url, script), "the call waits for it")
+        holder.rollback()
+        calling.result()
+        caller.commit()
+        output = switching.communicate()[0]
+        assert switching.returncode == 0, output
+    finally:
+        holder.close()
+        caller.close()
+
+    if "record_booking" in call:
+        assert profile(url) == (bookings + 1, no_shows)
+    if "record_no_show" in call:
+        assert profile(url) == (bookings, no_shows + 1)
+    if command == "revert":
+        assert drift(url) == []

@@ -1,0 +1,95 @@
+"""From every tag to every other one: the schema there, and the history."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from pathlib import Path
+
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import pg_dump_schema, psql_file, sqitch
+from support.history import legacy_history
+
+FOLDER = ROOT / "tests/schema"
+UPDATE = "CONVO_UPDATE_SCHEMA"  # set: write the files in place of comparing with them
+
+# Every pair of tags, there and back; @ROOT is the database as it was.
+WALK = (
+    ("deploy", "@phase1"),
+    ("revert", "@ROOT"),
+    ("deploy", "@phase2"),
+    ("revert", "@ROOT"),
+    ("deploy", "@phase3"),
+    ("revert", "@ROOT"),
+    ("deploy", "@phase1"),
+    ("deploy", "@phase2"),
+    ("revert", "@phase1"),
+    ("deploy", "@phase3"),
+    ("revert", "@phase1"),
+    ("deploy", "@phase2"),
+    ("deploy", "@phase3"),
+    ("revert", "@phase2"),
+)
+
+
+def schema_file(tag: str) -> Path:
+    """What `pg_dump -s` gives at a tag."""
+    return FOLDER / f"{tag.removeprefix('@').lower()}.sql"
+
+
+def check_schema(url: str, tag: str) -> None:
+    """The schema is that of the tag, whichever way led there."""
+    # Profiles that a revert put aside are data.
+    schemas = ["public", "tenancy", *(["tenancy_archive"] if tag == "@phase3" else [])]
+    schema = pg_dump_schema(url, *schemas)
+    if UPDATE in os.environ:
+        schema_file(tag).parent.mkdir(exist_ok=True)
+        schema_file(tag).write_text(schema)
+    if schema_file(tag).read_text() != schema:
+        changed = schema_file(tag).with_suffix(".new.sql")
+        changed.write_text(schema)
+        pytest.fail(
+            f"not the schema of {tag}: diff {schema_file(tag)} {changed}; if that is meant, run"
+            f" {UPDATE}=1 .venv/bin/pytest {Path(__file__).relative_to(ROOT)} and commit it"
+        )
+
+
+def test_the_walk_has_every_pair() -> None:
+    tags = ["@ROOT"] + [
+        line.split()[0]
+        for line in (ROOT / "sqitch.plan").read_text().splitlines()
+        if line.startswith("@")
+    ]
+    places = ["@ROOT", *(tag for _, tag in WALK)]
+    walked = {(command, place, tag) for place, (command, tag) in zip(places, WALK, strict=False)}
+    for low, high in itertools.combinations(tags, 2):
+        assert {("deploy", low, high), ("revert", high, low)} <= walked
+
+
+@pytest.mark.parametrize("history", ["empty", "recorded", "sample"])
+def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, history: str) -> None:
+    if history == "sample":
+        url = cluster.create_database("matrix_sample")
+        psql_file(url, "tests/legacy/schema.sql")
+        psql_file(url, "tests/legacy/sample.sql", "-v", "customers=300")
+    else:
+        fixture = {"empty": "legacy_database", "recorded": "recorded_database"}[history]
+        url = request.getfixturevalue(fixture)
+    before = legacy_history(url)
+    check_schema(url, "@ROOT")
+
+    for command, tag in WALK:
+        if command == "deploy":
+            # Verified below
+            sqitch(url, "deploy", "--to", tag, "--set", "contract=yes", "--no-verify")
+        else:
+            sqitch(url, "revert", "-y", *([] if tag == "@ROOT" else ["--to", tag]))
+        if tag != "@ROOT":
+            sqitch(url, "verify")
+        check_schema(url, tag)
+        if tag != "@phase3":
+            assert legacy_history(url) == before, (command, tag)
+    if history == "sample":
+        cluster.drop_database("matrix_sample")
