@@ -25,10 +25,13 @@ from .phase1.measure import measure as measure_phase_1
 from .phase1.report import Phase1
 from .phase2.measure import measure as measure_phase_2
 from .phase2.report import Phase2
+from .phase3.measure import measure as measure_phase_3
+from .phase3.report import Phase3
 from .report import Report
 from .steps import Steps
 
-DEFAULT_SIZES = "10000,100000,200000,1000000"
+SIZES_PHASE_1 = "10000,100000,200000,1000000"
+SIZES_PHASE_3 = "100000,1000000"
 
 
 class Part(enum.StrEnum):
@@ -41,9 +44,11 @@ class Part(enum.StrEnum):
     CALLS = "calls"
     ISOLATION = "isolation"
     DRIFT = "drift"
+    CONTRACT = "contract"
 
 
 PHASE_1 = (Part.BACKFILL, Part.STALL)
+PHASE_3 = (Part.CONTRACT,)
 
 
 def _sizes(text: str) -> list[int]:
@@ -66,10 +71,15 @@ def main(
         typer.Argument(envvar="PARTS", help="What to measure.", show_default="all of it"),
     ] = None,
     sizes: Annotated[
-        str, typer.Option(envvar=["SIZES", "sizes"], help="Phase 1: numbers of customers.")
-    ] = DEFAULT_SIZES,
+        str | None,
+        typer.Option(
+            envvar=["SIZES", "sizes"],
+            help="Phases 1 and 3: numbers of customers.",
+            show_default=f"{SIZES_PHASE_1}; {SIZES_PHASE_3}",
+        ),
+    ] = None,
     runs: Annotated[
-        int, typer.Option(envvar="RUNS", min=1, help="Phase 1: runs of each measurement.")
+        int, typer.Option(envvar="RUNS", min=1, help="Phases 1 and 3: runs of each measurement.")
     ] = 3,
     customers: Annotated[
         int, typer.Option(envvar="CUSTOMERS", min=1, help="Phase 2: customers who book.")
@@ -88,24 +98,27 @@ def main(
 ) -> None:
     """What each phase costs.
 
-    Phase 1: backfill, stall; phase 2: bookings, bulk, calls, isolation, drift.
+    Phase 1: backfill, stall; phase 2: bookings, bulk, calls, isolation, drift; phase 3: contract.
 
     Exit code 1 when a threshold that was measured is missed, 2 when something does not work.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     wanted = list(dict.fromkeys(parts or Part))
     of_phase_1 = [part.value for part in wanted if part in PHASE_1]
-    of_phase_2 = [part.value for part in wanted if part not in PHASE_1]
+    of_phase_2 = [part.value for part in wanted if part not in PHASE_1 + PHASE_3]
+    of_phase_3 = [part.value for part in wanted if part in PHASE_3]
     reports: list[Report] = []
     try:
-        sizes_wanted = _sizes(sizes)
+        sizes_1, sizes_3 = (
+            _sizes(sizes or by_default) for by_default in (SIZES_PHASE_1, SIZES_PHASE_3)
+        )
         output.mkdir(parents=True, exist_ok=True)
         if of_phase_1:
             phase_1 = Phase1(output / "phase-1.json")
             reports.append(phase_1)
             with throwaway_cluster() as cluster, Steps() as steps:
-                _begin(phase_1, cluster, parts=of_phase_1, sizes=sizes_wanted, runs=runs)
-                measure_phase_1(cluster, sizes_wanted, runs, of_phase_1, phase_1, steps)
+                _begin(phase_1, cluster, parts=of_phase_1, sizes=sizes_1, runs=runs)
+                measure_phase_1(cluster, sizes_1, runs, of_phase_1, phase_1, steps)
         if of_phase_2:
             phase_2 = Phase2(output / "phase-2.json")
             reports.append(phase_2)
@@ -129,6 +142,12 @@ def main(
                 measure_phase_2(
                     cluster, customers, drift_customers, pairs, of_phase_2, phase_2, steps
                 )
+        if of_phase_3:
+            phase_3 = Phase3(output / "phase-3.json")
+            reports.append(phase_3)
+            with throwaway_cluster() as cluster, Steps() as steps:
+                _begin(phase_3, cluster, parts=of_phase_3, sizes=sizes_3, runs=runs)
+                measure_phase_3(cluster, sizes_3, runs, phase_3, steps)
     except (BenchError, OSError) as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(2) from None

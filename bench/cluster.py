@@ -17,7 +17,7 @@ from psycopg import sql
 
 ROOT = Path(__file__).resolve().parents[1]
 SQL = Path(__file__).resolve().parent / "sql"
-TAG_PHASE_1, TAG_PHASE_2 = "@phase1", "@phase2"
+TAG_PHASE_1, TAG_PHASE_2, TAG_PHASE_3 = "@phase1", "@phase2", "@phase3"
 
 # fsync and full_page_writes stay on, as in production. No checkpoint falls into a measurement by
 # itself: each begins with one, and max_wal_size has room for it.
@@ -73,9 +73,15 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def deploy(url: str, change: str) -> None:
+def deploy(url: str, change: str, **variables: str) -> None:
     """`sqitch deploy --to <change>`."""
-    run("sqitch", "deploy", "--to", change, "--target", f"db:{url}")
+    given = [word for k, v in variables.items() for word in ("--set", f"{k}={v}")]
+    run("sqitch", "deploy", "--to", change, *given, "--target", f"db:{url}")
+
+
+def revert(url: str, change: str) -> None:
+    """`sqitch revert --to <change>`."""
+    run("sqitch", "revert", "-y", "--to", change, "--target", f"db:{url}")
 
 
 def psql_file(url: str, path: str, **variables: str | int) -> None:

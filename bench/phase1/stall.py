@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from ..cluster import TAG_PHASE_1, Cluster, connect, deploy, statement
-from .writer import longest, writing
-
-LEAD_SECONDS = 2.0  # writers alone, before and after
+from ..writers import longest, under_writers
+from .writer import LegacyWriter
 
 
 @dataclass(frozen=True)
@@ -35,31 +33,25 @@ def _adr_in_one_transaction(url: str) -> None:
 
 def measure_stall(cluster: Cluster, template: str, size: int, run: int, side: str) -> StallRun:
     """Deploy phase 1 with Sqitch, or run the ADR's statements in one transaction, under writers."""
+
+    def work() -> None:
+        if side == "ours":
+            deploy(url, TAG_PHASE_1)
+        else:
+            _adr_in_one_transaction(url)
+
     with cluster.clone(template) as url:
-        with connect(url) as connection:
-            connection.execute("CHECKPOINT")
-        with writing(url) as log:
-            began = time.monotonic()
-            time.sleep(LEAD_SECONDS)
-            started = time.monotonic()
-            if side == "ours":
-                deploy(url, TAG_PHASE_1)
-            else:
-                _adr_in_one_transaction(url)
-            ended = time.monotonic()
-            time.sleep(LEAD_SECONDS)
-    during = log.between(started, ended)
+        observed = under_writers(url, LegacyWriter, work)
+    during = observed.during()
     worst = longest(during)
     return StallRun(
         size=size,
         run=run,
         side=side,
-        seconds=ended - started,
+        seconds=observed.seconds,
         longest_seconds=worst.seconds,
         longest_kind=worst.kind,
-        quiet_longest_seconds=longest(
-            [w for w in log.between(began, started) if w.ended < started]
-        ).seconds,
+        quiet_longest_seconds=longest(observed.at_rest()).seconds,
         writes=len(during),
-        errors=log.errors,
+        errors=observed.log.errors,
     )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from ..checks import check_drift, counted_bookings
 from ..cluster import BenchError, Cluster, connect
 from ..steps import Steps
-from .databases import Templates, check_drift, counted_bookings
+from .databases import Templates
 from .legacy import Holds, PgbenchRun, pgbench
 from .proxy import network
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import psycopg
 
+from ..checks import check_drift
 from ..cluster import Cluster, Connection, connect, statement
 from ..steps import Steps
 from .bookings import MIRRORS, WITHOUT
-from .databases import Templates, check_drift
+from .databases import Templates
 
 ROWS = 100_000
 UPDATES = ("spend", "last_booking")  # bench/sql/bulk_<update>.sql

@@ -14,10 +14,11 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.numeric import Int4Dumper
 
+from ..checks import check_drift
 from ..cluster import Cluster, statement
 from ..steps import Steps
 from .bookings import DELAY
-from .databases import Templates, check_drift
+from .databases import Templates
 from .legacy import Holds, statements
 from .proxy import network
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..cluster import TAG_PHASE_1, TAG_PHASE_2, BenchError, Cluster, connect, deploy, number
+from ..cluster import TAG_PHASE_1, TAG_PHASE_2, Cluster, deploy
 from .legacy import Holds
 
 
@@ -33,19 +33,3 @@ def make_templates(cluster: Cluster, customers: int, holds: int) -> Templates:
         deploy(url, TAG_PHASE_2)
     cluster.drop_template(sample)
     return made
-
-
-def counted_bookings(url: str) -> int:
-    """How many bookings the statistics know."""
-    with connect(url) as connection:
-        return number(
-            connection, b"SELECT sum(total_bookings)::bigint FROM public.customer_booking_stats"
-        )
-
-
-def check_drift(url: str) -> None:
-    """Fast bookings that are on one side only are worth nothing."""
-    with connect(url) as connection:
-        drift = number(connection, b"SELECT count(*) FROM tenancy.drift")
-    if drift:
-        raise BenchError(f"{drift} rows of drift: {url}")

@@ -6,41 +6,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from statistics import median
-from typing import cast
 
 import psycopg
-from psycopg.types.numeric import Int4Dumper
 
+from ..api import CALLS, FUNCTIONS, Known, api_cursor, known_customers
+from ..checks import check_drift
 from ..cluster import Cluster, connect, statement
 from ..steps import Steps
-from .databases import Templates, check_drift
+from .databases import Templates
 
 OWNER, MEMBER = "owner", "member of convo_shop"
-READ, WRITE = "customer_context", "record_booking"
-FUNCTIONS = (READ, WRITE)
 LOGIN = "bench_shop"
 CUSTOMERS = 500  # a call of each function for each of them, on each side in one run
-BOOKED_AT = datetime(2040, 1, 1, 10, tzinfo=UTC)
 
 SET_CONTEXT = statement("set_shop_context")
-CALLS = {name: statement(name) for name in FUNCTIONS}
-
-
-@dataclass(frozen=True)
-class Known:
-    """Somebody whom a shop knows, and one of its stylists."""
-
-    customer_id: int
-    shop_id: int
-    stylist_id: int
-
-    def arguments(self, function: str) -> tuple[object, ...]:
-        """Of one of the functions."""
-        if function == READ:
-            return (self.customer_id, self.shop_id)
-        return (self.customer_id, self.shop_id, self.stylist_id, 4500, BOOKED_AT)
 
 
 @dataclass(frozen=True)
@@ -59,9 +39,7 @@ class Caller:
 
     def __init__(self, url: str, user: str | None = None) -> None:
         connection = psycopg.connect(url, user=user) if user else psycopg.connect(url)
-        # Every integer as the same type, so that no statement is prepared twice.
-        connection.adapters.register_dumper(int, Int4Dumper)
-        self._cursor = psycopg.RawCursor(connection)
+        self._cursor = api_cursor(connection)
 
     def close(self) -> None:
         """End the connection."""
@@ -103,8 +81,7 @@ def _prepare(url: str) -> list[Known]:
     with connect(url) as connection:
         connection.execute(f"DROP ROLE IF EXISTS {LOGIN}".encode())
         connection.execute(f"CREATE ROLE {LOGIN} LOGIN IN ROLE convo_shop".encode())
-        rows = psycopg.RawCursor(connection).execute(statement("known_customers"), (CUSTOMERS,))
-        return [Known(*cast(tuple[int, int, int], row)) for row in rows]
+        return known_customers(connection, CUSTOMERS)
 
 
 def _take_turns(

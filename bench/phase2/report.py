@@ -9,12 +9,13 @@ from typing import Protocol, TypeVar
 
 from rich.table import Table
 
+from ..api import FUNCTIONS
 from ..report import Report, Threshold, new_table
 from .bookings import DELAY, DUAL_WRITE, MIRRORS, SETTINGS, WITHOUT, BookingRun, Setting
 from .bulk import UPDATES, BulkRun
 from .calls import CALLS, DELAYS, LEGACY, CallRun
 from .drift import ALL, REFERENCE, TOTALS, DriftRun
-from .isolation import FUNCTIONS, MEMBER, OWNER, IsolationRun
+from .isolation import MEMBER, OWNER, IsolationRun
 from .legacy import statements
 
 THROUGHPUT_LIMIT = 0.9

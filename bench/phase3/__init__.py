@@ -1,0 +1,1 @@
+"""Phase 3: the contract and its revert, under API clients."""

@@ -1,0 +1,137 @@
+"""The contract and its revert by Sqitch, under clients of the SQL API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
+
+import psycopg
+
+from ..checks import check_drift, counted_bookings
+from ..cluster import (
+    TAG_PHASE_2,
+    TAG_PHASE_3,
+    BenchError,
+    Cluster,
+    connect,
+    deploy,
+    revert,
+    statement,
+)
+from ..steps import Steps
+from ..writers import Observed, longest, under_writers
+from .client import ApiClient
+from .locks import LockSampler, TableLock, table_oids
+
+DEPLOY, REVERT = "deploy", "revert"
+DIRECTIONS = (DEPLOY, REVERT)
+
+
+@dataclass(frozen=True)
+class ChangeRun:
+    """One change of the plan."""
+
+    change: str
+    # From the change before to the verify script; Sqitch's own start is in the first one.
+    seconds: float
+    longest_seconds: float
+
+
+@dataclass(frozen=True)
+class ContractRun:
+    """The contract or its revert, once."""
+
+    size: int
+    run: int
+    direction: str
+    seconds: float
+    changes: list[ChangeRun]
+    longest_seconds: float
+    # The same clients, before: what the machine does by itself.
+    quiet_longest_seconds: float
+    calls: int
+    # Transactions that came through at another attempt, and the attempts that they took.
+    retried: int
+    retries: int
+    # All, not only during the change, and those that were tried in vain to the last.
+    errors: list[str]
+    locks: dict[str, TableLock]
+    longest_gap_seconds: float
+
+
+def make_template(cluster: Cluster, size: int) -> str:
+    """A database at @phase2 with this many customers."""
+    name = f"phase_2_{size}"
+    sample = cluster.make_template(size)
+    with cluster.template(name, sample) as url:
+        deploy(url, TAG_PHASE_2)
+    cluster.drop_template(sample)
+    return name
+
+
+def measure_contract(
+    cluster: Cluster, template: str, size: int, run: int, title: str, steps: Steps
+) -> Iterator[ContractRun]:
+    """Both ways, one after the other in a fresh copy; then everything is checked."""
+    with cluster.warm_clone(template) as url:
+        oids = table_oids(url)
+        before = counted_bookings(url)
+        booked = 0
+        works: dict[str, Callable[[], None]] = {
+            DEPLOY: lambda: deploy(url, TAG_PHASE_3, contract="yes"),
+            REVERT: lambda: revert(url, TAG_PHASE_2),
+        }
+        for direction, work in works.items():
+            with steps.step(f"{title}, {direction}") as notes:
+                with LockSampler(url, oids) as sampler:
+                    observed = under_writers(url, ApiClient, work)
+                done = _contract_run(url, size, run, direction, observed, sampler)
+                notes.append(f"{done.seconds:.1f} s")
+                notes.append(f"longest {done.longest_seconds * 1000:,.0f} ms")
+                notes.append(f"{done.calls:,} calls, {len(done.errors)} errors")
+            booked += len(observed.log.writes)
+            yield done
+        grown = counted_bookings(url) - before
+        if grown != booked:
+            raise BenchError(
+                f"{booked:,} bookings were committed, the statistics grew by {grown:,}"
+            )
+        check_drift(url)
+
+
+def _contract_run(
+    url: str, size: int, run: int, direction: str, observed: Observed, sampler: LockSampler
+) -> ContractRun:
+    during = observed.during()
+    return ContractRun(
+        size=size,
+        run=run,
+        direction=direction,
+        seconds=observed.seconds,
+        changes=_changes(url, direction, observed),
+        longest_seconds=longest(during).seconds,
+        quiet_longest_seconds=longest(observed.at_rest()).seconds,
+        calls=len(during),
+        retried=sum(write.retries > 0 for write in during),
+        retries=sum(write.retries for write in during),
+        errors=observed.log.errors,
+        locks=sampler.tables,
+        longest_gap_seconds=sampler.longest_gap_seconds,
+    )
+
+
+def _changes(url: str, direction: str, observed: Observed) -> list[ChangeRun]:
+    """Each change as Sqitch logged it; its clock is the wall's."""
+    with connect(url) as connection:
+        cursor = psycopg.RawCursor(connection).execute(statement("changes"), (direction,))
+        rows = [(cast(str, name), cast(float, at)) for name, at in cursor]
+    offset = time.time() - time.monotonic()
+    names = [name for name, _ in rows]
+    moments = [observed.started, *(at - offset for _, at in rows)]
+    return [
+        ChangeRun(name, end - start, longest(observed.log.between(start, end)).seconds)
+        for name, (start, end) in zip(names, pairwise(moments), strict=True)
+    ]
