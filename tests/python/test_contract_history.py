@@ -92,6 +92,11 @@ def test_as_if_it_had_never_gone(
         expected, found = legacy_history(stayed, *but), legacy_history(contracted, *but)
         for table, rows in expected.items():
             assert found[table] == rows, table
+
+        # All the way back, it stays.
+        history = legacy_history(contracted)
+        sqitch(contracted, "revert", "-y")
+        assert legacy_history(contracted) == history
     finally:
         for name in ("stayed", "contracted"):
             cluster.drop_database(name)
