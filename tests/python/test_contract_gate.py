@@ -208,6 +208,16 @@ LATE = {
         """,
         "Rows went since the check",
     ),
+    "a profile goes and another comes": (
+        f"""
+        {_WITHOUT_MIRRORS};
+        DELETE FROM public.customer_shop_profiles
+        WHERE id = (SELECT min(id) FROM public.customer_shop_profiles WHERE total_bookings > 0);
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        SELECT max(id), 99 FROM public.customers
+        """,
+        "Rows went since the check",
+    ),
     "an old application writes": (_LEGACY_WRITE, '"old front desk" as postgres'),
     "a mirror is disabled": (
         "ALTER TABLE public.bookings DISABLE TRIGGER confirm_booking",
