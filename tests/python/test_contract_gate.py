@@ -18,7 +18,7 @@ from support.commands import (
     start_sqitch,
     value,
 )
-from support.sessions import Session
+from support.sessions import Session, waiting_for
 from support.waiting import wait_until
 
 _WITHOUT_MIRRORS = "SET session_replication_role = replica"
@@ -243,11 +243,7 @@ def test_between_check_and_lock(phase2_database: str, name: str) -> None:
         reader.execute("SELECT FROM public.shops")  # what the script does not lock
         reader.execute("SELECT FROM public.stylists LIMIT 1")  # what it locks last
         contracting = start_sqitch(url, "deploy", "--set", "contract=yes")
-        blocked = f"""
-            SELECT count(*) > 0 FROM pg_stat_activity
-            WHERE {reader.pid} = ANY (pg_blocking_pids(pid))
-        """
-        wait_until(lambda: value(url, blocked) == "t", "it was checked, and wants the lock")
+        wait_until(lambda: waiting_for(url, reader.pid), "it was checked, and wants the lock")
         psql(url, "-c", statement)
         before = state(url)
         reader.rollback()
@@ -270,11 +266,7 @@ def test_deletions_meanwhile_are_no_drift(phase2_database: str) -> None:
         contracting = start_sqitch(
             url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0"
         )
-        blocked = f"""
-            SELECT count(*) > 0 FROM pg_stat_activity
-            WHERE {reader.pid} = ANY (pg_blocking_pids(pid))
-        """
-        wait_until(lambda: value(url, blocked) == "t", "it was checked, and wants the lock")
+        wait_until(lambda: waiting_for(url, reader.pid), "it was checked, and wants the lock")
         for table in (
             "customer_booking_stats",
             "customer_stylist_preferences",

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
+from support.commands import pg_dump_schema, psql, psql_file, run, sqitch, start_sqitch, value
 from support.history import legacy_history
 from support.holding import wait_until_gone
-from support.sessions import Session
+from support.sessions import Session, waiting_for
 from support.statements import kill, start_psql, statements
 from support.waiting import wait_until
 
@@ -155,14 +155,14 @@ def test_sqitch_at_the_switch(
     holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
     psql(url, "-c", "UPDATE tenancy.settings SET lock_timeout_ms = 1000")
     running = start_sqitch(url, command, *arguments, env={"PGAPPNAME": "killed"})
-    waiting = f"SELECT pid FROM pg_stat_activity WHERE {holder.pid} = ANY (pg_blocking_pids(pid))"
-    wait_until(lambda: value(url, waiting) != "", "the script is at its end")
+    wait_until(lambda: waiting_for(url, holder.pid), "the script is at its end")
     if victim == "sqitch and psql":
         os.killpg(running.pid, signal.SIGKILL)
     elif victim == "server":
         cluster.kill()
     else:
-        value(url, f"SELECT pg_terminate_backend(pid) FROM ({waiting}) AS w")
+        for child in run("pgrep", "-P", str(running.pid)).stdout.split():
+            os.kill(int(child), signal.SIGKILL)
     running.communicate()
     assert running.returncode != 0
     holder.connection.close()

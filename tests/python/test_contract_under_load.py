@@ -14,7 +14,7 @@ import pytest
 from support.api_client import ApiClient
 from support.commands import psql, sqitch, start_sqitch, value
 from support.salon import SEED, Salon
-from support.sessions import Session
+from support.sessions import Session, waiting_for
 from support.sides import drift
 from support.waiting import wait_until
 
@@ -98,12 +98,6 @@ def patient(url: str) -> None:
         $$
         """,
     )
-
-
-def waiting_for(url: str, pid: int) -> list[int]:
-    """Who waits for this session."""
-    query = f"SELECT pid FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))"
-    return [int(line) for line in value(url, query).split()]
 
 
 def profile(url: str) -> tuple[int, int]:

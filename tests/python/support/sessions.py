@@ -8,6 +8,7 @@ from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import psycopg
 
+from .commands import value
 from .legacy_replay import Connection
 from .waiting import wait_until
 
@@ -80,3 +81,9 @@ class Session:
             killer.execute("SELECT pg_terminate_backend(%s)", (self.pid,))
         self._thread.shutdown()
         self.connection.close()
+
+
+def waiting_for(url: str, pid: int) -> list[int]:
+    """Who waits for this session."""
+    query = f"SELECT pid FROM pg_stat_activity WHERE {pid} = ANY (pg_blocking_pids(pid))"
+    return [int(line) for line in value(url, query).split()]
