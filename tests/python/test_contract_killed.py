@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql, psql_file, run, sqitch, start_sqitch, value
+from support.cluster import Cluster, children
+from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
 from support.holding import wait_until_gone
 from support.sessions import Session, waiting_for
@@ -150,7 +150,8 @@ def test_sqitch_at_the_switch(
         "deploy": ("contract/restore", "--set", "contract=yes"),
         "revert": ("contract/legacy_side", "-y", "--to", "@phase2"),
     }[command]
-    url = cluster.create_database("killed_switch", templates[start])
+    name = f"killed_{command}_{victim.split()[0]}"
+    url = cluster.create_database(name, templates[start])
     holder = Session(url)
     holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
     psql(url, "-c", "UPDATE tenancy.settings SET lock_timeout_ms = 1000")
@@ -161,8 +162,8 @@ def test_sqitch_at_the_switch(
     elif victim == "server":
         cluster.kill()
     else:
-        for child in run("pgrep", "-P", str(running.pid)).stdout.split():
-            os.kill(int(child), signal.SIGKILL)
+        for psql_id in children(running.pid):
+            os.kill(psql_id, signal.SIGKILL)
     running.communicate()
     assert running.returncode != 0
     holder.connection.close()
@@ -173,4 +174,4 @@ def test_sqitch_at_the_switch(
     sqitch(url, command, *arguments)
     assert_before_or_behind(url)
     sqitch(url, "verify")
-    cluster.drop_database("killed_switch")
+    cluster.drop_database(name)

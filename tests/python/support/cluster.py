@@ -41,8 +41,9 @@ def _alive(pid: int) -> bool:
     return state != "Z"
 
 
-def _children(pid: int) -> list[int]:
-    children = []
+def children(pid: int) -> list[int]:
+    """The processes that this one started, and that still run."""
+    found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -50,8 +51,8 @@ def _children(pid: int) -> list[int]:
             except OSError:
                 continue
             if parent == pid:
-                children.append(int(entry.name))
-    return children
+                found.append(int(entry.name))
+    return found
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Cluster:
     def kill(self) -> None:
         """Kill the server and its children with -9, and wait until nothing of them is left."""
         postmaster = int((self.directory / "data/postmaster.pid").read_text().split()[0])
-        family = [postmaster, *_children(postmaster)]
+        family = [postmaster, *children(postmaster)]
         for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
