@@ -14,11 +14,12 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     written bigint;
 BEGIN
     -- What comes from the legacy side is not to be mirrored back to it (migrate/mirrors).
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     INSERT INTO public.customer_shop_profiles (
         customer_id,
@@ -40,7 +41,7 @@ BEGIN
     FROM tenancy.split(customer_ids, instead) AS s;
     GET DIAGNOSTICS written = ROW_COUNT;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN written;
 END;
 $$;

@@ -15,7 +15,8 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '500ms' -- below deadlock_timeout: a move gives way to a booking, not the other way round
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     fans integer[]; -- customers who prefer the stylist
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.shop_id = OLD.shop_id THEN
@@ -35,7 +36,7 @@ BEGIN
     FOR NO KEY UPDATE;
 
     -- customers.preferred_stylist_id stays as it is (migrate/mirrors).
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     UPDATE public.customer_shop_profiles AS p
     SET
@@ -43,7 +44,7 @@ BEGIN
         updated_at = now()
     WHERE p.preferred_stylist_id = OLD.id;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END;
 $$;
@@ -60,13 +61,14 @@ SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '500ms'
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
 BEGIN
     IF NOT tenancy.has_legacy_side() THEN
         RETURN NULL; -- a preference belongs to one shop, and that was left
     END IF;
 
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     UPDATE public.customer_shop_profiles AS p
     SET
@@ -102,7 +104,7 @@ BEGIN
         preferred_stylist_id = excluded.preferred_stylist_id,
         updated_at = excluded.updated_at;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN NULL;
 END;
 $$;

@@ -14,7 +14,8 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     customer CONSTANT integer NOT NULL := coalesce(after.customer_id, before.customer_id);
     shop CONSTANT integer NOT NULL := coalesce(after.shop_id, before.shop_id);
     bookings CONSTANT integer NOT NULL := coalesce(after.total_bookings, 0) - coalesce(before.total_bookings, 0);
@@ -23,6 +24,7 @@ DECLARE
     last_changed CONSTANT boolean NOT NULL := after.last_booking_at IS DISTINCT FROM before.last_booking_at;
     stylist_changed boolean NOT NULL := after.preferred_stylist_id IS DISTINCT FROM before.preferred_stylist_id;
     preferred integer; -- that customers has
+    average_before integer;
     newest timestamptz; -- last booking, of all profiles
     average integer;
 BEGIN
@@ -30,11 +32,22 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT c.preferred_stylist_id
-    INTO preferred
+    -- The profile once more, as it is by now: a trigger of somebody else's may have written it again. Differences add up,
+    -- what is copied does not.
+    SELECT
+        c.preferred_stylist_id,
+        c.average_spend_cents,
+        p.last_booking_at,
+        p.preferred_stylist_id
+    INTO
+        preferred,
+        average_before,
+        after.last_booking_at,
+        after.preferred_stylist_id
     FROM public.customers AS c
+    LEFT JOIN public.customer_shop_profiles AS p ON p.id = after.id
     WHERE c.id = customer
-    FOR NO KEY UPDATE;
+    FOR NO KEY UPDATE OF c;
     IF NOT FOUND THEN
         RETURN; -- the customer is going: nothing may come back
     END IF;
@@ -47,7 +60,7 @@ BEGIN
         newest := (SELECT max(p.last_booking_at) FROM public.customer_shop_profiles AS p WHERE p.customer_id = customer);
     END IF;
 
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     IF bookings <> 0 OR spend_cents <> 0 OR last_changed THEN
         FOR attempt IN 1 .. 2 LOOP
@@ -74,7 +87,7 @@ BEGIN
         END LOOP;
     END IF;
 
-    IF average IS NOT NULL OR no_shows <> 0 OR stylist_changed THEN
+    IF average <> average_before OR no_shows <> 0 OR stylist_changed THEN
         UPDATE public.customers AS c
         SET
             average_spend_cents = coalesce(average, c.average_spend_cents),
@@ -84,7 +97,7 @@ BEGIN
         WHERE c.id = customer;
     END IF;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
 $$;
 

@@ -19,13 +19,14 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     held_bookings bigint; -- by all shops together
     held_spend_cents bigint;
     held_no_shows bigint;
     at_floor boolean;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     FOR attempt IN 1 .. 2 LOOP
         SELECT
@@ -117,7 +118,7 @@ BEGIN
             AND greatest(cut.bookings, cut.spend_cents, cut.no_shows) > 0;
     END IF;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
 $$;
 

@@ -21,6 +21,18 @@ BEGIN
         PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
     END IF;
 
+    -- Whoever confirmed a booking of theirs holds the customer anyway, and cannot give it back: no subtransaction, then,
+    -- whose lock costs a multixact once the row is updated.
+    IF tenancy.has_legacy_side() AND nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb ? customer_id::text THEN
+        PERFORM
+        FROM public.customer_booking_stats AS s
+        WHERE s.customer_id = lock_customer.customer_id
+        FOR NO KEY UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
+
     -- A legacy transaction that confirms nothing may hold the statistics and come to want the customer: so
     -- nobody may wait for the statistics while holding the customer. The subtransaction gives the customer back.
     FOR attempt IN 1 .. attempts LOOP

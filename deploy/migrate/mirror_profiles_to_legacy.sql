@@ -16,18 +16,6 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    IF TG_OP <> 'DELETE' THEN
-        -- As the row is by now: a trigger of somebody else's may have written it again. Differences add up; these do not.
-        SELECT
-            p.last_booking_at,
-            p.preferred_stylist_id
-        INTO
-            NEW.last_booking_at,
-            NEW.preferred_stylist_id
-        FROM public.customer_shop_profiles AS p
-        WHERE p.id = NEW.id;
-    END IF;
-
     IF TG_OP = 'UPDATE' AND (NEW.customer_id, NEW.shop_id) = (OLD.customer_id, OLD.shop_id) THEN
         PERFORM tenancy.apply_delta(OLD, NEW);
         RETURN NULL;

@@ -11,9 +11,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     FOR attempt IN 1 .. 2 LOOP
         UPDATE public.customer_shop_profiles AS p
@@ -29,7 +30,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
 $$;
 

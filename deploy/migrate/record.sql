@@ -69,7 +69,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     profile public.customer_shop_profiles;
     count_before integer;
     preferred integer;
@@ -83,7 +84,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
@@ -128,7 +129,7 @@ BEGIN
     END IF;
 
     -- The profile has followed the count already: nothing to mirror.
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_stylist_preferences AS p
     SET
         booking_count = p.booking_count + 1,
@@ -144,7 +145,7 @@ BEGIN
             updated_at = now();
     END IF;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;
@@ -162,10 +163,11 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     profile public.customer_shop_profiles;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
@@ -187,7 +189,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;
@@ -203,10 +205,11 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     profile public.customer_shop_profiles;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
@@ -231,7 +234,7 @@ BEGIN
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;

@@ -239,7 +239,8 @@ SET lock_timeout = '500ms' -- below deadlock_timeout: it gives way to the applic
 SET jit = off
 AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     locked integer[];
     sides_before jsonb;
     drifted record;
@@ -264,7 +265,7 @@ BEGIN
 
     -- New statements, and so new snapshots: they see what those who had the locks committed.
     sides_before := (SELECT jsonb_agg(b) FROM tenancy.both_sides(locked) AS b);
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     FOR drifted IN
         SELECT
@@ -309,7 +310,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 
     RETURN QUERY
     SELECT

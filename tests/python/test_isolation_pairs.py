@@ -39,6 +39,11 @@ COUNT_STYLIST = """
 MOVE = "UPDATE public.stylists SET shop_id = 2, name = 'Moved' WHERE id = 1"
 READ_STATISTICS = statement("select_statistics")
 LOCK_STATISTICS = READ_STATISTICS.replace(b";", b" FOR UPDATE;")
+LOCKED_BY_TRANSACTION_ITSELF = """
+    SELECT s.xmax::text = pg_current_xact_id()::text
+    FROM public.customer_booking_stats AS s
+    WHERE s.customer_id = $1
+"""
 DELETE_STATISTICS = "DELETE FROM public.customer_booking_stats WHERE customer_id = $1"
 DELETE_STYLISTS = "DELETE FROM public.customer_stylist_preferences WHERE customer_id = $1"
 DELETE_CUSTOMER = "DELETE FROM public.customers WHERE id = $1"
@@ -254,6 +259,46 @@ def test_a_call_then_a_correction(
     first.commit()
     waiting.result(SECONDS)
     second.commit()
+    assert _booked(url, known)[LEGACY] == (7, 20000)
+    assert drift(url) == []
+
+
+def test_a_correction_then_a_confirmation_and_a_call(
+    url: str, first: Session, second: Session, known: Customer
+) -> None:
+    """The correction holds the statistics and wants no more: the call is patient."""
+    there = held(url, known, THERE)
+    before = _booked(url, known)
+    first.execute(LOCK_STATISTICS, known.id)
+    waiting = second.start_call(bookings.confirm_and_call, there)
+    second.wait_until_sleeping()
+    first.commit()
+    waiting.result(SECONDS)
+    second.commit()
+    assert _booked(url, known) == _plus(before, THERE)
+    assert drift(url) == []
+
+
+@pytest.mark.parametrize("confirmed", ["confirmed", "taken back", "not confirmed"])
+def test_a_call_locks_the_statistics(
+    url: str, first: Session, second: Session, known: Customer, confirmed: str
+) -> None:
+    """Who holds the customer already does so without a subtransaction."""
+    here = held(url, known, HERE)
+    first.execute("SAVEPOINT confirmation")
+    if confirmed != "not confirmed":
+        first.execute(statement("confirm_booking"), here.id)
+    if confirmed == "taken back":
+        first.execute("ROLLBACK TO confirmation")
+    first.execute("RELEASE confirmation")
+    first.execute("SELECT tenancy.lock_customer($1, changes_totals => true)", known.id)
+    waiting = second.start(statement("update_statistics"), known.id, 7, 20000, THERE.start)
+    second.wait_until_blocked_by(first)
+    rows = first.execute(LOCKED_BY_TRANSACTION_ITSELF, known.id)
+    first.commit()
+    waiting.result(SECONDS)
+    second.commit()
+    assert rows == [(confirmed == "confirmed",)]
     assert _booked(url, known)[LEGACY] == (7, 20000)
     assert drift(url) == []
 

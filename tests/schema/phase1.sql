@@ -316,7 +316,8 @@ CREATE FUNCTION tenancy.clear_stylist_preferences() RETURNS trigger
     SET lock_timeout TO '500ms'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     fans integer[]; -- customers who prefer the stylist
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.shop_id = OLD.shop_id THEN
@@ -333,13 +334,13 @@ BEGIN
     ORDER BY c.id
     FOR NO KEY UPDATE;
     -- customers.preferred_stylist_id stays as it is (migrate/mirrors).
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NULL,
         updated_at = now()
     WHERE p.preferred_stylist_id = OLD.id;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END;
 $$;
@@ -376,11 +377,12 @@ CREATE FUNCTION tenancy.fill_profiles(customer_ids integer[], instead tenancy.st
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     written bigint;
 BEGIN
     -- What comes from the legacy side is not to be mirrored back to it (migrate/mirrors).
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     INSERT INTO public.customer_shop_profiles (
         customer_id,
         shop_id,
@@ -400,7 +402,7 @@ BEGIN
         s.no_show_count
     FROM tenancy.split(customer_ids, instead) AS s;
     GET DIAGNOSTICS written = ROW_COUNT;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN written;
 END;
 $$;
@@ -615,12 +617,13 @@ CREATE FUNCTION tenancy.set_stylist_preferences() RETURNS trigger
     SET lock_timeout TO '500ms'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
 BEGIN
     IF NOT tenancy.has_legacy_side() THEN
         RETURN NULL; -- a preference belongs to one shop, and that was left
     END IF;
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NEW.id,
@@ -653,7 +656,7 @@ BEGIN
     SET
         preferred_stylist_id = excluded.preferred_stylist_id,
         updated_at = excluded.updated_at;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN NULL;
 END;
 $$;

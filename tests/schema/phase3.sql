@@ -63,7 +63,8 @@ CREATE FUNCTION tenancy.apply_delta(before public.customer_shop_profiles, after 
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     customer CONSTANT integer NOT NULL := coalesce(after.customer_id, before.customer_id);
     shop CONSTANT integer NOT NULL := coalesce(after.shop_id, before.shop_id);
     bookings CONSTANT integer NOT NULL := coalesce(after.total_bookings, 0) - coalesce(before.total_bookings, 0);
@@ -72,17 +73,29 @@ DECLARE
     last_changed CONSTANT boolean NOT NULL := after.last_booking_at IS DISTINCT FROM before.last_booking_at;
     stylist_changed boolean NOT NULL := after.preferred_stylist_id IS DISTINCT FROM before.preferred_stylist_id;
     preferred integer; -- that customers has
+    average_before integer;
     newest timestamptz; -- last booking, of all profiles
     average integer;
 BEGIN
     IF bookings = 0 AND spend_cents = 0 AND no_shows = 0 AND NOT last_changed AND NOT stylist_changed THEN
         RETURN;
     END IF;
-    SELECT c.preferred_stylist_id
-    INTO preferred
+    -- The profile once more, as it is by now: a trigger of somebody else's may have written it again. Differences add up,
+    -- what is copied does not.
+    SELECT
+        c.preferred_stylist_id,
+        c.average_spend_cents,
+        p.last_booking_at,
+        p.preferred_stylist_id
+    INTO
+        preferred,
+        average_before,
+        after.last_booking_at,
+        after.preferred_stylist_id
     FROM public.customers AS c
+    LEFT JOIN public.customer_shop_profiles AS p ON p.id = after.id
     WHERE c.id = customer
-    FOR NO KEY UPDATE;
+    FOR NO KEY UPDATE OF c;
     IF NOT FOUND THEN
         RETURN; -- the customer is going: nothing may come back
     END IF;
@@ -93,7 +106,7 @@ BEGIN
     IF last_changed AND after.last_booking_at IS NULL THEN
         newest := (SELECT max(p.last_booking_at) FROM public.customer_shop_profiles AS p WHERE p.customer_id = customer);
     END IF;
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     IF bookings <> 0 OR spend_cents <> 0 OR last_changed THEN
         FOR attempt IN 1 .. 2 LOOP
             UPDATE public.customer_booking_stats AS s
@@ -117,7 +130,7 @@ BEGIN
             ON CONFLICT (customer_id) DO NOTHING;
         END LOOP;
     END IF;
-    IF average IS NOT NULL OR no_shows <> 0 OR stylist_changed THEN
+    IF average <> average_before OR no_shows <> 0 OR stylist_changed THEN
         UPDATE public.customers AS c
         SET
             average_spend_cents = coalesce(average, c.average_spend_cents),
@@ -126,7 +139,7 @@ BEGIN
             updated_at = now()
         WHERE c.id = customer;
     END IF;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
 $$;
 ALTER FUNCTION tenancy.apply_delta(before public.customer_shop_profiles, after public.customer_shop_profiles) OWNER TO postgres;
@@ -136,13 +149,14 @@ CREATE FUNCTION tenancy.apply_residual(customer_id integer, shop_id integer, tot
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     held_bookings bigint; -- by all shops together
     held_spend_cents bigint;
     held_no_shows bigint;
     at_floor boolean;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     FOR attempt IN 1 .. 2 LOOP
         SELECT
             sum(p.total_bookings),
@@ -228,7 +242,7 @@ BEGIN
         WHERE p.id = cut.id
             AND greatest(cut.bookings, cut.spend_cents, cut.no_shows) > 0;
     END IF;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
 $$;
 ALTER FUNCTION tenancy.apply_residual(customer_id integer, shop_id integer, total_bookings integer, total_spend_cents integer, last_booking_at timestamp with time zone, no_show_count integer, earlier tenancy.statistics) OWNER TO postgres;
@@ -807,7 +821,8 @@ CREATE FUNCTION tenancy.clear_stylist_preferences() RETURNS trigger
     SET lock_timeout TO '500ms'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     fans integer[]; -- customers who prefer the stylist
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.shop_id = OLD.shop_id THEN
@@ -824,13 +839,13 @@ BEGIN
     ORDER BY c.id
     FOR NO KEY UPDATE;
     -- customers.preferred_stylist_id stays as it is (migrate/mirrors).
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NULL,
         updated_at = now()
     WHERE p.preferred_stylist_id = OLD.id;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
 END;
 $$;
@@ -1276,11 +1291,12 @@ CREATE FUNCTION tenancy.fill_profiles(customer_ids integer[], instead tenancy.st
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     written bigint;
 BEGIN
     -- What comes from the legacy side is not to be mirrored back to it (migrate/mirrors).
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     INSERT INTO public.customer_shop_profiles (
         customer_id,
         shop_id,
@@ -1300,7 +1316,7 @@ BEGIN
         s.no_show_count
     FROM tenancy.split(customer_ids, instead) AS s;
     GET DIAGNOSTICS written = ROW_COUNT;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN written;
 END;
 $$;
@@ -1501,6 +1517,17 @@ BEGIN
     IF current_setting('app.current_shop_id', TRUE) <> '' THEN
         PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
     END IF;
+    -- Whoever confirmed a booking of theirs holds the customer anyway, and cannot give it back: no subtransaction, then,
+    -- whose lock costs a multixact once the row is updated.
+    IF tenancy.has_legacy_side() AND nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb ? customer_id::text THEN
+        PERFORM
+        FROM public.customer_booking_stats AS s
+        WHERE s.customer_id = lock_customer.customer_id
+        FOR NO KEY UPDATE SKIP LOCKED;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+    END IF;
     -- A legacy transaction that confirms nothing may hold the statistics and come to want the customer: so
     -- nobody may wait for the statistics while holding the customer. The subtransaction gives the customer back.
     FOR attempt IN 1 .. attempts LOOP
@@ -1698,17 +1725,6 @@ BEGIN
     -- A mirror's own write; and not that of a shop's role which set the guard itself.
     IF current_setting('tenancy.mirroring', TRUE) = 'on' AND (pg_trigger_depth() > 1 OR NOT tenancy.is_restricted()) THEN
         RETURN NULL;
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        -- As the row is by now: a trigger of somebody else's may have written it again. Differences add up; these do not.
-        SELECT
-            p.last_booking_at,
-            p.preferred_stylist_id
-        INTO
-            NEW.last_booking_at,
-            NEW.preferred_stylist_id
-        FROM public.customer_shop_profiles AS p
-        WHERE p.id = NEW.id;
     END IF;
     IF TG_OP = 'UPDATE' AND (NEW.customer_id, NEW.shop_id) = (OLD.customer_id, OLD.shop_id) THEN
         PERFORM tenancy.apply_delta(OLD, NEW);
@@ -1984,9 +2000,10 @@ CREATE FUNCTION tenancy.prefer_stylist(customer_id integer, shop_id integer, sty
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     FOR attempt IN 1 .. 2 LOOP
         UPDATE public.customer_shop_profiles AS p
         SET
@@ -1999,7 +2016,7 @@ BEGIN
         VALUES (prefer_stylist.customer_id, prefer_stylist.shop_id)
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
 $$;
 ALTER FUNCTION tenancy.prefer_stylist(customer_id integer, shop_id integer, stylist_id integer) OWNER TO postgres;
@@ -2110,7 +2127,8 @@ CREATE FUNCTION tenancy.record_booking(customer_id integer, shop_id integer, sty
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     profile public.customer_shop_profiles;
     count_before integer;
     preferred integer;
@@ -2123,7 +2141,7 @@ BEGIN
         RAISE EXCEPTION 'booked_at is NULL, expected the start of the booking'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
@@ -2163,7 +2181,7 @@ BEGIN
         END IF;
     END IF;
     -- The profile has followed the count already: nothing to mirror.
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_stylist_preferences AS p
     SET
         booking_count = p.booking_count + 1,
@@ -2178,7 +2196,7 @@ BEGIN
             booking_count = p.booking_count + 1,
             updated_at = now();
     END IF;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;
@@ -2189,10 +2207,11 @@ CREATE FUNCTION tenancy.record_no_show(customer_id integer, shop_id integer) RET
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     profile public.customer_shop_profiles;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
@@ -2211,7 +2230,7 @@ BEGIN
         VALUES (record_no_show.customer_id, record_no_show.shop_id)
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;
@@ -2236,7 +2255,8 @@ CREATE FUNCTION tenancy.repair(customer_ids integer[], source text DEFAULT 'lega
     SET jit TO 'off'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     locked integer[];
     sides_before jsonb;
     drifted record;
@@ -2259,7 +2279,7 @@ BEGIN
     FOR NO KEY UPDATE;
     -- New statements, and so new snapshots: they see what those who had the locks committed.
     sides_before := (SELECT jsonb_agg(b) FROM tenancy.both_sides(locked) AS b);
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     FOR drifted IN
         SELECT
             d.customer_id AS id,
@@ -2300,7 +2320,7 @@ BEGIN
             PERFORM tenancy.repair_from_legacy(drifted.id, drifted.kinds);
         END IF;
     END LOOP;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN QUERY
     SELECT
         coalesce(before.customer_id, after.customer_id),
@@ -2691,10 +2711,11 @@ CREATE FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_id integ
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
     profile public.customer_shop_profiles;
 BEGIN
-    PERFORM set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
@@ -2716,7 +2737,7 @@ BEGIN
         VALUES (set_preferred_stylist.customer_id, set_preferred_stylist.shop_id)
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;
@@ -2728,12 +2749,13 @@ CREATE FUNCTION tenancy.set_stylist_preferences() RETURNS trigger
     SET lock_timeout TO '500ms'
     AS $$
 DECLARE
-    guard text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
 BEGIN
     IF NOT tenancy.has_legacy_side() THEN
         RETURN NULL; -- a preference belongs to one shop, and that was left
     END IF;
-    PERFORM set_config('tenancy.mirroring', 'on', TRUE);
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NEW.id,
@@ -2766,7 +2788,7 @@ BEGIN
     SET
         preferred_stylist_id = excluded.preferred_stylist_id,
         updated_at = excluded.updated_at;
-    PERFORM set_config('tenancy.mirroring', guard, TRUE);
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN NULL;
 END;
 $$;

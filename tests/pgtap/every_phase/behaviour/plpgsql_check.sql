@@ -40,6 +40,7 @@ SELECT is_empty(
     ) AS c
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND l.lanname = 'plpgsql'
+        AND c.message <> 'never read variable "guard"' -- it stands for PERFORM set_config(), at a fraction of the cost
         -- What waits for a revert of the contract, or asks has_legacy_side() first
         AND NOT (
             NOT tenancy.has_legacy_side()
