@@ -34,22 +34,31 @@ COMMENT ON FUNCTION tenancy.normalized_phone(text) IS
 
 CREATE OR REPLACE FUNCTION tenancy.customer_by_phone(wanted_phone text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
+#variable_conflict use_column
+DECLARE
+    normalized CONSTANT text := tenancy.normalized_phone(wanted_phone);
+BEGIN
+    IF tenancy.is_restricted() AND tenancy.shop_in_context() IS NULL THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
     SELECT
         c.id,
         c.email,
         c.phone,
         c.name
     FROM public.customers AS c
-    WHERE c.phone = tenancy.normalized_phone(customer_by_phone.wanted_phone)
-        AND CASE WHEN tenancy.is_restricted() THEN tenancy.shop_in_context() IS NOT NULL ELSE TRUE END
+    WHERE c.phone = normalized
     ORDER BY c.id
     LIMIT 1;
 END;
+$$;
 
 COMMENT ON FUNCTION tenancy.customer_by_phone(text) IS
 'The customer with this phone number, the lowest id of several; no row if there is none. '
@@ -57,20 +66,29 @@ COMMENT ON FUNCTION tenancy.customer_by_phone(text) IS
 
 CREATE OR REPLACE FUNCTION tenancy.customer_by_email(wanted_email text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-BEGIN ATOMIC
+AS $$
+#variable_conflict use_column
+DECLARE
+    normalized CONSTANT text := tenancy.normalized_email(wanted_email);
+BEGIN
+    IF tenancy.is_restricted() AND tenancy.shop_in_context() IS NULL THEN
+        RETURN;
+    END IF;
+
+    RETURN QUERY
     SELECT
         c.id,
         c.email,
         c.phone,
         c.name
     FROM public.customers AS c
-    WHERE c.email = tenancy.normalized_email(customer_by_email.wanted_email)
-        AND CASE WHEN tenancy.is_restricted() THEN tenancy.shop_in_context() IS NOT NULL ELSE TRUE END;
+    WHERE c.email = normalized;
 END;
+$$;
 
 COMMENT ON FUNCTION tenancy.customer_by_email(text) IS
 'The customer with this email address; no row if there is none. '

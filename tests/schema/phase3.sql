@@ -1052,61 +1052,52 @@ END;
 $_$;
 ALTER FUNCTION tenancy.current_shop() OWNER TO postgres;
 COMMENT ON FUNCTION tenancy.current_shop() IS 'The shop context: the setting app.current_shop_id. NULL when it is not set or empty; a value that is no shop is an error (22023). Example: SET LOCAL app.current_shop_id = ''3''; SELECT tenancy.current_shop()';
-CREATE FUNCTION tenancy.is_restricted() RETURNS boolean
-    LANGUAGE sql STABLE
-    RETURN (pg_has_role((COALESCE(NULLIF(current_setting('role'::text), 'none'::text), (SESSION_USER)::text))::name, 'convo_shop'::name, 'USAGE'::text) AND (NOT pg_has_role((COALESCE(NULLIF(current_setting('role'::text), 'none'::text), (SESSION_USER)::text))::name, CURRENT_USER, 'USAGE'::text)));
-ALTER FUNCTION tenancy.is_restricted() OWNER TO postgres;
-COMMENT ON FUNCTION tenancy.is_restricted() IS 'For functions with their owner''s rights: whether who called is bound to one shop, as a member of convo_shop who is neither the owner nor a superuser. SECURITY DEFINER changes current_user, and neither the session''s user nor the role that it set. Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
-CREATE FUNCTION tenancy.normalized_email(email text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (email ~~ '%@%'::text) THEN lower(btrim(email, ' 	
-'::text)) ELSE NULL::text END;
-ALTER FUNCTION tenancy.normalized_email(email text) OWNER TO postgres;
-COMMENT ON FUNCTION tenancy.normalized_email(email text) IS 'An email address as the legacy application stores it: trimmed, in lower case; NULL for what is none. Example: tenancy.normalized_email('' Ann@Example.com '') = ''ann@example.com''';
-CREATE FUNCTION tenancy.shop_in_context() RETURNS integer
-    LANGUAGE sql STABLE PARALLEL SAFE
-    RETURN (NULLIF(current_setting('app.current_shop_id'::text, true), ''::text))::integer;
-ALTER FUNCTION tenancy.shop_in_context() OWNER TO postgres;
-COMMENT ON FUNCTION tenancy.shop_in_context() IS 'The shop context as the policies read it: NULL, and so no row at all, when none is set. Whether there is such a shop, tenancy.current_shop() checks. Example: SELECT tenancy.shop_in_context()';
 CREATE FUNCTION tenancy.customer_by_email(wanted_email text) RETURNS TABLE(customer_id integer, email character varying, phone character varying, name character varying)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    BEGIN ATOMIC
- SELECT c.id,
-     c.email,
-     c.phone,
-     c.name
-    FROM public.customers c
-   WHERE (((c.email)::text = tenancy.normalized_email(customer_by_email.wanted_email)) AND
-         CASE
-             WHEN tenancy.is_restricted() THEN (tenancy.shop_in_context() IS NOT NULL)
-             ELSE true
-         END);
+    AS $$
+#variable_conflict use_column
+DECLARE
+    normalized CONSTANT text := tenancy.normalized_email(wanted_email);
+BEGIN
+    IF tenancy.is_restricted() AND tenancy.shop_in_context() IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT
+        c.id,
+        c.email,
+        c.phone,
+        c.name
+    FROM public.customers AS c
+    WHERE c.email = normalized;
 END;
+$$;
 ALTER FUNCTION tenancy.customer_by_email(wanted_email text) OWNER TO postgres;
 COMMENT ON FUNCTION tenancy.customer_by_email(wanted_email text) IS 'The customer with this email address; no row if there is none. Example: SELECT * FROM tenancy.customer_by_email(''ann@example.com'')';
-CREATE FUNCTION tenancy.normalized_phone(phone text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN (regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text) = ''::text) THEN NULL::text WHEN ((phone ~~ '%+%'::text) OR (length(regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) > 10)) THEN ('+'::text || regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) WHEN (length(regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) = 10) THEN ('+1'::text || regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) ELSE NULL::text END;
-ALTER FUNCTION tenancy.normalized_phone(phone text) OWNER TO postgres;
-COMMENT ON FUNCTION tenancy.normalized_phone(phone text) IS 'A phone number as the legacy application stores it: + and digits; ten digits without a + get +1; NULL for what is no number (fewer digits without a +). Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
 CREATE FUNCTION tenancy.customer_by_phone(wanted_phone text) RETURNS TABLE(customer_id integer, email character varying, phone character varying, name character varying)
-    LANGUAGE sql STABLE SECURITY DEFINER
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
-    BEGIN ATOMIC
- SELECT c.id,
-     c.email,
-     c.phone,
-     c.name
-    FROM public.customers c
-   WHERE (((c.phone)::text = tenancy.normalized_phone(customer_by_phone.wanted_phone)) AND
-         CASE
-             WHEN tenancy.is_restricted() THEN (tenancy.shop_in_context() IS NOT NULL)
-             ELSE true
-         END)
-   ORDER BY c.id
-  LIMIT 1;
+    AS $$
+#variable_conflict use_column
+DECLARE
+    normalized CONSTANT text := tenancy.normalized_phone(wanted_phone);
+BEGIN
+    IF tenancy.is_restricted() AND tenancy.shop_in_context() IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY
+    SELECT
+        c.id,
+        c.email,
+        c.phone,
+        c.name
+    FROM public.customers AS c
+    WHERE c.phone = normalized
+    ORDER BY c.id
+    LIMIT 1;
 END;
+$$;
 ALTER FUNCTION tenancy.customer_by_phone(wanted_phone text) OWNER TO postgres;
 COMMENT ON FUNCTION tenancy.customer_by_phone(wanted_phone text) IS 'The customer with this phone number, the lowest id of several; no row if there is none. Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
 CREATE FUNCTION tenancy.customer_context(wanted_customer_id integer, wanted_shop_id integer) RETURNS TABLE(customer_id integer, shop_id integer, email character varying, phone character varying, name character varying, preferred_stylist_id integer, preferred_stylist_name character varying, average_spend_cents integer, total_bookings integer, total_spend_cents integer, no_show_count integer, last_booking_at timestamp with time zone, last_service_id integer, last_service_name character varying, last_stylist_id integer, last_stylist_name character varying)
@@ -1423,6 +1414,11 @@ CREATE FUNCTION tenancy.has_legacy_side() RETURNS boolean
     RETURN false;
 ALTER FUNCTION tenancy.has_legacy_side() OWNER TO postgres;
 COMMENT ON FUNCTION tenancy.has_legacy_side() IS 'Whether customer_booking_stats and the columns of customers that move are there, mirrored: the contract (phase 3) makes it false, its revert true, in the transaction that switches. Asked after the first lock, it is right until the transaction ends, so a call that waited for the switch goes on as it is meant to. Example: SELECT tenancy.has_legacy_side()';
+CREATE FUNCTION tenancy.is_restricted() RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN (pg_has_role((COALESCE(NULLIF(current_setting('role'::text), 'none'::text), (SESSION_USER)::text))::name, 'convo_shop'::name, 'USAGE'::text) AND (NOT pg_has_role((COALESCE(NULLIF(current_setting('role'::text), 'none'::text), (SESSION_USER)::text))::name, CURRENT_USER, 'USAGE'::text)));
+ALTER FUNCTION tenancy.is_restricted() OWNER TO postgres;
+COMMENT ON FUNCTION tenancy.is_restricted() IS 'For functions with their owner''s rights: whether who called is bound to one shop, as a member of convo_shop who is neither the owner nor a superuser. SECURITY DEFINER changes current_user, and neither the session''s user nor the role that it set. Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
 CREATE FUNCTION tenancy.legacy_side_of(customer_ids integer[]) RETURNS TABLE(customer_id integer, total_bookings integer, total_spend_cents integer, last_booking_at timestamp with time zone, preferred_stylist_id integer, average_spend_cents integer, no_show_count integer)
     LANGUAGE plpgsql STABLE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1914,6 +1910,17 @@ END;
 $$;
 ALTER FUNCTION tenancy.move_preference(customer_id integer, stylist_id integer, count_before integer, count_after integer) OWNER TO postgres;
 COMMENT ON FUNCTION tenancy.move_preference(customer_id integer, stylist_id integer, count_before integer, count_after integer) IS 'Lets the preferred stylist of a profile follow the counts (tenancy.follow_counts) after one of them changed (NULL: no row). Example: SELECT tenancy.move_preference(42, 7, NULL, 1)';
+CREATE FUNCTION tenancy.normalized_email(email text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (email ~~ '%@%'::text) THEN lower(btrim(email, ' 	
+'::text)) ELSE NULL::text END;
+ALTER FUNCTION tenancy.normalized_email(email text) OWNER TO postgres;
+COMMENT ON FUNCTION tenancy.normalized_email(email text) IS 'An email address as the legacy application stores it: trimmed, in lower case; NULL for what is none. Example: tenancy.normalized_email('' Ann@Example.com '') = ''ann@example.com''';
+CREATE FUNCTION tenancy.normalized_phone(phone text) RETURNS text
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    RETURN CASE WHEN (regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text) = ''::text) THEN NULL::text WHEN ((phone ~~ '%+%'::text) OR (length(regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) > 10)) THEN ('+'::text || regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) WHEN (length(regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) = 10) THEN ('+1'::text || regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text)) ELSE NULL::text END;
+ALTER FUNCTION tenancy.normalized_phone(phone text) OWNER TO postgres;
+COMMENT ON FUNCTION tenancy.normalized_phone(phone text) IS 'A phone number as the legacy application stores it: + and digits; ten digits without a + get +1; NULL for what is no number (fewer digits without a +). Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
 CREATE FUNCTION tenancy.note_legacy_write() RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2794,6 +2801,11 @@ END;
 $$;
 ALTER FUNCTION tenancy.set_stylist_preferences() OWNER TO postgres;
 COMMENT ON FUNCTION tenancy.set_stylist_preferences() IS 'Trigger: a stylist who moved is, in the new shop, the preferred stylist of the customers who prefer them in customers. After the contract, nobody''s.';
+CREATE FUNCTION tenancy.shop_in_context() RETURNS integer
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN (NULLIF(current_setting('app.current_shop_id'::text, true), ''::text))::integer;
+ALTER FUNCTION tenancy.shop_in_context() OWNER TO postgres;
+COMMENT ON FUNCTION tenancy.shop_in_context() IS 'The shop context as the policies read it: NULL, and so no row at all, when none is set. Whether there is such a shop, tenancy.current_shop() checks. Example: SELECT tenancy.shop_in_context()';
 CREATE TABLE tenancy.settings (
     CONSTRAINT settings_backfill_batch_size_check CHECK (((backfill_batch_size >= 1) AND (backfill_batch_size <= 100000))),
     CONSTRAINT settings_legacy_quiet_period_check CHECK ((legacy_quiet_period >= '00:00:00'::interval)),
@@ -3567,19 +3579,9 @@ REVOKE ALL ON FUNCTION tenancy.confirm_booking() FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.contract_findings(quiet_period interval, customer_ids integer[]) FROM PUBLIC;
 REVOKE ALL ON PROCEDURE tenancy.create_archive() FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.current_shop() FROM PUBLIC;
-REVOKE ALL ON FUNCTION tenancy.is_restricted() FROM PUBLIC;
-REVOKE ALL ON FUNCTION tenancy.normalized_email(email text) FROM PUBLIC;
-GRANT ALL ON FUNCTION tenancy.normalized_email(email text) TO convo_shop;
-GRANT ALL ON FUNCTION tenancy.normalized_email(email text) TO convo_back_office;
-REVOKE ALL ON FUNCTION tenancy.shop_in_context() FROM PUBLIC;
-GRANT ALL ON FUNCTION tenancy.shop_in_context() TO convo_shop;
-GRANT ALL ON FUNCTION tenancy.shop_in_context() TO convo_back_office;
 REVOKE ALL ON FUNCTION tenancy.customer_by_email(wanted_email text) FROM PUBLIC;
 GRANT ALL ON FUNCTION tenancy.customer_by_email(wanted_email text) TO convo_shop;
 GRANT ALL ON FUNCTION tenancy.customer_by_email(wanted_email text) TO convo_back_office;
-REVOKE ALL ON FUNCTION tenancy.normalized_phone(phone text) FROM PUBLIC;
-GRANT ALL ON FUNCTION tenancy.normalized_phone(phone text) TO convo_shop;
-GRANT ALL ON FUNCTION tenancy.normalized_phone(phone text) TO convo_back_office;
 REVOKE ALL ON FUNCTION tenancy.customer_by_phone(wanted_phone text) FROM PUBLIC;
 GRANT ALL ON FUNCTION tenancy.customer_by_phone(wanted_phone text) TO convo_shop;
 GRANT ALL ON FUNCTION tenancy.customer_by_phone(wanted_phone text) TO convo_back_office;
@@ -3599,6 +3601,7 @@ REVOKE ALL ON FUNCTION tenancy.get_or_create_customer(email text, phone text, na
 GRANT ALL ON FUNCTION tenancy.get_or_create_customer(email text, phone text, name text) TO convo_shop;
 GRANT ALL ON FUNCTION tenancy.get_or_create_customer(email text, phone text, name text) TO convo_back_office;
 REVOKE ALL ON FUNCTION tenancy.has_legacy_side() FROM PUBLIC;
+REVOKE ALL ON FUNCTION tenancy.is_restricted() FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.legacy_side_of(customer_ids integer[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.lock_customer(customer_id integer, changes_totals boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.lock_customer_of_booking(customer_phone character varying, customer_email character varying) FROM PUBLIC;
@@ -3609,6 +3612,12 @@ REVOKE ALL ON FUNCTION tenancy.mirror_statistics_to_profiles() FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.mirror_stylist_preferences_to_profiles() FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.more_booked(stylist_id integer, booking_count integer, other_stylist_id integer, other_booking_count integer) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.move_preference(customer_id integer, stylist_id integer, count_before integer, count_after integer) FROM PUBLIC;
+REVOKE ALL ON FUNCTION tenancy.normalized_email(email text) FROM PUBLIC;
+GRANT ALL ON FUNCTION tenancy.normalized_email(email text) TO convo_shop;
+GRANT ALL ON FUNCTION tenancy.normalized_email(email text) TO convo_back_office;
+REVOKE ALL ON FUNCTION tenancy.normalized_phone(phone text) FROM PUBLIC;
+GRANT ALL ON FUNCTION tenancy.normalized_phone(phone text) TO convo_shop;
+GRANT ALL ON FUNCTION tenancy.normalized_phone(phone text) TO convo_back_office;
 REVOKE ALL ON FUNCTION tenancy.note_legacy_write() FROM PUBLIC;
 GRANT SELECT ON TABLE tenancy.backfill_progress TO convo_health;
 REVOKE ALL ON FUNCTION tenancy.pause_backfill() FROM PUBLIC;
@@ -3639,6 +3648,9 @@ REVOKE ALL ON FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_i
 GRANT ALL ON FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_id integer, stylist_id integer) TO convo_shop;
 GRANT ALL ON FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_id integer, stylist_id integer) TO convo_back_office;
 REVOKE ALL ON FUNCTION tenancy.set_stylist_preferences() FROM PUBLIC;
+REVOKE ALL ON FUNCTION tenancy.shop_in_context() FROM PUBLIC;
+GRANT ALL ON FUNCTION tenancy.shop_in_context() TO convo_shop;
+GRANT ALL ON FUNCTION tenancy.shop_in_context() TO convo_back_office;
 GRANT SELECT ON TABLE tenancy.settings TO convo_health;
 REVOKE ALL ON FUNCTION tenancy.shop_of_last_booking(customer_id integer, last_booking_at timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION tenancy.split(customer_ids integer[], instead tenancy.statistics) FROM PUBLIC;

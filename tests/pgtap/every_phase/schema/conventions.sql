@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(22);
+SELECT plan(23);
 
 -- Comments: psql's \d+ is the documentation that an operator has at hand.
 
@@ -121,6 +121,18 @@ SELECT is_empty(
         AND pg_get_functiondef(p.oid) !~ 'tenancy\.is_restricted\(\)|\mis_restricted\M'
     $$,
     'a SECURITY DEFINER function is a trigger''s, or asks whether its caller is restricted to a shop'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    JOIN pg_catalog.pg_language AS l ON l.oid = p.prolang
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosecdef
+        AND l.lanname = 'sql'
+    $$,
+    'a SECURITY DEFINER function is not in SQL: it cannot be inlined, and would be planned in every call'
 );
 
 SELECT is_empty(

@@ -266,7 +266,7 @@ VALUES
     '{text}',
     'wanted_phone text',
     'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
-    'sql',
+    'plpgsql',
     'stable',
     TRUE
 ),
@@ -275,7 +275,7 @@ VALUES
     '{text}',
     'wanted_email text',
     'TABLE(customer_id integer, email character varying, phone character varying, name character varying)',
-    'sql',
+    'plpgsql',
     'stable',
     TRUE
 ),
