@@ -9,13 +9,15 @@ from typing import cast
 import psycopg
 from psycopg.types.numeric import Int4Dumper
 
+from convo_tenancy.queries import query
+
 from .cluster import Connection, statement
 
 READ, WRITE = "customer_context", "record_booking"
 FUNCTIONS = (READ, WRITE)
 BOOKED_AT = datetime(2040, 1, 1, 10, tzinfo=UTC)
 
-CALLS = {name: statement(name) for name in FUNCTIONS}
+CALLS = {name: query(f"customer_memory/{name}") for name in FUNCTIONS}
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,10 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.numeric import Int4Dumper
 
+from convo_tenancy.queries import query
+
 from ..checks import check_drift
-from ..cluster import Cluster, statement
+from ..cluster import Cluster
 from ..steps import Steps
 from .bookings import DELAY
 from .databases import Templates
@@ -24,8 +26,8 @@ from .proxy import network
 
 LEGACY, CALLS = "legacy statements", "record_booking"
 DELAYS = (0.0, DELAY)
-RECORD_BOOKING = statement("record_booking")
-GET_OR_CREATE_CUSTOMER = statement("get_or_create_customer")
+RECORD_BOOKING = query("customer_memory/record_booking")
+GET_OR_CREATE_CUSTOMER = query("customer_memory/get_or_create_customer")
 
 Row = dict[str, Any]
 

@@ -72,7 +72,7 @@ DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
     profile public.customer_shop_profiles;
-    count_before integer;
+    count_before integer; -- of the stylist's bookings; NULL if there was none
     preferred integer;
 BEGIN
     IF spend_cents IS NULL OR spend_cents < 0 THEN
@@ -108,14 +108,28 @@ BEGIN
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
 
+    -- The profile follows the count below: nothing to mirror.
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    UPDATE public.customer_stylist_preferences AS p
+    SET
+        booking_count = p.booking_count + 1,
+        updated_at = now()
+    WHERE p.customer_id = record_booking.customer_id
+        AND p.stylist_id = record_booking.stylist_id
+    RETURNING p.booking_count - 1 INTO count_before;
+    IF NOT FOUND THEN
+        INSERT INTO public.customer_stylist_preferences AS p (customer_id, stylist_id, booking_count)
+        VALUES (record_booking.customer_id, record_booking.stylist_id, 1)
+        ON CONFLICT ON CONSTRAINT uq_customer_stylist_preference DO UPDATE
+        SET
+            booking_count = p.booking_count + 1,
+            updated_at = now()
+        RETURNING nullif(p.booking_count - 1, 0) INTO count_before;
+    END IF;
+    guard := set_config('tenancy.mirroring', '', TRUE);
+
     -- One more booking with who is preferred changes nothing.
     IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
-        count_before := (
-            SELECT p.booking_count
-            FROM public.customer_stylist_preferences AS p
-            WHERE p.customer_id = record_booking.customer_id
-                AND p.stylist_id = record_booking.stylist_id
-        );
         preferred := tenancy.follow_counts(
             profile.preferred_stylist_id, customer_id, shop_id, stylist_id, count_before, coalesce(count_before, 0) + 1
         );
@@ -126,23 +140,6 @@ BEGIN
             WHERE p.id = profile.id
             RETURNING p.* INTO profile;
         END IF;
-    END IF;
-
-    -- The profile has followed the count already: nothing to mirror.
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
-    UPDATE public.customer_stylist_preferences AS p
-    SET
-        booking_count = p.booking_count + 1,
-        updated_at = now()
-    WHERE p.customer_id = record_booking.customer_id
-        AND p.stylist_id = record_booking.stylist_id;
-    IF NOT FOUND THEN
-        INSERT INTO public.customer_stylist_preferences AS p (customer_id, stylist_id, booking_count)
-        VALUES (record_booking.customer_id, record_booking.stylist_id, 1)
-        ON CONFLICT ON CONSTRAINT uq_customer_stylist_preference DO UPDATE
-        SET
-            booking_count = p.booking_count + 1,
-            updated_at = now();
     END IF;
 
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
