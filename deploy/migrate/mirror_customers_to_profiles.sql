@@ -15,10 +15,6 @@ DECLARE
     stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
     shop integer;
 BEGIN
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
-        RETURN NULL; -- a mirror's own write
-    END IF;
-
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
         c.no_show_count,

@@ -15,10 +15,6 @@ DECLARE
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     average integer;
 BEGIN
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
-        RETURN NULL; -- a mirror's own write
-    END IF;
-
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
     ELSIF TG_OP <> 'INSERT' THEN

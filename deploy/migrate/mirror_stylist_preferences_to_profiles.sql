@@ -93,10 +93,6 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
-        RETURN NULL; -- a mirror's own write
-    END IF;
-
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id AND NEW.stylist_id = OLD.stylist_id THEN
         -- As a rule it is one more booking with the stylist who is preferred anyway.
         IF NEW.booking_count < OLD.booking_count OR NOT EXISTS (

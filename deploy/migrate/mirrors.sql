@@ -50,21 +50,30 @@ BEGIN
     WHEN (NEW.status = 'CONFIRMED')
     EXECUTE FUNCTION tenancy.confirm_booking();
 
+    -- The guard: a mirror's own write is not mirrored back. That of profiles asks for it in its function, for it matters who
+    -- set it.
     CREATE OR REPLACE TRIGGER mirror_customer_to_profiles
     AFTER UPDATE ON public.customers
     FOR EACH ROW
-    WHEN (NEW.preferred_stylist_id IS DISTINCT FROM OLD.preferred_stylist_id OR NEW.no_show_count <> OLD.no_show_count)
+    WHEN (
+        (NEW.preferred_stylist_id IS DISTINCT FROM OLD.preferred_stylist_id OR NEW.no_show_count <> OLD.no_show_count)
+        AND current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+    )
     EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 
     CREATE OR REPLACE TRIGGER mirror_new_customer_to_profiles
     AFTER INSERT ON public.customers
     FOR EACH ROW
-    WHEN (NEW.preferred_stylist_id IS NOT NULL OR NEW.no_show_count <> 0)
+    WHEN (
+        (NEW.preferred_stylist_id IS NOT NULL OR NEW.no_show_count <> 0)
+        AND current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+    )
     EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 
     CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_booking_stats
     FOR EACH ROW
+    WHEN (current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles();
 
     CREATE OR REPLACE TRIGGER mirror_profile_to_legacy
@@ -75,6 +84,7 @@ BEGIN
     CREATE OR REPLACE TRIGGER mirror_stylist_preference_to_profile
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_stylist_preferences
     FOR EACH ROW
+    WHEN (current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles();
 
     CREATE OR REPLACE TRIGGER refuse_truncate

@@ -126,7 +126,6 @@ BEGIN
             updated_at = now()
         RETURNING nullif(p.booking_count - 1, 0) INTO count_before;
     END IF;
-    guard := set_config('tenancy.mirroring', '', TRUE);
 
     -- One more booking with who is preferred changes nothing.
     IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
@@ -135,6 +134,7 @@ BEGIN
         );
 
         IF preferred IS DISTINCT FROM profile.preferred_stylist_id THEN
+            guard := set_config('tenancy.mirroring', '', TRUE);
             UPDATE public.customer_shop_profiles AS p
             SET preferred_stylist_id = preferred
             WHERE p.id = profile.id

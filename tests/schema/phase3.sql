@@ -296,19 +296,28 @@ BEGIN
     FOR EACH ROW
     WHEN (NEW.status = 'CONFIRMED')
     EXECUTE FUNCTION tenancy.confirm_booking();
+    -- The guard: a mirror's own write is not mirrored back. That of profiles asks for it in its function, for it matters who
+    -- set it.
     CREATE OR REPLACE TRIGGER mirror_customer_to_profiles
     AFTER UPDATE ON public.customers
     FOR EACH ROW
-    WHEN (NEW.preferred_stylist_id IS DISTINCT FROM OLD.preferred_stylist_id OR NEW.no_show_count <> OLD.no_show_count)
+    WHEN (
+        (NEW.preferred_stylist_id IS DISTINCT FROM OLD.preferred_stylist_id OR NEW.no_show_count <> OLD.no_show_count)
+        AND current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+    )
     EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
     CREATE OR REPLACE TRIGGER mirror_new_customer_to_profiles
     AFTER INSERT ON public.customers
     FOR EACH ROW
-    WHEN (NEW.preferred_stylist_id IS NOT NULL OR NEW.no_show_count <> 0)
+    WHEN (
+        (NEW.preferred_stylist_id IS NOT NULL OR NEW.no_show_count <> 0)
+        AND current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+    )
     EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
     CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_booking_stats
     FOR EACH ROW
+    WHEN (current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles();
     CREATE OR REPLACE TRIGGER mirror_profile_to_legacy
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_shop_profiles
@@ -317,6 +326,7 @@ BEGIN
     CREATE OR REPLACE TRIGGER mirror_stylist_preference_to_profile
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_stylist_preferences
     FOR EACH ROW
+    WHEN (current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on')
     EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles();
     CREATE OR REPLACE TRIGGER refuse_truncate
     BEFORE TRUNCATE ON public.customers
@@ -1667,9 +1677,6 @@ DECLARE
     stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
     shop integer;
 BEGIN
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
-        RETURN NULL; -- a mirror's own write
-    END IF;
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
         c.no_show_count,
@@ -1746,9 +1753,6 @@ DECLARE
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     average integer;
 BEGIN
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
-        RETURN NULL; -- a mirror's own write
-    END IF;
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
     ELSIF TG_OP <> 'INSERT' THEN
@@ -1814,9 +1818,6 @@ CREATE FUNCTION tenancy.mirror_stylist_preferences_to_profiles() RETURNS trigger
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
 BEGIN
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' THEN
-        RETURN NULL; -- a mirror's own write
-    END IF;
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id AND NEW.stylist_id = OLD.stylist_id THEN
         -- As a rule it is one more booking with the stylist who is preferred anyway.
         IF NEW.booking_count < OLD.booking_count OR NOT EXISTS (
@@ -2137,7 +2138,7 @@ DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
     profile public.customer_shop_profiles;
-    count_before integer;
+    count_before integer; -- of the stylist's bookings; NULL if there was none
     preferred integer;
 BEGIN
     IF spend_cents IS NULL OR spend_cents < 0 THEN
@@ -2169,39 +2170,36 @@ BEGIN
         VALUES (record_booking.customer_id, record_booking.shop_id)
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
-    -- One more booking with who is preferred changes nothing.
-    IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
-        count_before := (
-            SELECT p.booking_count
-            FROM public.customer_stylist_preferences AS p
-            WHERE p.customer_id = record_booking.customer_id
-                AND p.stylist_id = record_booking.stylist_id
-        );
-        preferred := tenancy.follow_counts(
-            profile.preferred_stylist_id, customer_id, shop_id, stylist_id, count_before, coalesce(count_before, 0) + 1
-        );
-        IF preferred IS DISTINCT FROM profile.preferred_stylist_id THEN
-            UPDATE public.customer_shop_profiles AS p
-            SET preferred_stylist_id = preferred
-            WHERE p.id = profile.id
-            RETURNING p.* INTO profile;
-        END IF;
-    END IF;
-    -- The profile has followed the count already: nothing to mirror.
+    -- The profile follows the count below: nothing to mirror.
     guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_stylist_preferences AS p
     SET
         booking_count = p.booking_count + 1,
         updated_at = now()
     WHERE p.customer_id = record_booking.customer_id
-        AND p.stylist_id = record_booking.stylist_id;
+        AND p.stylist_id = record_booking.stylist_id
+    RETURNING p.booking_count - 1 INTO count_before;
     IF NOT FOUND THEN
         INSERT INTO public.customer_stylist_preferences AS p (customer_id, stylist_id, booking_count)
         VALUES (record_booking.customer_id, record_booking.stylist_id, 1)
         ON CONFLICT ON CONSTRAINT uq_customer_stylist_preference DO UPDATE
         SET
             booking_count = p.booking_count + 1,
-            updated_at = now();
+            updated_at = now()
+        RETURNING nullif(p.booking_count - 1, 0) INTO count_before;
+    END IF;
+    -- One more booking with who is preferred changes nothing.
+    IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
+        preferred := tenancy.follow_counts(
+            profile.preferred_stylist_id, customer_id, shop_id, stylist_id, count_before, coalesce(count_before, 0) + 1
+        );
+        IF preferred IS DISTINCT FROM profile.preferred_stylist_id THEN
+            guard := set_config('tenancy.mirroring', '', TRUE);
+            UPDATE public.customer_shop_profiles AS p
+            SET preferred_stylist_id = preferred
+            WHERE p.id = profile.id
+            RETURNING p.* INTO profile;
+        END IF;
     END IF;
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;

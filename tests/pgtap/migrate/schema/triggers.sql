@@ -54,14 +54,16 @@ SELECT results_eq(
         (
             'mirror_customer_to_profiles',
             'AFTER UPDATE ON public.customers FOR EACH ROW '
-            'WHEN (((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) '
-            'OR (new.no_show_count <> old.no_show_count))) '
+            'WHEN ((((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) '
+            'OR (new.no_show_count <> old.no_show_count)) '
+            'AND (current_setting(''tenancy.mirroring''::text, true) IS DISTINCT FROM ''on''::text))) '
             'mirror_customers_to_profiles()'
         ),
         (
             'mirror_new_customer_to_profiles',
             'AFTER INSERT ON public.customers FOR EACH ROW '
-            'WHEN (((new.preferred_stylist_id IS NOT NULL) OR (new.no_show_count <> 0))) '
+            'WHEN ((((new.preferred_stylist_id IS NOT NULL) OR (new.no_show_count <> 0)) '
+            'AND (current_setting(''tenancy.mirroring''::text, true) IS DISTINCT FROM ''on''::text))) '
             'mirror_customers_to_profiles()'
         ),
         ('refuse_truncate', 'BEFORE TRUNCATE ON public.customers FOR EACH STATEMENT refuse_truncate()')
@@ -76,6 +78,7 @@ SELECT results_eq(
         (
             'mirror_statistics_to_profiles',
             'AFTER INSERT OR DELETE OR UPDATE ON public.customer_booking_stats FOR EACH ROW '
+            'WHEN ((current_setting(''tenancy.mirroring''::text, true) IS DISTINCT FROM ''on''::text)) '
             'mirror_statistics_to_profiles()'
         ),
         ('refuse_truncate', 'BEFORE TRUNCATE ON public.customer_booking_stats FOR EACH STATEMENT refuse_truncate()')
@@ -90,6 +93,7 @@ SELECT results_eq(
         (
             'mirror_stylist_preference_to_profile',
             'AFTER INSERT OR DELETE OR UPDATE ON public.customer_stylist_preferences FOR EACH ROW '
+            'WHEN ((current_setting(''tenancy.mirroring''::text, true) IS DISTINCT FROM ''on''::text)) '
             'mirror_stylist_preferences_to_profiles()'
         ),
         ('refuse_truncate', 'BEFORE TRUNCATE ON public.customer_stylist_preferences FOR EACH STATEMENT refuse_truncate()')
