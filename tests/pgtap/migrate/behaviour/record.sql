@@ -5,7 +5,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS pgrowlocks;
 
-SELECT plan(74);
+SELECT plan(76);
 
 \ir ../../support/salons.sql
 
@@ -138,6 +138,16 @@ SELECT is(
     'record_booking: in the transaction that confirms the booking, it counts once'
 );
 SELECT is(pg_temp.legacy_of(9101), '1 bookings, 4000 cents, day 1, stylist 9011, average 4000', 'on the legacy side, too');
+ROLLBACK TO SAVEPOINT before_call;
+
+-- A stylist without a count is behind one whose count is zero
+INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count) VALUES (9101, 9012, 0);
+SELECT is(pg_temp.profiles_of(9101), 'shop 901: stylist 9012', 'the only count, of zero, says who is preferred');
+SELECT is(
+    pg_temp.said(tenancy.record_booking(9101, 901, 9011, 4000, pg_temp.day(1))),
+    '9101 in shop 901: 1 bookings, 4000 cents, day 1, stylist 9011',
+    'record_booking: and was no choice'
+);
 ROLLBACK TO SAVEPOINT before_call;
 
 -- record_no_show -----------------------------------------------------------------------------------------------------------------
