@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -73,11 +74,12 @@ def test_a_url_that_leads_nowhere(url: str, words: str) -> None:
     assert words in _refusal(url)
 
 
-def test_an_empty_folder_of_pgtap_tests_is_no_success(cluster: Cluster) -> None:
+def test_an_empty_folder_of_pgtap_tests_is_no_success(cluster: Cluster, tmp_path: Path) -> None:
     done = run(
         "bash",
         "-c",
-        'source scripts/environment.sh && cd "$ROOT" && prove "$(mktemp -d)"',
+        'source scripts/environment.sh && cd "$ROOT" && prove "$0"',
+        tmp_path,
         env={"DATABASE_URL": cluster.url()},
         check=False,
     )
