@@ -104,23 +104,29 @@ def test_drift_is_critical(phase2_database: str) -> None:
             " CREATE OR REPLACE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customers FOR"
             " EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate()",
         ),
-        (
-            """
-            CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles
-            AFTER INSERT OR UPDATE OR DELETE ON public.customer_booking_stats
-            FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles()
-            """,
-            "triggers",
-            "mirror_statistics_to_profiles on public.customer_booking_stats not as shipped: run"
-            " CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles AFTER INSERT OR DELETE OR"
-            f" UPDATE ON public.customer_booking_stats FOR EACH ROW {GUARDED} EXECUTE FUNCTION"
-            " tenancy.mirror_statistics_to_profiles()",
+        *(
+            (
+                f"""
+                CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles
+                AFTER {events} ON public.customer_booking_stats
+                FOR EACH ROW {guard} EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles()
+                """,
+                "triggers",
+                "mirror_statistics_to_profiles on public.customer_booking_stats not as shipped: run"
+                " CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles AFTER INSERT OR DELETE OR"
+                f" UPDATE ON public.customer_booking_stats FOR EACH ROW {GUARDED} EXECUTE FUNCTION"
+                " tenancy.mirror_statistics_to_profiles()",
+            )
+            for events, guard in (
+                ("INSERT OR UPDATE", GUARDED),
+                ("INSERT OR UPDATE OR DELETE", ""),
+            )
         ),
         (
-            """
+            f"""
             CREATE OR REPLACE TRIGGER mirror_stylist_preference_to_profile
             AFTER INSERT OR UPDATE OR DELETE ON public.customer_stylist_preferences
-            FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_profiles_to_legacy()
+            FOR EACH ROW {GUARDED} EXECUTE FUNCTION tenancy.mirror_profiles_to_legacy()
             """,
             "triggers",
             "mirror_stylist_preference_to_profile on public.customer_stylist_preferences not as"
