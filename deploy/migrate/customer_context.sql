@@ -28,7 +28,6 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 BEGIN
     PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
     PERFORM tenancy.check_shop(wanted_shop_id);
@@ -92,7 +91,6 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
     shop integer;
 BEGIN

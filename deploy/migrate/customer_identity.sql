@@ -39,7 +39,6 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
     normalized CONSTANT text := tenancy.normalized_phone(wanted_phone);
 BEGIN
@@ -71,7 +70,6 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
     normalized CONSTANT text := tenancy.normalized_email(wanted_email);
 BEGIN

@@ -1066,7 +1066,6 @@ CREATE FUNCTION tenancy.customer_by_email(wanted_email text) RETURNS TABLE(custo
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 DECLARE
     normalized CONSTANT text := tenancy.normalized_email(wanted_email);
 BEGIN
@@ -1089,7 +1088,6 @@ CREATE FUNCTION tenancy.customer_by_phone(wanted_phone text) RETURNS TABLE(custo
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 DECLARE
     normalized CONSTANT text := tenancy.normalized_phone(wanted_phone);
 BEGIN
@@ -1114,7 +1112,6 @@ CREATE FUNCTION tenancy.customer_context(wanted_customer_id integer, wanted_shop
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 BEGIN
     PERFORM tenancy.current_shop(); -- a context that is no shop is an error in every call
     PERFORM tenancy.check_shop(wanted_shop_id);
@@ -1183,7 +1180,6 @@ CREATE FUNCTION tenancy.customers_by_preferred_stylist(wanted_stylist_id integer
     LANGUAGE plpgsql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-#variable_conflict use_column
 DECLARE
     shop integer;
 BEGIN
