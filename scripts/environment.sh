@@ -68,9 +68,18 @@ need_test_cluster() {
         -c fsync=off -c max_connections=100 -c shared_buffers=256MB
 }
 
-# Each phase of the plan: its folder and the tag that ends it, a line each.
-phases() {
-    awk '/^[a-z_]+\// { split($1, path, "/"); folder = path[1] } /^@/ { print folder, $1 }' "$ROOT/sqitch.plan"
+# Each room of the plan and the tag that completes it, the first one after its last change: a line each.
+rooms() {
+    awk '
+        /^[a-z_]+\// { split($1, path, "/"); if (!(path[1] in tag)) names[++count] = path[1]; tag[path[1]] = "" }
+        /^@/ { for (name in tag) if (tag[name] == "") tag[name] = $1 }
+        END { for (i = 1; i <= count; i++) print names[i], tag[names[i]] }
+    ' "$ROOT/sqitch.plan"
+}
+
+# The rooms that are complete at TAG.
+rooms_at() {
+    rooms | awk -v tag="$1" '$2 == tag { reached = 1 } reached && $2 != tag { exit } { print $1 }'
 }
 
 # pg_prove FOLDER... on DATABASE_URL. It calls an empty folder a success, so that is ruled out first.

@@ -19,10 +19,10 @@ existing() { # of these folders, those that are there
     for folder in "$@"; do if [[ -e $folder ]]; then echo "$folder"; fi; done
 }
 
-squawk_deploy() { # psql's own syntax means nothing to it: variables and backslash commands are taken out first
+squawk_deploy() { # psql's own syntax means nothing to it: variables and backslash commands are taken out, the included BEGIN put in
     local script rc=0
     while read -r script <&3; do
-        sed -E 's/[ \t]*\\g(exec|set)?( .*)?$/;/; s/^[ \t]*\\.*//; s/:["'\''](\w+)["'\'']/\1/g' "$script" |
+        sed -E 's/^\\ir \.\.\/support\/begin\.sql$/BEGIN;/; s/[ \t]*\\g(exec|set)?( .*)?$/;/; s/^[ \t]*\\.*//; s/:["'\''](\w+)["'\'']/\1/g' "$script" |
             squawk --reporter gcc --stdin-filepath "$script" || rc=1
     done 3< <(find deploy -name '*.sql' | sort)
     return "$rc"

@@ -8,17 +8,13 @@ cd "$ROOT"
 
 scripts/install.sh client
 need_database
-deployed=
-if [[ $(query "SELECT to_regclass('sqitch.tags') IS NOT NULL") == t ]]; then
-    deployed=$(query 'SELECT tag FROM sqitch.tags')
+tag='' # the last one whose changes all stand
+if [[ $(query "SELECT to_regclass('tenancy.changes') IS NOT NULL") == t ]]; then
+    tag=$(query "SELECT tag FROM tenancy.changes WHERE tag IS NOT NULL AND state = 'standing' ORDER BY position DESC LIMIT 1")
 fi
-current='' # the last phase of the plan that this database has reached
-while read -r phase tag <&3; do
-    if grep -qxF "$tag" <<<"$deployed"; then current=$phase; fi
-done 3< <(phases)
-[[ -n $current ]] || die 'no phase is deployed in this database'
+[[ -n $tag ]] || die 'no phase is deployed in this database'
 
-folders=("tests/pgtap/$current/schema")
-if [[ -d tests/pgtap/every_phase/schema ]]; then folders+=(tests/pgtap/every_phase/schema); fi
-echo "== pgTAP: the schema of phase $current"
-prove "${folders[@]}"
+folders=()
+for room in $(rooms_at "$tag"); do folders+=("tests/pgtap/$room/schema"); done
+echo "== pgTAP: the schema at $tag"
+prove "${folders[@]}" tests/pgtap/every_phase/schema

@@ -20,7 +20,7 @@ from ..cluster import (
     statement,
 )
 
-BACKFILL_CHANGE = "expand/backfill_profiles"
+BACKFILL_CHANGE = "profiles/backfill_profiles"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 -- Deploy convo_tenancy:contract/archive to pg
 
--- Copies the columns of customers that go, while everybody goes on; what changes meanwhile, contract/legacy_side copies again.
+-- Where the columns of customers that go are put aside. The first change of phase 3, and so the first that the gate refuses.
 -- Variables: contract=yes, without which nothing is deployed; legacy_quiet_period, in place of the one in tenancy.settings.
 
 \if :{?contract}
@@ -11,20 +11,14 @@
 \else
     \set legacy_quiet_period ''
 \endif
-
-BEGIN;
-
-CALL tenancy.begin_change();
+\set ON_ERROR_STOP on
+\set change contract/archive
+\ir ../support/begin.sql
+\if :is_done \quit \endif
 
 CALL tenancy.check_contract(:'contract', :'legacy_quiet_period');
 
-SELECT current_user AS owner_name \gset
-RESET ROLE; -- who deploys may create schemas; the owner of the tables need not
-CREATE SCHEMA IF NOT EXISTS tenancy_archive AUTHORIZATION :"owner_name";
-CALL tenancy.begin_change();
-
-COMMENT ON SCHEMA tenancy_archive IS
-'What convo_tenancy put aside, for the way back. After the contract, tenancy.purge_archive() ends it.';
+CALL tenancy.create_archive_schema();
 
 CREATE OR REPLACE PROCEDURE tenancy.create_archive()
 LANGUAGE plpgsql
@@ -93,97 +87,6 @@ COMMENT ON FUNCTION tenancy.archive_customers(integer[]) IS
 'Copies the columns that go, of these customers, where the archive has them otherwise; returns how many. '
 'Example: SELECT tenancy.archive_customers(ARRAY[42])';
 
-CREATE OR REPLACE FUNCTION tenancy.customers_after(last_id integer, batch_size integer)
-RETURNS integer[]
-LANGUAGE sql
-STABLE
-SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT ARRAY(
-        SELECT c.id
-        FROM public.customers AS c
-        WHERE c.id > coalesce(customers_after.last_id, -2147483649) -- below every integer
-        ORDER BY c.id
-        LIMIT customers_after.batch_size
-    );
-$$;
-
-COMMENT ON FUNCTION tenancy.customers_after(integer, integer) IS
-'The next customers by id, for batches; NULL stands for the beginning. Example: SELECT tenancy.customers_after(NULL, 5000)';
-
--- It commits, so it carries no SET and qualifies every name.
-CREATE OR REPLACE PROCEDURE tenancy.run_archive(batch_size integer DEFAULT 5000)
-LANGUAGE plpgsql
-SECURITY INVOKER
-AS $$
-DECLARE
-    batch integer[];
-    done bigint := 0;
-    reported_at timestamptz := pg_catalog.clock_timestamp();
-BEGIN
-    LOOP
-        batch := tenancy.customers_after(batch[pg_catalog.cardinality(batch)], batch_size);
-        EXIT WHEN pg_catalog.cardinality(batch) = 0;
-
-        PERFORM tenancy.archive_customers(batch);
-        COMMIT;
-
-        done := done + pg_catalog.cardinality(batch);
-        IF pg_catalog.clock_timestamp() > reported_at + interval '10 seconds' THEN
-            reported_at := pg_catalog.clock_timestamp();
-            RAISE NOTICE 'archive: % customers', done;
-        END IF;
-    END LOOP;
-END;
-$$;
-
-COMMENT ON PROCEDURE tenancy.run_archive(integer) IS
-'Copies the columns that go, of all customers, in batches that it commits. Interrupted, run it again: what is copied is only '
-'compared. Outside a transaction only. Example: CALL tenancy.run_archive()';
-
-CREATE OR REPLACE FUNCTION tenancy.customers_since(horizon xid8)
-RETURNS integer[]
-LANGUAGE plpgsql
-STABLE
-SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-SET jit = off
-AS $$
-DECLARE
-    oldest CONSTANT integer NOT NULL := age(horizon::xid);
-    written integer[];
-BEGIN
-    written := ARRAY(
-        SELECT p.customer_id
-        FROM public.customer_shop_profiles AS p
-        WHERE age(p.xmin) <= oldest
-        UNION
-        SELECT c.id
-        FROM public.customers AS c
-        WHERE age(c.xmin) <= oldest
-    );
-    IF tenancy.has_legacy_side() THEN
-        written := written || ARRAY(SELECT s.customer_id FROM public.customer_booking_stats AS s WHERE age(s.xmin) <= oldest);
-    END IF;
-    RETURN written;
-END;
-$$;
-
-COMMENT ON FUNCTION tenancy.customers_since(xid8) IS
-'Customers of whom some row was written by a transaction that a snapshot with this xmin could not see; and maybe some more. '
-'Example: SELECT tenancy.customers_since(pg_snapshot_xmin(pg_current_snapshot()))';
-
 CALL tenancy.create_archive();
 
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
-
 COMMIT;
-
-CALL tenancy.begin_change(in_transaction => FALSE);
-
-SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
-\if :has_legacy_side
-CALL tenancy.run_archive();
-ANALYZE tenancy_archive.customers;
-\endif

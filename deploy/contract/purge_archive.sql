@@ -1,8 +1,9 @@
 -- Deploy convo_tenancy:contract/purge_archive to pg
 
-BEGIN;
-
-CALL tenancy.begin_change();
+\set ON_ERROR_STOP on
+\set change contract/purge_archive
+\ir ../support/begin.sql
+\if :is_done \quit \endif
 
 CREATE OR REPLACE FUNCTION tenancy.purge_archive(confirmation text)
 RETURNS void
@@ -36,7 +37,5 @@ $$;
 COMMENT ON FUNCTION tenancy.purge_archive(text) IS
 'Deletes for good what the contract archived. Confirm with the name of the database; anything else is an error (22023) and deletes '
 'nothing. A revert of the contract after that gives back what the profiles tell. Example: SELECT tenancy.purge_archive(''convo'')';
-
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
 
 COMMIT;

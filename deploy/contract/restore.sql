@@ -1,126 +1,9 @@
 -- Deploy convo_tenancy:contract/restore to pg
 
--- The way back: what the revert of contract/legacy_side calls.
-
-BEGIN;
-
-CALL tenancy.begin_change();
-
-CREATE TABLE IF NOT EXISTS tenancy.contracted (
-    singleton boolean NOT NULL DEFAULT TRUE,
-    xid xid8 NOT NULL,
-    contracted_at timestamptz NOT NULL,
-    CONSTRAINT contracted_pkey PRIMARY KEY (singleton),
-    CONSTRAINT contracted_singleton_check CHECK (singleton)
-);
-
-COMMENT ON TABLE tenancy.contracted IS
-'When the contract was: one row, none before. Profiles written since are newer than the archive.';
-COMMENT ON COLUMN tenancy.contracted.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.contracted.xid IS 'The transaction that took the legacy side away.';
-COMMENT ON COLUMN tenancy.contracted.contracted_at IS 'When it did.';
-
-GRANT SELECT ON tenancy.contracted TO convo_health;
-
-CREATE OR REPLACE FUNCTION tenancy.legacy_side_of(customer_ids integer[])
-RETURNS TABLE (
-    customer_id integer,
-    total_bookings integer,
-    total_spend_cents integer,
-    last_booking_at timestamptz,
-    preferred_stylist_id integer,
-    average_spend_cents integer,
-    no_show_count integer
-)
-LANGUAGE plpgsql
-STABLE
-SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET jit = off
-AS $$
-#variable_conflict use_column
-BEGIN
-    RETURN QUERY
-    WITH profile AS (
-        SELECT
-            p.*,
-            -- A restored dump has other transaction ids: then it is the time that tells.
-            coalesce(age(p.xmin) <= age(k.xid::xid) OR p.updated_at >= k.contracted_at, TRUE) AS is_written
-        FROM public.customer_shop_profiles AS p
-        LEFT JOIN tenancy.contracted AS k ON k.singleton
-    ),
-
-    summed AS (
-        SELECT
-            c.id AS customer_id,
-            s.customer_id AS archived_id,
-            a.customer_id AS archived_customer_id,
-            s.total_bookings AS archived_bookings,
-            s.total_spend_cents AS archived_spend_cents,
-            s.last_booking_at AS archived_last_booking_at,
-            a.preferred_stylist_id AS archived_stylist_id,
-            a.average_spend_cents AS archived_average,
-            coalesce(sum(p.total_bookings), 0)::integer AS total_bookings,
-            coalesce(sum(p.total_spend_cents), 0)::integer AS total_spend_cents,
-            coalesce(sum(p.no_show_count), 0)::integer AS no_show_count,
-            coalesce(bool_or(p.last_booking_at = s.last_booking_at), FALSE) AS holds_last_booking_at,
-            (array_agg(p.last_booking_at ORDER BY p.updated_at DESC, p.last_booking_at DESC) FILTER (
-                WHERE p.last_booking_at IS NOT NULL
-            ))[1] AS last_booking_written,
-            (array_agg(p.preferred_stylist_id ORDER BY p.created_at, p.id) FILTER (
-                WHERE p.preferred_stylist_id IS NOT NULL
-                    AND (p.is_written OR a.customer_id IS NULL)
-            ))[1] AS first_stylist,
-            -- In the shop of whom the customer preferred: still they, or who took their place.
-            bool_or(p.shop_id = t.shop_id) AS has_profile_of_archived,
-            min(p.preferred_stylist_id) FILTER (WHERE p.shop_id = t.shop_id) AS stylist_of_archived
-        FROM public.customers AS c
-        LEFT JOIN tenancy_archive.customers AS a ON a.customer_id = c.id
-        LEFT JOIN tenancy_archive.customer_booking_stats AS s ON s.customer_id = c.id
-        LEFT JOIN public.stylists AS t ON t.id = a.preferred_stylist_id
-        LEFT JOIN profile AS p ON p.customer_id = c.id
-        WHERE c.id = ANY (legacy_side_of.customer_ids) -- noqa: CP03,LT01,LT06
-        GROUP BY
-            c.id,
-            s.customer_id,
-            a.customer_id
-    ),
-
-    judged AS (
-        SELECT
-            m.*,
-            (m.total_bookings, m.total_spend_cents)
-            = (coalesce(m.archived_bookings, 0), coalesce(m.archived_spend_cents, 0)) AS has_archived_totals
-        FROM summed AS m
-    )
-
-    SELECT
-        j.customer_id,
-        j.total_bookings,
-        j.total_spend_cents,
-        CASE
-            WHEN j.has_archived_totals AND (j.holds_last_booking_at OR j.archived_last_booking_at IS NULL)
-                THEN j.archived_last_booking_at
-            ELSE j.last_booking_written
-        END,
-        CASE WHEN j.has_profile_of_archived THEN j.stylist_of_archived ELSE j.first_stylist END,
-        CASE
-            WHEN j.has_archived_totals AND j.archived_customer_id IS NOT NULL THEN j.archived_average
-            WHEN j.total_bookings > 0 THEN j.total_spend_cents / j.total_bookings
-            ELSE 0
-        END,
-        j.no_show_count
-    FROM judged AS j;
-END;
-$$;
-
-COMMENT ON FUNCTION tenancy.legacy_side_of(integer[]) IS
-'After the contract: what the legacy side would hold of these customers. Totals and no-shows are sums over the profiles; the '
-'rest is as archived where nothing changed, else as the profile written last has it. Example: SELECT * FROM '
-'tenancy.legacy_side_of(ARRAY[42])';
+\set ON_ERROR_STOP on
+\set change contract/restore
+\ir ../support/begin.sql
+\if :is_done \quit \endif
 
 CREATE OR REPLACE FUNCTION tenancy.restore_legacy_side(customer_ids integer[])
 RETURNS bigint
@@ -243,12 +126,14 @@ DECLARE
     done bigint := 0;
     reported_at timestamptz := pg_catalog.clock_timestamp();
 BEGIN
+    CALL tenancy.begin_batch();
     LOOP
         batch := tenancy.customers_after(batch[pg_catalog.cardinality(batch)], batch_size);
         EXIT WHEN pg_catalog.cardinality(batch) = 0;
 
         held := held || tenancy.restore_step(batch);
         COMMIT;
+        CALL tenancy.begin_batch();
 
         done := done + pg_catalog.cardinality(batch);
         IF pg_catalog.clock_timestamp() > reported_at + interval '10 seconds' THEN
@@ -262,6 +147,7 @@ BEGIN
         PERFORM pg_catalog.pg_sleep(0.1);
         held := tenancy.restore_step(held);
         COMMIT;
+        CALL tenancy.begin_batch();
     END LOOP;
 END;
 $$;
@@ -269,7 +155,5 @@ $$;
 COMMENT ON PROCEDURE tenancy.run_restore(integer) IS
 'Part of reverting the contract: brings the legacy side up to date for all customers, in batches that it commits. Interrupted, '
 'run it again: what is right is only compared. Outside a transaction only. Example: CALL tenancy.run_restore()';
-
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
 
 COMMIT;

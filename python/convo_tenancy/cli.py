@@ -9,8 +9,8 @@ import typer
 
 from . import __version__
 from .backfill import commands as backfill
-from .contract import command as contract
 from .errors import Problem
+from .gate import command as gate
 from .health import command as health
 from .repair import command as repair
 
@@ -23,7 +23,8 @@ app = typer.Typer(
 app.add_typer(backfill.app, name="backfill")
 app.command(cls=health.HealthCommand)(health.health)
 app.command()(repair.repair)
-app.command()(contract.contract)
+app.command()(gate.gate)
+app.command(hidden=True)(gate.contract)
 
 
 def _print_version(wanted: bool) -> None:
@@ -51,7 +52,7 @@ def convo_tenancy(
       convo-tenancy backfill --dry-run       how much there is to do
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
       convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
-      convo-tenancy contract --dry-run       may @phase3 be deployed, and what would it do?
+      convo-tenancy gate                     may @phase3 be deployed, and what would it do?
     """
 
 

@@ -40,7 +40,7 @@ _DEFAULTS: dict[str, str] = {
 
 
 def connect(url: str | None, application_name: str) -> Connection:
-    """Connect in autocommit mode.
+    """Connect in autocommit mode, to a session that no role or database has set up otherwise.
 
     Args:
         url: a libpq URI; None or empty stands for the environment variable DATABASE_URL.
@@ -69,15 +69,60 @@ def connect(url: str | None, application_name: str) -> Connection:
         ) from None
     parameters["application_name"] = application_name
     try:
-        return psycopg.connect(
+        connection = psycopg.connect(
             **parameters,  # type: ignore[arg-type]
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
         )
+        connection.execute(query("session"))
+        return connection
     except psycopg.Error as error:
         raise Problem(
             f"cannot connect: {one_line(error)} (check DATABASE_URL or --database-url)"
         ) from None
+
+
+def set_timeouts(connection: Connection, statement: str, lock: str) -> None:
+    """What a statement may take from now on, and how long it may wait for a lock; "0": for ever."""
+    connection.execute(query("timeouts"), (statement, lock))
+
+
+@contextmanager
+def on_one_snapshot(connection: Connection) -> Iterator[None]:
+    """One REPEATABLE READ, READ ONLY transaction: the block sees one moment, and only reads."""
+    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    connection.read_only = True
+    connection.autocommit = False
+    with connection.transaction():
+        yield
+
+
+@contextmanager
+def in_schema(connection: Connection, name: str) -> Iterator[None]:
+    """Queries inside the block find the tables of this schema without its name; they only read."""
+    with connection.transaction(force_rollback=True):
+        connection.execute(query("search_path"), (name,))
+        yield
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A session that holds an advisory lock."""
+
+    pid: int
+    role_name: str | None
+    application_name: str | None
+
+    def __str__(self) -> str:
+        return (
+            f"pid {self.pid}, user {self.role_name or '?'},"
+            f" application {self.application_name or '(none)'}"
+        )
+
+
+def holder(connection: Connection, key: object) -> Holder | None:
+    """The session that holds the advisory lock with this key in this database now."""
+    return next(iter(rows(connection, Holder, "holder", key)), None)
 
 
 @dataclass(frozen=True)
@@ -109,6 +154,20 @@ def require_deployed(connection: Connection, routine: str, what: str, target: st
         raise Problem(
             f'{what} is not deployed in database "{found.database_name}":'
             f" run sqitch deploy --to {target} first"
+        )
+
+
+def require_triggers(connection: Connection) -> None:
+    """Check that what this session writes fires triggers.
+
+    Raises:
+        Problem: session_replication_role, which only a superuser may change, is not origin.
+    """
+    role = scalar(connection, "replication_role")
+    if role != "origin":
+        raise Problem(
+            f"session_replication_role is {role}, so triggers and foreign keys would not work:"
+            " ALTER ROLE or ALTER DATABASE ... RESET session_replication_role"
         )
 
 

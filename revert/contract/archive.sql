@@ -1,13 +1,12 @@
 -- Revert convo_tenancy:contract/archive from pg
 
-BEGIN;
+\set ON_ERROR_STOP on
+\set change contract/archive
+\ir ../support/begin.sql
+\if :is_done \quit \endif
 
-CALL tenancy.begin_change();
 SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
 
-DROP FUNCTION IF EXISTS tenancy.customers_since(xid8);
-DROP PROCEDURE IF EXISTS tenancy.run_archive(integer);
-DROP FUNCTION IF EXISTS tenancy.customers_after(integer, integer);
 DROP FUNCTION IF EXISTS tenancy.archive_customers(integer[]);
 DROP PROCEDURE IF EXISTS tenancy.create_archive();
 DROP TABLE IF EXISTS tenancy_archive.customers;

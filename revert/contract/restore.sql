@@ -1,13 +1,12 @@
 -- Revert convo_tenancy:contract/restore from pg
 
-BEGIN;
-
-CALL tenancy.begin_change();
+\set ON_ERROR_STOP on
+\set change contract/restore
+\ir ../support/begin.sql
+\if :is_done \quit \endif
 
 DROP PROCEDURE IF EXISTS tenancy.run_restore(integer);
 DROP FUNCTION IF EXISTS tenancy.restore_step(integer[]);
 DROP FUNCTION IF EXISTS tenancy.restore_legacy_side(integer[]);
-DROP FUNCTION IF EXISTS tenancy.legacy_side_of(integer[]);
-DROP TABLE IF EXISTS tenancy.contracted;
 
 COMMIT;

@@ -210,7 +210,7 @@ def test_names_cannot_be_shadowed(
             );
             CREATE FUNCTION pg_temp.now() RETURNS timestamptz LANGUAGE plpgsql
             AS $$BEGIN RAISE EXCEPTION 'ran as %', current_user; END$$;
-            CREATE FUNCTION pg_temp.shop_in_context() RETURNS integer LANGUAGE sql AS 'SELECT 3'
+            CREATE FUNCTION pg_temp.shop_context() RETURNS integer LANGUAGE sql AS 'SELECT 3'
             """
         )
         clerk.execute("SET LOCAL search_path = pg_temp, public, pg_catalog")

@@ -50,7 +50,7 @@ def backfill_template(cluster: Cluster) -> Iterator[str]:
     name = f"template_backfill_{os.getpid()}"
     url = cluster.create_database(name)
     run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-    sqitch(url, "deploy", "--to", "expand/backfill")
+    sqitch(url, "deploy", "--to", "profiles/run_backfill")
     cluster.mark_template(name)
     yield name
     cluster.drop_database(name)
@@ -301,7 +301,7 @@ def test_a_replica_that_lags_holds_the_backfill(replicated: tuple[Cluster, Clust
     primary, replica = replicated
     url = primary.create_database("salon")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
-    sqitch(url, "deploy", "--to", "expand/backfill")
+    sqitch(url, "deploy", "--to", "profiles/run_backfill")
     wait_until(
         lambda: (
             value(url, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"
@@ -363,7 +363,7 @@ def test_a_role_without_rights(cluster: Cluster, database: str) -> None:
 def test_not_deployed_and_not_legacy(cluster: Cluster, legacy_database: str) -> None:
     for command in ([], ["status"], ["pause"]):
         line = refusal(legacy_database, "backfill", *command)
-        assert "run sqitch deploy --to expand/backfill first" in line
+        assert "run sqitch deploy --to profiles/run_backfill first" in line
     line = refusal(cluster.url(), "backfill")
     assert 'database "postgres" does not have the legacy schema' in line
 

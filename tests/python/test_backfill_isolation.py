@@ -34,7 +34,7 @@ def url(legacy_database: str) -> str:
         SELECT setval('public.customers_id_seq', 1000);
         """,
     )
-    sqitch(legacy_database, "deploy", "--to", "expand/backfill")
+    sqitch(legacy_database, "deploy", "--to", "profiles/run_backfill")
     psql(legacy_database, "-c", "SELECT tenancy.prepare_backfill()")
     return legacy_database
 

@@ -1,4 +1,4 @@
-"""convo-tenancy contract --dry-run asks the gate, changes nothing, and says what comes next."""
+"""convo-tenancy gate asks the gate of phase 3, changes nothing, and says what comes next."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from support.commands import pg_dump_data, pg_dump_schema, psql, sqitch, value
 from support.health import role
 from support.waiting import wait_until
 
-DRY_RUN = ("contract", "--dry-run")
 RESTORE_POINT = "SELECT pg_create_restore_point('before_contract')"
 FIELDS = ["quiet_period", "since", "findings", "extent", "columns", "locked_tables"]
 FINDINGS = """
@@ -35,9 +34,9 @@ LEGACY_WRITE = """
 DENIED = "run it as the owner of the legacy tables, who also runs sqitch deploy"
 
 
-def dry_run(url: str, *args: str, exit_code: int = 0) -> dict[str, Any]:
+def gate(url: str, *args: str, exit_code: int = 0) -> dict[str, Any]:
     """What it says as JSON, of the promised shape."""
-    done = call(url, *DRY_RUN, "--format", "json", *args)
+    done = call(url, "gate", "--format", "json", *args)
     assert done.returncode == exit_code, done.stderr
     assert (done.stderr == "") == (exit_code == 0)
     found: dict[str, Any] = json.loads(done.stdout)
@@ -64,8 +63,8 @@ def test_what_it_says_is_what_happens(phase2_database: str) -> None:
     url = phase2_database
     schemas = ("public", "tenancy", "sqitch")
     before = pg_dump_schema(url), pg_dump_data(url, *schemas)
-    found = dry_run(url)
-    text = call(url, *DRY_RUN)
+    found = gate(url)
+    text = call(url, "gate")
     assert (pg_dump_schema(url), pg_dump_data(url, *schemas)) == before
 
     assert (text.returncode, text.stderr) == (0, "")
@@ -99,11 +98,11 @@ def test_what_it_says_is_what_happens(phase2_database: str) -> None:
 
 
 def test_the_tables_that_it_names_are_those_that_are_locked(phase2_database: str) -> None:
-    script = (ROOT / "deploy/contract/legacy_side.sql").read_text()
+    script = (ROOT / "deploy/contract/switch.sql").read_text()
     calls = re.findall(r"CALL tenancy\.lock_tables\((.*?)\);", script, re.DOTALL)
     mode, *tables = re.findall(r"'(.*?)'", calls[0])
     assert (len(calls), mode) == (1, "ACCESS EXCLUSIVE")
-    assert dry_run(phase2_database)["locked_tables"] == tables
+    assert gate(phase2_database)["locked_tables"] == tables
 
 
 def test_the_gate_is_shut(phase2_database: str) -> None:
@@ -114,13 +113,13 @@ def test_the_gate_is_shut(phase2_database: str) -> None:
         expected = connection.execute(FINDINGS).fetchall()
     assert [row[1] for row in expected] == [2, 1]
 
-    found = dry_run(url, exit_code=1)
+    found = gate(url, exit_code=1)
     assert [tuple(finding.values()) for finding in found["findings"]] == expected
-    done = call(url, *DRY_RUN)
+    done = call(url, "gate")
     assert (done.returncode, done.stderr) == (
         1,
         "convo-tenancy: the contract would be refused (2 findings): do what each one says, then"
-        " run convo-tenancy contract --dry-run again\n",
+        " run convo-tenancy gate again\n",
     )
     assert done.stdout.startswith("Gate of phase 3: shut\n")
     for what, occurrences, example, remedy in expected:
@@ -131,27 +130,27 @@ def test_the_gate_is_shut(phase2_database: str) -> None:
 
     # The remedies help.
     assert call(url, "repair").returncode == 0
-    assert "(1 finding)" in call(url, *DRY_RUN).stderr
-    assert dry_run(url, "--legacy-quiet-period", "0")["findings"] == []
+    assert "(1 finding)" in call(url, "gate").stderr
+    assert gate(url, "--legacy-quiet-period", "0")["findings"] == []
 
 
 def test_the_time_since_the_last_legacy_write(phase2_database: str) -> None:
     url = phase2_database
     psql(url, "-c", LEGACY_WRITE)
     psql(url, "-c", "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
-    shut = dry_run(url, exit_code=1)
+    shut = gate(url, exit_code=1)
     assert (shut["quiet_period"], shut["deploy"]) == ("1 day", "sqitch deploy --set contract=yes")
-    found = dry_run(url, "--legacy-quiet-period", "1 hour")
+    found = gate(url, "--legacy-quiet-period", "1 hour")
     assert found["quiet_period"] == "01:00:00"
     assert found["deploy"] == (
         "sqitch deploy --set contract=yes --set legacy_quiet_period='1 hour'"
     )
-    dry_run(url, "--legacy-quiet-period", "3 hours", exit_code=1)
+    gate(url, "--legacy-quiet-period", "3 hours", exit_code=1)
     psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '1 hour'")
-    assert dry_run(url)["quiet_period"] == "01:00:00"
+    assert gate(url)["quiet_period"] == "01:00:00"
 
     for wrong in ("soon", "", "-1 day", "300000 years", "999999999999 years", "1\nhour or so"):
-        line = refusal(url, *DRY_RUN, "--legacy-quiet-period", wrong, exit_code=2)
+        line = refusal(url, "gate", "--legacy-quiet-period", wrong, exit_code=2)
         assert line.startswith("convo-tenancy: legacy quiet period: ")
         assert line.endswith(": expected a time like '1 hour', or 0\n")
 
@@ -160,25 +159,34 @@ def test_sqitch_deploys_it(phase2_database: str) -> None:
     for url in (phase2_database, ""):
         line = refusal(url, "contract", "--legacy-quiet-period", "1 hour", exit_code=2)
         assert line == (
-            "convo-tenancy: the contract is deployed by sqitch: see what convo-tenancy contract"
-            " --dry-run says, then run sqitch deploy --set contract=yes"
-            " --set legacy_quiet_period='1 hour'\n"
+            "convo-tenancy: the contract is deployed by sqitch: see what convo-tenancy gate says,"
+            " then run sqitch deploy --set contract=yes --set legacy_quiet_period='1 hour'\n"
         )
     assert value(phase2_database, "SELECT tenancy.has_legacy_side()") == "t"
 
 
+def test_the_old_spelling(phase2_database: str) -> None:
+    now = call(phase2_database, "gate", "--legacy-quiet-period", "0").stdout
+    for spelling in (["contract", "--dry-run"], ["gate", "--dry-run"]):
+        done = call(phase2_database, *spelling, "--legacy-quiet-period", "0")
+        assert (done.returncode, done.stderr) == (0, "")
+        # But for the moment that the period reaches back to
+        assert done.stdout.splitlines()[2:] == now.splitlines()[2:]
+    assert "contract" not in call("", "--help").stdout.replace("contract=yes", "")
+
+
 def test_not_in_phase_2(cluster: Cluster, legacy_database: str, phase1_database: str) -> None:
     for url in (legacy_database, phase1_database):
-        line = refusal(url, *DRY_RUN)
+        line = refusal(url, "gate")
         assert line.startswith("convo-tenancy: phase 2 is not deployed in database ")
         assert line.endswith(": run sqitch deploy --to @phase2 first\n")
-    assert 'database "postgres" does not have the legacy schema' in refusal(cluster.url(), *DRY_RUN)
+    assert 'database "postgres" does not have the legacy schema' in refusal(cluster.url(), "gate")
 
 
 @pytest.mark.parametrize(
     ("args", "purpose"),
     [
-        ("contract --dry-run", "to take away"),
+        ("gate", "to take away"),
         ("repair", "to repair"),
         ("repair --dry-run --source profiles", "to repair"),
         ("backfill", "to backfill from"),
@@ -197,7 +205,7 @@ def test_after_the_contract(phase3_database: str, args: str, purpose: str) -> No
 
 def test_after_the_revert(phase3_database: str) -> None:
     sqitch(phase3_database, "revert", "--to", "@phase2", "-y")
-    assert dry_run(phase3_database)["extent"]["customers"] == 1824
+    assert gate(phase3_database)["extent"]["customers"] == 1824
     for command in (["repair"], ["backfill", "status"]):
         assert call(phase3_database, *command).returncode == 0
 
@@ -205,7 +213,7 @@ def test_after_the_revert(phase3_database: str) -> None:
 def test_a_role_without_rights(phase2_database: str) -> None:
     for right in ((), ("GRANT pg_read_all_data TO watcher",), ("GRANT convo_health TO watcher",)):
         with role(phase2_database, *right) as url:
-            line = refusal(url, *DRY_RUN)
+            line = refusal(url, "gate")
             assert "permission denied for " in line
             assert line.endswith(f": {DENIED}\n")
 
@@ -226,7 +234,7 @@ def test_it_only_reads(phase2_database: str) -> None:
             public.writes() AS legacy_value, ''::text AS profile_value
         """,
     )
-    assert "in a read-only transaction" in refusal(phase2_database, *DRY_RUN)
+    assert "in a read-only transaction" in refusal(phase2_database, "gate")
 
 
 def test_it_stands_in_nobodys_way(phase2_database: str) -> None:
@@ -240,7 +248,7 @@ def test_it_stands_in_nobodys_way(phase2_database: str) -> None:
         ).fetchone()
         assert tables
         busy.execute(f"LOCK TABLE {tables[0]} IN EXCLUSIVE MODE".encode())
-        assert dry_run(phase2_database)["is_open"]
+        assert gate(phase2_database)["is_open"]
 
 
 def test_a_statement_that_takes_long(phase2_database: str) -> None:
@@ -248,15 +256,15 @@ def test_a_statement_that_takes_long(phase2_database: str) -> None:
     url = phase2_database
     slow_drift(url, 0.7)
     hasty = f"{url}&options=-c%20statement_timeout%3D500"
-    assert len(dry_run(hasty, exit_code=1)["findings"]) == 1
+    assert len(gate(hasty, exit_code=1)["findings"]) == 1
 
     slow_drift(url, 600)
     asking = """
         FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'convo-tenancy contract'
+        WHERE datname = current_database() AND application_name = 'convo-tenancy gate'
             AND wait_event = 'PgSleep'
     """
-    with Running(url, *DRY_RUN) as running:
+    with Running(url, "gate") as running:
         wait_until(lambda: value(url, f"SELECT count(*) {asking}") == "1", "it asks the gate")
         psql(url, "-c", f"SELECT pg_cancel_backend(pid) {asking}")
         assert running.end() == (
@@ -264,7 +272,7 @@ def test_a_statement_that_takes_long(phase2_database: str) -> None:
             "convo-tenancy: somebody cancelled the statement (canceling statement due to user"
             " request): run it again\n",
         )
-    with Running(url, *DRY_RUN) as running:
+    with Running(url, "gate") as running:
         wait_until(lambda: value(url, f"SELECT count(*) {asking}") == "1", "it asks the gate")
         running.process.send_signal(signal.SIGINT)
         assert running.end() == (130, "convo-tenancy: cancelled; nothing was changed\n")
@@ -280,20 +288,20 @@ def test_a_statement_that_takes_long(phase2_database: str) -> None:
     ],
 )
 def test_no_connection(url: str, words: str) -> None:
-    assert words in refusal(url, *DRY_RUN)
-    assert words in refusal("", *DRY_RUN, "--database-url", url, "--format", "json")
+    assert words in refusal(url, "gate")
+    assert words in refusal("", "gate", "--database-url", url, "--format", "json")
 
 
 @pytest.mark.parametrize("args", [("--format", "prometheus"), ("--force",), ("now",)])
 def test_called_wrongly(args: tuple[str, ...]) -> None:
-    done = call("", *DRY_RUN, *args)
+    done = call("", "gate", *args)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: convo-tenancy contract")
+    assert done.stderr.startswith("Usage: convo-tenancy gate")
 
 
 def test_help() -> None:
-    done = call("", "contract", "--help")
+    done = call("", "gate", "--help")
     assert done.returncode == 0
-    assert "convo-tenancy contract --dry-run --legacy-quiet-period '1 hour'" in done.stdout
+    assert "convo-tenancy gate --legacy-quiet-period '1 hour'" in done.stdout
     assert "Exit codes: 0 the gate is open, 1 the contract would be refused" in done.stdout
-    assert "convo-tenancy contract --dry-run" in call("", "--help").stdout
+    assert "convo-tenancy gate" in call("", "--help").stdout

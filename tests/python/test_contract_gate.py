@@ -13,7 +13,6 @@ from support.commands import (
     pg_dump_data,
     pg_dump_schema,
     psql,
-    psql_file,
     sqitch,
     start_sqitch,
     value,
@@ -78,7 +77,7 @@ REFUSALS = {
         AS 'BEGIN RETURN NULL; END'
         """,
         "(function tenancy.refuse_truncate() is altered;",
-        r"\i deploy/migrate/mirrors.sql",
+        r"\i deploy/mirror/attach_mirrors.sql",
     ),
     "foreign key not validated": Refusal(
         """
@@ -88,8 +87,8 @@ REFUSALS = {
         FOREIGN KEY (shop_id) REFERENCES public.shops (id) ON DELETE CASCADE NOT VALID
         """,
         "1: foreign keys of customer_shop_profiles are missing or not validated"
-        " (customer_shop_profiles_shop_id_fkey is not validated;",
-        r"\i deploy/expand/customer_shop_profiles_foreign_keys.sql",
+        " (customer_shop_profiles_shop_id_fkey on public.customer_shop_profiles is not validated;",
+        r"\i deploy/profiles/foreign_keys.sql",
     ),
     "recent legacy writer": Refusal(
         _LEGACY_WRITE,
@@ -123,7 +122,7 @@ def assert_refused(url: str, done: Completed) -> None:
     """@phase2 stands."""
     assert done.returncode != 0
     assert value(url, "SELECT change FROM sqitch.changes ORDER BY committed_at DESC LIMIT 1") == (
-        "migrate/contract_findings"
+        "contract/gate"
     )
     assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
 
@@ -295,5 +294,5 @@ def test_a_database_that_was_altered_by_hand(phase2_database: str) -> None:
         "ALTER FUNCTION tenancy.record_booking SET work_mem = '8MB'",
     )
     assert value(url, "SELECT count(*) FROM tenancy.contract_findings()") == "1"
-    psql_file(url, "deploy/migrate/contract_findings.sql")
+    psql(url, "-c", "SELECT tenancy.accept_parts()")
     assert value(url, "SELECT count(*) FROM tenancy.contract_findings()") == "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -14,20 +15,21 @@ import typer
 
 from convo_tenancy.cli import app
 from support.cluster import ROOT, Cluster
-from support.commands import psql, run, value
+from support.commands import convo_tenancy, psql, run, value
 
 # The ADR is older than all of it.
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr-0001.md"})
+PHASE_1 = ROOT / "docs/phase-1.md"
 PHASE_2 = ROOT / "docs/phase-2.md"
 PHASE_3 = ROOT / "docs/phase-3.md"
 ISOLATION = ROOT / "docs/isolation.md"
+SUPPORT = ROOT / "docs/support.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
-
-PHASES = ("expand", "migrate", "contract")
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SNIPPET = re.compile(r"<!-- from (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ELSEWHERE = ("pg_stat_statements", "monitor")  # an extension and a role that are not everywhere
+# An extension and a role that are not everywhere; what changes what Sqitch or the scripts made.
+ELSEWHERE = ("pg_stat_statements", "monitor", "sqitch", "deploy/")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 
@@ -50,9 +52,17 @@ def commands(page: Path, name: str) -> Iterator[list[str]]:
             yield shlex.split(line.strip(), comments=True)[1:]
 
 
-def plan(phase: str) -> list[str]:
-    """The changes of a phase, without its name."""
-    return re.findall(rf"^{phase}/(\w+) ", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
+def plan() -> dict[str, str]:
+    """The changes in their order, each with the tag of its phase."""
+    tag, changes = "", {}
+    for line in reversed((ROOT / "sqitch.plan").read_text().splitlines()):
+        tag = line.split()[0] if line.startswith("@") else tag
+        if re.match(r"\w+/\w+ ", line):
+            changes[line.split()[0]] = tag
+    return dict(reversed(changes.items()))
+
+
+ROOMS = list(dict.fromkeys(change.split("/")[0] for change in plan()))
 
 
 def section(page: Path, heading: str) -> str:
@@ -110,27 +120,88 @@ def test_options(page: Path) -> None:
         assert not words or words[0].startswith("-"), words
 
 
-@pytest.mark.parametrize("phase", PHASES)
-def test_changes(phase: str) -> None:
-    """The tables of changes have each of them, and in the order of the plan."""
-    heading = f"## The changes of phase {1 + PHASES.index(phase)}"
-    listed = [quoted(row[0])[0] for row in cells(section(ARCHITECTURE, heading))[1:]]
-    assert listed == [f"{phase}/{name}" for name in plan(phase)]
+@pytest.mark.parametrize("room", ROOMS)
+def test_rooms(room: str) -> None:
+    """The page of a room lists its deploy scripts and no others, in the order of the plan."""
+    page = (ROOT / "docs" / f"{room}.md").read_text()
+    listed = re.findall(r"^- `(deploy/\w+/\w+\.sql)`: \S", page, re.MULTILINE)
+    assert listed == [f"deploy/{change}.sql" for change in plan() if change.split("/")[0] == room]
+    scripts = {str(each.relative_to(ROOT)) for each in (ROOT / "deploy" / room).glob("*.sql")}
+    assert set(listed) == scripts
+
+
+def test_rules() -> None:
+    """Each rule has one deploy script, the page that explains it, and a test."""
+    rows = cells(section(ARCHITECTURE, "## The rules"))[1:]
+    assert len(rows) > 20
+    for rule, file, why, test in rows:
+        assert re.fullmatch(r" `deploy/\w+/\w+\.sql` ", file), rule
+        assert re.fullmatch(r" \[[^]]+\]\([\w.-]+#[\w-]+\) ", why), rule
+        assert re.fullmatch(r" `tests/[\w/.]+` ", test), rule
+    files = [row[1] for row in rows]
+    assert len(set(files)) == len(files)
+
+
+@each_page
+def test_paths(page: Path) -> None:
+    """Each path, each change of the plan, and each test that a page names is there."""
+    text = page.read_text()
+    folders = "deploy|revert|verify|templates|tests|docs|scripts|python|bench"
+    for path in re.findall(rf"(?<![\w./-])(?:{folders})/[\w./*-]*\w", text):
+        assert list(ROOT.glob(path)), path
+    for change in re.findall(rf"`((?:{'|'.join(ROOMS)}|expand|migrate)/\w+)`", text):
+        assert change in plan(), change
+
+    tests = {each.name: each for each in (ROOT / "tests").rglob("*.*")}
+    for name in re.findall(r"`(\w+\.(?:sql|py))`", section_of_tests(text)):
+        assert name in tests, name
+    functions = "\n".join(each.read_text() for each in (ROOT / "tests/python").glob("*.py"))
+    for name in re.findall(r"`(test_\w+)`", text):
+        assert f"def {name}(" in functions, name
+
+
+def section_of_tests(text: str) -> str:
+    """The paragraphs that name tests."""
+    return "\n".join(each for each in text.split("\n\n") if "*Test" in each)
 
 
 @pytest.mark.parametrize(
-    ("page", "heading", "phase"),
+    ("page", "heading", "tag"),
     [
-        ("phase-1.md", "## Locks", "expand"),
-        ("phase-2.md", "### Locks", "migrate"),
-        ("phase-3.md", "## Locks", "contract"),
+        (PHASE_1, "## Locks", "@phase1"),
+        (PHASE_2, "### Locks", "@phase2"),
+        (PHASE_3, "## Locks", "@phase3"),
     ],
 )
-def test_locks(page: str, heading: str, phase: str) -> None:
-    """Each change says what it locks when it is deployed."""
-    deploy, _ = section(ROOT / "docs" / page, heading).split("\nRevert")
-    listed = [name for row in cells(deploy)[1:] for name in quoted(row[0])]
-    assert sorted(listed) == sorted(plan(phase))
+@pytest.mark.parametrize("direction", ["deploy", "revert"])
+def test_locks(page: Path, heading: str, tag: str, direction: str) -> None:
+    """The tables have each change that takes strong locks, with the locks that its script takes."""
+    deploy, revert = section(page, heading).split("\nRevert")
+    locks: dict[str, str] = {}  # of a change, all that its rows say
+    change = ""
+    for row in cells(deploy if direction == "deploy" else revert)[1:]:
+        change = next(iter(quoted(row[0])), change)  # or that of the row above
+        locks[change] = locks.get(change, "") + "|".join(row)
+    changes = [change for change, its_tag in plan().items() if its_tag == tag]
+    assert set(locks) <= set(changes)
+    for change in changes:
+        for mode, tables in strong_locks(ROOT / direction / f"{change}.sql"):
+            assert mode in locks.get(change, ""), change
+            for table in tables:
+                assert table in locks[change], (change, table)
+
+
+def strong_locks(script: Path) -> list[tuple[str, list[str]]]:
+    """What a script locks when it runs, mode and tables; the tables of the application."""
+    text = script.read_text()
+    called = [
+        (mode, re.findall(r"'public\.(\w+)'", tables))
+        for mode, tables in re.findall(
+            r"CALL tenancy\.lock_tables\(\s*'([A-Z ]+)',(.*?)\);", text, re.DOTALL
+        )
+    ]
+    isolated = re.findall(r"CALL tenancy\.(?:isolate|open)_table\(\s*'public\.(\w+)'", text)
+    return [*called, *(("ACCESS EXCLUSIVE", [table]) for table in isolated)]
 
 
 def test_names_of_the_database(phase2_database: str, phase3_database: str) -> None:
@@ -149,11 +220,12 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
         assert named <= {*there, *settings, *own}, page.name
 
 
-def test_psql_blocks(phase2_database: str) -> None:
-    """Each command for psql on the page of phase 2 runs."""
-    blocks = [block for _, block in shown(PHASE_2) if block.startswith("psql ")]
+@pytest.mark.parametrize(("page", "least"), [(PHASE_2, 5), (SUPPORT, 2)])
+def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
+    """Each command for psql on these pages runs."""
+    blocks = [block for _, block in shown(page) if block.startswith("psql ")]
     blocks = [block for block in blocks if not any(word in block for word in ELSEWHERE)]
-    assert len(blocks) > 5
+    assert len(blocks) > least
     for block in blocks:
         env = {"DATABASE_URL": phase2_database, "PGOPTIONS": "-c client_min_messages=warning"}
         done = run("bash", "-ec", block, env=env)
@@ -161,23 +233,50 @@ def test_psql_blocks(phase2_database: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "fixture"),
+    [
+        (PHASE_1, "phase1_database"),
+        (PHASE_2, "phase2_database"),
+        (ROOT / "README.md", "phase2_database"),
+    ],
+    ids=["phase-1", "phase-2", "README"],
+)
+def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> None:
+    """What a page shows of a healthy database is what the check says, but for what differs."""
+    url = request.getfixturevalue(fixture)
+    said = convo_tenancy(url, "health").stdout.splitlines()
+    [sample] = [block for _, block in shown(page) if "convo-tenancy health: ok" in block]
+    lines = [line for line in sample.splitlines() if line.startswith(("ok ", "convo-tenancy "))]
+    of_this_database = ("connection", "server_version", "backfill", "legacy_")
+    lines = [line for line in lines if not line[10:].startswith(of_this_database)]
+    assert len(lines) > 5
+    for line in lines:
+        assert line in said, line
+
+
+@pytest.mark.parametrize(
     ("page", "heading", "least"),
-    [(PHASE_2, "### Refused", 15), (PHASE_3, "## Refused", 7), (ISOLATION, "## Errors", 7)],
+    [
+        (PHASE_1, "## Refused", 15),
+        (PHASE_2, "### Refused", 15),
+        (PHASE_3, "## Refused", 7),
+        (ISOLATION, "## Errors", 7),
+        (SUPPORT, "### Refused", 14),
+    ],
 )
 def test_messages(page: Path, heading: str, least: int) -> None:
     """Each message in the tables of refusals is in a script or in the command line."""
     sources = [
         *(ROOT / "deploy").rglob("*.sql"),
+        *(ROOT / "revert").rglob("*.sql"),
         *(ROOT / "python").rglob("*.py"),
     ]
-    # As one text: SQL's %, Python's {…} and the page's … all stand for a value.
-    text = "\n".join(source.read_text() for source in sources)
-    text = re.sub(r"""['"]\s*\n\s*f?['"]""", "", text)
-    known = re.sub(r"\{[^{}]*\}|%[sIL]?", "…", text.replace("''", "'"))
-    # PostgreSQL's own, and one that the command line puts together.
+    known = as_shown("\n".join(source.read_text() for source in sources))
+    # PostgreSQL's and Sqitch's own, and two that the command line puts together.
     others = (
         *("permission denied", "integer out of range", "function ", "relation ", "phase 2 is not"),
         *("new row violates", "invalid input syntax", "COPY FROM", "query would be affected"),
+        *("Cannot find your name", "No such file", "Connection refused", "the backfill is not d"),
     )
     messages = [
         message
@@ -189,6 +288,52 @@ def test_messages(page: Path, heading: str, least: int) -> None:
     for message in messages:
         for part in filter(None, (part.strip(' ":;()') for part in message.split("…"))):
             assert part in known, f"{part!r} of {message!r}"
+
+
+def as_shown(source: str) -> str:
+    """Messages as a page shows them: SQL's % and Python's {…} stand for a value, as its … does."""
+    text = re.sub(r"""['"]\s*\n\s*f?['"]""", "", source)
+    return re.sub(r"\{[^{}]*\}|%[sIL]?|\.{3}", "…", text.replace("''", "'"))
+
+
+def test_refusals_of_support() -> None:
+    """Each refusal of the scripts that know what stands is in the table."""
+    scripts = [
+        *(
+            ROOT / "deploy/support" / f"{name}.sql"
+            for name in ("begin", "schema", "archive_schema")
+        ),
+        *(ROOT / "revert/support").glob("*.sql"),
+    ]
+    text = "\n".join(script.read_text() for script in scripts)
+    raised = [
+        as_shown(message.strip())[1:-1]
+        for message in re.findall(r"RAISE EXCEPTION ((?:'(?:[^']|'')*'\s*)+)", text)
+    ]
+    assert len(raised) > 12
+    listed = [
+        message.removesuffix("…").strip()
+        for row in cells(section(SUPPORT, "### Refused"))[1:]
+        for message in quoted(row[0])
+    ]
+    for message in raised:
+        assert message == "…" or any(message.startswith(each) for each in listed), message
+
+
+def test_templates(tmp_path: Path) -> None:
+    """What sqitch add makes begins as the scripts of the plan do."""
+    for name in ("sqitch.conf", "sqitch.plan", "templates"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    run("sqitch", "add", "mirror/new", "-n", "New.", "-r", "mirror/repair", cwd=tmp_path)
+    for direction in ("deploy", "revert", "verify"):
+        made = (tmp_path / direction / "mirror/new.sql").read_text()
+        model = (ROOT / direction / "mirror/attribution.sql").read_text()
+        beginning = re.search(r"\\set .*?(?=\n\n)", model, re.DOTALL)
+        assert beginning is not None
+        assert beginning[0].replace("mirror/attribution", "mirror/new") in made
+        assert made.isascii()
+        assert made.splitlines()[-1] == model.splitlines()[-1]
 
 
 def test_rights(cluster: Cluster, phase2_database: str) -> None:

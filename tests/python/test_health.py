@@ -16,7 +16,7 @@ from convo_tenancy.health.model import Check, Report, Status
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal, refusal
 from support.commands import CONVO_TENANCY, psql, sqitch
-from support.health import health, role, samples
+from support.health import AS_DEPLOYED, follow, health, recorded, role, samples
 
 # Skipped until phase 2.
 LATER = [
@@ -38,6 +38,7 @@ NAMES = [
     "indexes",
     "triggers",
     "functions",
+    "parts",
     *LATER,
 ]
 KINDS = {
@@ -48,6 +49,13 @@ KINDS = {
     "preferred_stylist",
     "foreign_stylist",
     "negative",
+}
+KINDS_OF_PARTS = {
+    "constraints": ["constraint"],
+    "indexes": ["index"],
+    "triggers": ["trigger"],
+    "functions": ["function"],
+    "parts": ["view", "table", "policy"],
 }
 NOWHERE = "postgresql://postgres@127.0.0.1:1/nowhere"
 
@@ -61,8 +69,9 @@ def test_everything_is_right(phase1_database: str) -> None:
     assert found.said("backfill")[1] == 100.0
     assert found.said("plan")[2].startswith("deployed from this plan")
     assert found.said("default_shop")[1] == 1
-    assert found.said("triggers") == ("ok", 2, "all there, as shipped and enabled")
-    assert found.said("functions")[2] == "all there and as shipped"
+    assert found.said("phase")[2].endswith(" changes stand")
+    for check, kinds in KINDS_OF_PARTS.items():
+        assert found.said(check) == ("ok", recorded(phase1_database, *kinds), AS_DEPLOYED)
     for name in LATER:
         assert found.said(name) == ("ok", None, "skipped: checked once @phase2 is deployed")
 
@@ -128,8 +137,9 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
                 REFERENCES public.shops (id) ON DELETE CASCADE NOT VALID;
             """,
             "constraints",
-            "customer_shop_profiles_shop_id_fkey not validated: run ALTER TABLE"
-            " public.customer_shop_profiles VALIDATE CONSTRAINT",
+            "customer_shop_profiles_shop_id_fkey on public.customer_shop_profiles not validated:"
+            " run ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT"
+            " customer_shop_profiles_shop_id_fkey",
         ),
         (
             """
@@ -137,7 +147,8 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
                 DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey
             """,
             "constraints",
-            "customer_shop_profiles_preferred_stylist_shop_fkey missing: run psql -f",
+            "customer_shop_profiles_preferred_stylist_shop_fkey on public.customer_shop_profiles"
+            " missing: run psql -f deploy/profiles/foreign_keys.sql again",
         ),
         (
             """
@@ -145,7 +156,7 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
                 CHECK (total_bookings >= 0) NOT VALID
             """,
             "constraints",
-            "somebody_elses not validated",
+            "somebody_elses on public.customer_shop_profiles not validated",
         ),
         (
             """
@@ -153,12 +164,13 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
             WHERE indexrelid = 'public.stylists_id_shop_id_key'::regclass
             """,
             "indexes",
-            "stylists_id_shop_id_key invalid: run REINDEX INDEX CONCURRENTLY",
+            "public.stylists_id_shop_id_key invalid: run REINDEX INDEX CONCURRENTLY"
+            " public.stylists_id_shop_id_key",
         ),
         (
             "DROP INDEX public.idx_customer_shop_profiles_shop",
             "indexes",
-            "idx_customer_shop_profiles_shop missing: run psql -f",
+            "public.idx_customer_shop_profiles_shop missing: run CREATE INDEX CONCURRENTLY",
         ),
         (
             "UPDATE tenancy.settings SET default_shop_id = 999",
@@ -167,7 +179,6 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
         ),
         ("DELETE FROM tenancy.settings", "default_shop", "tenancy.settings is empty"),
         ("DELETE FROM tenancy.backfill_progress", "backfill", "backfill_progress is empty"),
-        ("DROP VIEW tenancy.drift CASCADE", "drift", 'relation "tenancy.drift" does not exist'),
     ],
 )
 def test_what_is_broken_is_critical(
@@ -181,14 +192,33 @@ def test_what_is_broken_is_critical(
     assert set(others.values()) == {"ok"}, others
 
 
+def test_a_view_that_is_gone(phase1_database: str) -> None:
+    psql(phase1_database, "-c", "DROP VIEW tenancy.drift CASCADE")
+    found = health(phase1_database)
+    assert found.said("drift")[::2] == (
+        "critical",
+        'relation "tenancy.drift" does not exist: run sqitch verify',
+    )
+    assert found.said("parts")[::2] == (
+        "critical",
+        "tenancy.drift missing: run psql -f deploy/profiles/drift.sql again",
+    )
+
+
 def test_the_advice_of_the_details_helps(phase1_database: str) -> None:
     psql(
         phase1_database,
         "-c",
         """
         ALTER TABLE public.customer_shop_profiles
-            DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey;
+            DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey,
+            DROP CONSTRAINT uq_customer_shop_profile,
+            DROP CONSTRAINT customer_shop_profiles_shop_id_fkey,
+            ADD CONSTRAINT customer_shop_profiles_shop_id_fkey
+            FOREIGN KEY (shop_id) REFERENCES public.shops (id);
         DROP INDEX public.idx_customer_shop_profiles_shop;
+        CREATE INDEX idx_customer_shop_profiles_shop
+        ON public.customer_shop_profiles (shop_id, customer_id);
         DROP INDEX public.stylists_id_shop_id_key;
         UPDATE pg_index SET indisvalid = FALSE
         WHERE indexrelid = 'public.idx_customer_shop_profiles_customer'::regclass;
@@ -196,14 +226,42 @@ def test_the_advice_of_the_details_helps(phase1_database: str) -> None:
     )
     found = health(phase1_database)
     assert found.exit_code == 2
-    scripts = re.findall(r"-f (\S+\.sql)", found.said("indexes")[2] + found.said("constraints")[2])
-    assert len(scripts) == 3
-    for script in scripts:
-        psql(phase1_database, "-f", str(ROOT / script))
-    assert (
-        "idx_customer_shop_profiles_customer invalid" in health(phase1_database).said("indexes")[2]
+    # An index that goes with its constraint comes back with it.
+    assert "uq_customer_shop_profile" not in found.said("indexes")[2]
+    for _look in range(2):  # what is altered is dropped first
+        found = health(phase1_database)
+        for check in ("indexes", "constraints"):
+            follow(phase1_database, found.said(check)[2])
+    assert health(phase1_database).exit_code == 0
+
+
+def test_what_somebody_added(phase1_database: str) -> None:
+    psql(
+        phase1_database,
+        "-c",
+        """
+        ALTER TABLE public.customer_shop_profiles ADD COLUMN note text;
+        CREATE TRIGGER mine BEFORE TRUNCATE ON public.stylists
+        FOR EACH STATEMENT EXECUTE FUNCTION tenancy.clear_stylist_preferences();
+        CREATE FUNCTION tenancy.mine() RETURNS integer LANGUAGE sql RETURN 1;
+        CREATE INDEX mine ON public.customer_shop_profiles (updated_at);
+        CREATE INDEX theirs ON public.stylists (name);
+        UPDATE pg_index SET indisvalid = FALSE WHERE indexrelid = 'public.theirs'::regclass;
+        """,
     )
-    psql(phase1_database, "-c", "REINDEX INDEX CONCURRENTLY idx_customer_shop_profiles_customer")
+    found = health(phase1_database)
+    assert found.exit_code == 1
+    assert found.said("parts")[::2] == (
+        "warning",
+        "public.customer_shop_profiles altered: run SELECT tenancy.accept_parts(), if it is meant",
+    )
+    triggers = found.said("triggers")
+    assert triggers[::2] == (
+        "warning",
+        "mine on public.stylists left over: run DROP TRIGGER mine ON public.stylists",
+    )
+    follow(phase1_database, triggers[2])
+    psql(phase1_database, "-c", "SET search_path = pg_catalog; SELECT tenancy.accept_parts()")
     assert health(phase1_database).exit_code == 0
 
 
@@ -230,21 +288,24 @@ def test_the_backfill_is_on_its_way(phase1_database: str) -> None:
 
 
 def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
-    sqitch(legacy_database, "deploy", "--to", "expand/tenancy")
+    sqitch(legacy_database, "deploy", "--to", "support/schema")
     found = health(legacy_database)
-    assert (found.exit_code, found.phase, found.said("phase")[:2]) == (
+    assert (found.exit_code, found.phase, found.said("phase")) == (
         1,
         "none",
-        ("warning", "none"),
+        (
+            "warning",
+            "none",
+            "1 changes of @phase1 stand, the last is support/schema: run sqitch deploy --to"
+            " @phase1 again",
+        ),
     )
-    assert "run sqitch deploy --to @phase1 again" in found.said("phase")[2]
-    for name in ("backfill", "drift", "constraints", "indexes"):
-        assert found.said(name)[0] == "ok"
-        assert found.said(name)[2].startswith("skipped: ")
+    for name in ("backfill", "drift", *KINDS_OF_PARTS):
+        assert found.said(name) == ("ok", None, "skipped: not deployed yet")
     # Nothing is claimed of what was not measured.
     assert not any("drift_rows" in name for name in samples(legacy_database)[1])
 
-    sqitch(legacy_database, "deploy", "--to", "expand/drift")
+    sqitch(legacy_database, "deploy", "--to", "profiles/drift")
     psql(
         legacy_database,
         "-c",
@@ -254,37 +315,8 @@ def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
     found = health(legacy_database)
     assert (found.exit_code, found.said("drift")[0]) == (1, "warning")
     assert "profiles are missing until the backfill is finished" in found.said("drift")[2]
-
-
-def test_changes_beyond_the_tag(phase1_database: str) -> None:
-    psql(
-        phase1_database,
-        "-c",
-        """
-        CREATE TEMPORARY TABLE c AS SELECT * FROM sqitch.changes ORDER BY committed_at DESC LIMIT 1;
-        UPDATE c SET change_id = 'x', change = 'migrate/first', committed_at = clock_timestamp(),
-            script_hash = 'x';
-        INSERT INTO sqitch.changes TABLE c;
-        """,
-    )
-    found = health(phase1_database)
-    assert found.phase == "@phase1"
-    status, _value, detail = found.said("phase")
-    assert status == "warning"
-    assert "1 changes of @phase2 are deployed, the last is migrate/first" in detail
-    assert "run sqitch deploy --to @phase2 again" in detail
-
-
-def test_without_a_registry(phase1_database: str) -> None:
-    psql(phase1_database, "-c", "DROP SCHEMA sqitch CASCADE")
-    found = health(phase1_database)
-    assert (found.exit_code, found.phase, found.said("phase")[0]) == (3, None, "unknown")
-    assert "Sqitch's registry" in found.said("phase")[2]
-    assert found.said("plan")[2] == "skipped: the deployed changes are not known"
-    assert found.said("constraints")[0] == "ok"
-    # What is known to be broken is worse than what is not known.
-    psql(phase1_database, "-c", "UPDATE tenancy.settings SET default_shop_id = 999")
-    assert health(phase1_database).exit_code == 2
+    for check in KINDS_OF_PARTS:
+        assert found.said(check)[2] == AS_DEPLOYED
 
 
 def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
@@ -296,15 +328,15 @@ def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
     found = health(phase1_database, "--plan-directory", str(tmp_path))
     status, _value, detail = found.said("plan")
     assert (found.exit_code, status) == (1, "warning")
-    assert "deployed from another plan, from expand/residual on" in detail
+    assert "deployed from another plan, from profiles/residual on" in detail
     assert "make down && make up" in detail
 
-    longer = plan + "migrate/later 2030-01-01T00:00:00Z A <a@example.test> # Later.\n"
+    longer = plan + "contract/later 2030-01-01T00:00:00Z A <a@example.test> # Later.\n"
     (tmp_path / "sqitch.plan").write_text(longer)
     found = health(phase1_database, "--plan-directory", str(tmp_path))
     assert found.exit_code == 0
-    after_phase_1 = longer.count("\nmigrate/") + longer.count("\ncontract/")
-    assert f", {after_phase_1} more changes in it" in found.said("plan")[2]
+    of_later_phases = len(re.findall(r"^\w+/", longer.partition("\n@phase1")[2], re.MULTILINE))
+    assert f", {of_later_phases} more changes in it" in found.said("plan")[2]
 
 
 def test_no_plan_or_no_sqitch_at_hand(phase1_database: str, tmp_path: Path) -> None:
@@ -418,7 +450,9 @@ def test_a_statement_that_takes_too_long(phase1_database: str) -> None:
         """
         CREATE OR REPLACE VIEW tenancy.drift AS
         SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
-            pg_sleep(600)::text AS legacy_value, ''::text AS profile_value
+            pg_sleep(600)::text AS legacy_value, ''::text AS profile_value;
+        SET search_path = pg_catalog;
+        SELECT tenancy.accept_parts();
         """,
     )
     found = health(phase1_database, "--timeout", "1")

@@ -42,7 +42,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
     with psycopg.connect(url, autocommit=True, row_factory=scalar_row) as connection:
         with LegacyLoad(url, clients=4, seed=SEED) as load:
             load.go_on(50)
-            sqitch(url, "deploy", "--to", "expand/backfill")
+            sqitch(url, "deploy", "--to", "profiles/run_backfill")
             connection.execute("UPDATE tenancy.settings SET backfill_batch_size = 7")
 
             deploy = start_sqitch(url, "deploy", "--to", "@phase1")
@@ -93,7 +93,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
 
 def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str) -> None:
     url = recorded_database
-    sqitch(url, "deploy", "--to", "expand/backfill")
+    sqitch(url, "deploy", "--to", "profiles/run_backfill")
     psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 1")
     deploy = start_sqitch(url, "deploy", "--to", "@phase1")
     wait_until(lambda: _done(url) > 50, "the backfill is in the middle")

@@ -104,7 +104,7 @@ def stale_template(
     newcomers += make_newcomers(url, 9)
     customers = [*customers_with_history(url, 40, SEED), *newcomers]
     book(url, make_bookings(url, customers, 200, SEED))
-    sqitch(url, "deploy", "--to", "migrate/mirrors")
+    sqitch(url, "deploy", "--to", "mirror/mirrors")
     cluster.mark_template(name)
     yield name
     cluster.start()
@@ -348,10 +348,10 @@ def test_refused_while_the_backfill_is_incomplete(url: str) -> None:
         in refused.stderr.splitlines()[0]
     )
     assert everything(url) == before
-    assert "migrate/mirrors" in sqitch(url, "status", check=False).stdout
+    assert "mirror/mirrors" in sqitch(url, "status", check=False).stdout
 
     convo_tenancy(url, "backfill", check=True)
-    sqitch(url, "deploy", "--to", "migrate/reconcile_profiles")
+    sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
     assert drifted(url) == {}
 
 
@@ -402,7 +402,7 @@ def test_killed_in_the_middle(
     running = (
         start_reconcile(url, 5)
         if command == "psql"
-        else start_sqitch(url, "deploy", "--to", "migrate/reconcile_profiles")
+        else start_sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
     )
     wait_until(lambda: blocked_by(url, holder), "the reconcile comes to the middle")
     os.killpg(running.pid, signal.SIGKILL)
@@ -417,7 +417,7 @@ def test_killed_in_the_middle(
     if command == "psql":
         reconcile(url)
     else:
-        sqitch(url, "deploy", "--to", "migrate/reconcile_profiles")
+        sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
     assert drifted(url) == {}
 
 
@@ -521,7 +521,7 @@ def test_a_legacy_side_that_is_wrong(url: str) -> None:
         UPDATE public.customer_booking_stats SET total_bookings = -3 WHERE customer_id = {wrong};
         """,
     )
-    deploy = sqitch(url, "deploy", "--to", "migrate/reconcile_profiles")
+    deploy = sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
     assert (
         "WARNING:  the legacy side itself is wrong for 1 customers: SELECT * FROM tenancy.drift"
         in deploy.stderr

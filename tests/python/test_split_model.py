@@ -193,7 +193,7 @@ def connection(legacy_database: str) -> Iterator[psycopg.Connection]:
         VALUES {services};
         """,
     )
-    sqitch(legacy_database, "deploy", "--to", "expand/split")
+    sqitch(legacy_database, "deploy", "--to", "profiles/split")
     with psycopg.connect(legacy_database) as connection:
         yield connection
 

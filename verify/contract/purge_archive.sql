@@ -1,7 +1,7 @@
 -- Verify convo_tenancy:contract/purge_archive on pg
 
-BEGIN;
-
-SELECT 'tenancy.purge_archive(text)'::regprocedure;
+\set ON_ERROR_STOP on
+\set change contract/purge_archive
+\ir ../support/begin.sql
 
 ROLLBACK;

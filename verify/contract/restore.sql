@@ -1,12 +1,7 @@
 -- Verify convo_tenancy:contract/restore on pg
 
-BEGIN;
-
-SELECT
-    'tenancy.contracted'::regclass,
-    'tenancy.legacy_side_of(integer[])'::regprocedure,
-    'tenancy.restore_legacy_side(integer[])'::regprocedure,
-    'tenancy.restore_step(integer[])'::regprocedure,
-    'tenancy.run_restore(integer)'::regprocedure;
+\set ON_ERROR_STOP on
+\set change contract/restore
+\ir ../support/begin.sql
 
 ROLLBACK;

@@ -19,6 +19,7 @@ from ..database import (
     problems,
     require_deployed,
     require_legacy_side,
+    require_triggers,
 )
 from ..display import Format, FormatOption, Meter, duration, shown
 from ..errors import Problem
@@ -26,6 +27,7 @@ from ..signals import Stopped, stoppable
 from . import control
 
 APPLICATION_NAME = "convo-tenancy backfill"
+_CHANGE = "profiles/run_backfill"
 _TIME = "%Y-%m-%d %H:%M:%S %Z"
 
 app = typer.Typer(rich_markup_mode=None)
@@ -36,14 +38,12 @@ def _session(url: str | None) -> Iterator[Connection]:
     with (
         problems(
             denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
-            undefined="run sqitch deploy --to expand/backfill first",
+            undefined=f"run sqitch deploy --to {_CHANGE} first",
             lost="run again to go on",
         ),
         connect(url, APPLICATION_NAME) as connection,
     ):
-        require_deployed(
-            connection, "tenancy.backfill_step(integer)", "the backfill", "expand/backfill"
-        )
+        require_deployed(connection, "tenancy.run_backfill(integer)", "the backfill", _CHANGE)
         require_legacy_side(connection, "to backfill from")
         yield connection
 
@@ -73,9 +73,9 @@ def backfill(
 ) -> None:
     """Give every customer their per-shop profiles, in small transactions, while everybody works.
 
-    Does beforehand what the Sqitch change expand/backfill_profiles would do: for big databases,
-    with a view of the progress. Needs sqitch deploy --to expand/backfill. Safe to kill at any
-    moment, and to run again: it goes on where it was.
+    Does beforehand what the Sqitch change profiles/backfill_profiles would do: for big databases,
+    with a view of the progress. Needs sqitch deploy --to profiles/run_backfill. Safe to kill
+    at any moment, and to run again: it goes on where it was.
 
     \b
     Examples:
@@ -123,6 +123,7 @@ def describe_estimate(estimate: control.Estimate) -> str:
 def _run(connection: Connection, batch_size: int | None) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     connection.add_notice_handler(lambda notice: console.print(f"Note: {notice.message_primary}"))
+    require_triggers(connection)
     control.begin(connection)
     finished_at = control.progress(connection).finished_at
     if finished_at is not None:
@@ -152,7 +153,7 @@ def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     """
     with _session(database_url or context.obj) as connection:
         control.pause(connection)
-        if control.holder(connection) is None:
+        if control.runner(connection) is None:
             print("Paused. No backfill runs now; the next one waits until: ", end="")
         else:
             print("Paused after the batch at hand, until: ", end="")
@@ -169,7 +170,7 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     """
     with _session(database_url or context.obj) as connection:
         control.resume(connection)
-        if control.holder(connection) is None:
+        if control.runner(connection) is None:
             print("Resumed. No backfill runs now; start one: convo-tenancy backfill")
         else:
             print("Resumed: the running backfill goes on")
@@ -188,7 +189,7 @@ def status(
     """
     with _session(database_url or context.obj) as connection:
         stand = control.progress(connection)
-        runner = control.holder(connection)
+        runner = control.runner(connection)
     if output is Format.JSON:
         running = None if runner is None else asdict(runner)
         _print_json(

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..database import Connection, one, rows, scalar
+from ..database import Connection, Holder, holder, one, scalar
 from ..display import Display
 from ..errors import Problem
 from ..queries import query
@@ -58,21 +58,6 @@ class Progress:
         return min(round(share, 1), 99.9)
 
 
-@dataclass(frozen=True)
-class Holder:
-    """The session that runs a backfill now."""
-
-    pid: int
-    role_name: str | None
-    application_name: str | None
-
-    def __str__(self) -> str:
-        return (
-            f"pid {self.pid}, user {self.role_name or '?'},"
-            f" application {self.application_name or '(none)'}"
-        )
-
-
 def estimate(connection: Connection) -> Estimate:
     """What the backfill has still to do; writes nothing but planner statistics."""
     return one(connection, Estimate, "backfill/estimate")
@@ -83,9 +68,9 @@ def progress(connection: Connection) -> Progress:
     return one(connection, Progress, "backfill/progress")
 
 
-def holder(connection: Connection) -> Holder | None:
+def runner(connection: Connection) -> Holder | None:
     """The session that runs a backfill in this database now, a Sqitch change's too."""
-    return next(iter(rows(connection, Holder, "backfill/holder")), None)
+    return holder(connection, scalar(connection, "backfill/lock_key"))
 
 
 def pause(connection: Connection) -> None:
@@ -104,9 +89,8 @@ def begin(connection: Connection) -> None:
     Raises:
         Problem: another session runs it.
     """
-    connection.execute(query("session"), ("10s",))
     if not scalar(connection, "backfill/lock"):
-        other = holder(connection)
+        other = runner(connection)
         raise Problem(
             f"another backfill is running ({other or 'it ended just now'}): wait for it,"
             " or look at convo-tenancy backfill status"

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg
 from psycopg import errors
 
-from ..backfill.control import Progress, holder
-from ..database import Connection, has_legacy_side, is_lost, is_undefined, one_line, rows
-from ..queries import query
+from ..backfill.control import Progress, runner
+from ..database import (
+    Connection,
+    has_legacy_side,
+    is_lost,
+    is_undefined,
+    on_one_snapshot,
+    one_line,
+    rows,
+    set_timeouts,
+)
 from .contracted import check_archive, check_stray_legacy_table
 from .legacy_use import check_legacy_readers, check_legacy_writers
-from .mirrors import (
-    check_functions,
-    check_other_triggers,
-    check_replication_role,
-    check_subscriptions,
-    check_triggers,
-)
+from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
 from .model import Check, Report, Status, skipped
-from .phase import Change, Phase, check_phase, phase_of
+from .parts import KINDS, check_parts
+from .phase import PRECONDITIONS, SCHEMA, Phase, check_phase, read_phase, read_registry
 from .plan import check_plan
 
 OLDEST_SERVER = 150_000
@@ -41,6 +45,15 @@ _OF_LEGACY_SIDE = {
     "legacy_writers",
     "legacy_readers",
 }
+_OF_PHASE_2 = {
+    "other_triggers",
+    "replication_role",
+    "subscriptions",
+    "legacy_writers",
+    "legacy_readers",
+    "stray_legacy_table",
+    "archive",
+}
 
 _RUN_BACKFILL = "run convo-tenancy backfill, or sqitch deploy --to @phase1"
 
@@ -52,8 +65,8 @@ class _Database:
     version: str
     version_number: int
     is_legacy: bool
+    has_schema: bool
     is_deployed: bool
-    has_registry: bool
 
 
 @dataclass(frozen=True)
@@ -67,13 +80,6 @@ class _Drift:
     kind: str
     rows_found: int
     examples: str | None
-
-
-@dataclass(frozen=True)
-class _Part:
-    name: str
-    script: str | None  # of the plan, that makes it
-    state: str
 
 
 def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | None) -> Report:
@@ -90,13 +96,9 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
     Raises:
         psycopg.OperationalError: the connection broke.
     """
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-    connection.read_only = True
-    connection.autocommit = False
+    set_timeouts(connection, str(max(round(timeout_seconds * 1000), 1)), "500ms")
     report = Report()
-    with connection.transaction():
-        milliseconds = str(max(round(timeout_seconds * 1000), 1))
-        connection.execute(query("health/session"), [milliseconds])
+    with on_one_snapshot(connection):
         database = rows(connection, _Database, "health/database")[0]
         report.checks += [
             Check(
@@ -109,9 +111,9 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
         ]
         if not database.is_deployed:
             report.phase = "none"
-            report.checks.append(_not_deployed(database))
+            report.checks.append(_not_deployed(connection, database))
             return report
-        _examine_deployed(connection, database, report, plan_folder)
+        _examine_deployed(connection, report, plan_folder)
     return report
 
 
@@ -130,9 +132,19 @@ def check_version(version: str, number: int) -> Check:
     return Check("server_version", Status.OK, short, f"PostgreSQL {version}")
 
 
-def _not_deployed(database: _Database) -> Check:
+def _not_deployed(connection: Connection, database: _Database) -> Check:
     detail = f'not deployed in database "{database.database_name}": run sqitch deploy --to @phase1'
-    if not database.is_legacy:
+    if read_registry(connection, is_deployed=False).has(SCHEMA):
+        detail = (
+            f'nothing stands in database "{database.database_name}", and Sqitch\'s registry has'
+            f" {SCHEMA}: run sqitch revert --to {PRECONDITIONS} -y"
+        )
+    elif database.has_schema:
+        detail = (
+            f'schema tenancy in database "{database.database_name}" is not of this plan: use the'
+            " checkout that it was deployed from"
+        )
+    elif not database.is_legacy:
         detail = (
             f'database "{database.database_name}" does not have the legacy schema'
             " (no table public.customers): check DATABASE_URL or --database-url"
@@ -140,53 +152,41 @@ def _not_deployed(database: _Database) -> Check:
     return Check("phase", Status.UNKNOWN, "none", detail)
 
 
-def _examine_deployed(
-    connection: Connection, database: _Database, report: Report, plan_folder: Path | None
-) -> None:
-    phase = unknown = Phase(has_legacy_side=has_legacy_side(connection))
+def _examine_deployed(connection: Connection, report: Report, plan_folder: Path | None) -> None:
+    phase = Phase(has_legacy_side=has_legacy_side(connection))
+    registry = read_registry(connection, is_deployed=True)
 
-    def registry() -> Check:
+    def stands() -> Check:
         nonlocal phase
-        if database.has_registry:
-            found = phase_of(rows(connection, Change, "health/changes"), unknown.has_legacy_side)
-            phase = found if found.changes else unknown
-        return check_phase(phase)
+        phase = read_phase(connection)
+        return check_phase(connection, phase, registry)
 
     def make(name: str, check: Callable[[], Check]) -> None:
         if name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
             report.checks.append(skipped(name, "the legacy side is gone (phase 3)"))
+        elif name in _OF_PHASE_2 and phase.number is None:
+            report.checks.append(skipped(name, "the deployed phase is not known"))
+        elif name in _OF_PHASE_2 and phase.has_legacy_side and phase.number in (0, 1):
+            report.checks.append(skipped(name, "checked once @phase2 is deployed"))
         else:
             report.checks.append(_guarded(connection, name, phase, check))
 
-    make("phase", registry)
+    make("phase", stands)
     report.phase = phase.tag
-    report.checks.append(check_plan(phase.changes, plan_folder))
-    for name, check in (
-        ("default_shop", lambda: _default_shop(connection)),
-        ("backfill", lambda: _backfill(connection, report)),
-        ("drift", lambda: _drift(connection, phase, report)),
-        ("constraints", lambda: _constraints(connection, phase)),
-        ("indexes", lambda: _indexes(connection, phase)),
-        ("triggers", lambda: check_triggers(connection, phase)),
-        ("functions", lambda: check_functions(connection, phase)),
-    ):
-        make(name, check)
-    for name, check in (
-        ("other_triggers", lambda: check_other_triggers(connection, phase)),
-        ("replication_role", lambda: check_replication_role(connection, phase)),
-        ("subscriptions", lambda: check_subscriptions(connection, phase)),
-        ("legacy_writers", lambda: check_legacy_writers(connection, report)),
-        ("legacy_readers", lambda: check_legacy_readers(connection, report)),
-    ):
-        if phase.has_legacy_side and phase.number is None:
-            report.checks.append(skipped(name, "the deployed phase is not known"))
-        elif phase.has_legacy_side and phase.number in (0, 1):
-            report.checks.append(skipped(name, "checked once @phase2 is deployed"))
-        else:
-            make(name, check)
+    report.checks.append(check_plan(registry.changes, plan_folder))
+    make("default_shop", lambda: _default_shop(connection))
+    make("backfill", lambda: _backfill(connection, report))
+    make("drift", lambda: _drift(connection, phase, report))
+    for name in KINDS:
+        make(name, partial(check_parts, name, connection, phase))
+    make("other_triggers", lambda: check_other_triggers(connection))
+    make("replication_role", lambda: check_replication_role(connection, phase))
+    make("subscriptions", lambda: check_subscriptions(connection))
+    make("legacy_writers", lambda: check_legacy_writers(connection, report))
+    make("legacy_readers", lambda: check_legacy_readers(connection, report))
     if not phase.has_legacy_side:
         make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))
-        make("archive", lambda: check_archive(connection, phase))
+        make("archive", lambda: check_archive(connection))
 
 
 def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[], Check]) -> Check:
@@ -263,7 +263,7 @@ def _runs(connection: Connection) -> bool:
     """Whether a backfill runs now; a role that may not call the lock's function sees none."""
     try:
         with connection.transaction():
-            return holder(connection) is not None
+            return runner(connection) is not None
     except errors.InsufficientPrivilege:
         return False
 
@@ -285,47 +285,3 @@ def _drift(connection: Connection, phase: Phase, report: Report) -> Check:
         else "profiles are missing until the backfill is finished"
     )
     return Check("drift", Status.WARNING, total, f"{seen}: {expected}")
-
-
-def _constraints(connection: Connection, phase: Phase) -> Check:
-    return _parts(
-        "constraints",
-        rows(connection, _Part, "health/constraints"),
-        phase,
-        {"not validated": "run ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT"},
-    )
-
-
-def _indexes(connection: Connection, phase: Phase) -> Check:
-    return _parts(
-        "indexes",
-        rows(connection, _Part, "health/indexes", phase.number or 1),
-        phase,
-        {"invalid": "run REINDEX INDEX CONCURRENTLY"},
-    )
-
-
-def _parts(name: str, parts: list[_Part], phase: Phase, remedies: dict[str, str]) -> Check:
-    """All parts valid, or which are not and what to do.
-
-    Until @phase1 is complete parts are missing as a matter of course.
-
-    Args:
-        name: of the check.
-        parts: of one kind.
-        phase: that is deployed.
-        remedies: by state; a part that is missing has its script.
-    """
-    wrong: dict[str, list[str]] = {}
-    for part in parts:
-        if part.state != "valid":
-            remedy = remedies.get(part.state, f"run psql -f {part.script} again")
-            wrong.setdefault(f"{part.state}: {remedy}", []).append(part.name)
-    valid = len(parts) - sum(map(len, wrong.values()))
-    if not wrong:
-        return Check(name, Status.OK, valid, "all there and valid")
-    if phase.number == 0:
-        return skipped(name, "checked once @phase1 is deployed")
-    status = Status.CRITICAL if phase.is_complete else Status.WARNING
-    details = (f"{', '.join(names)} {problem}" for problem, names in wrong.items())
-    return Check(name, status, valid, "; ".join(details))

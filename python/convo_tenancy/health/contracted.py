@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from psycopg import errors
 from rich.filesize import decimal
 
 from ..database import Connection, rows, scalar
 from .model import TIME, Check, Status
-from .phase import Phase
+from .phase import SWITCH, Contracted, Phase
 
 _ARCHIVED = ("customer_booking_stats", "customers")
 
@@ -32,11 +31,6 @@ class _Archived:
     bytes: int
 
 
-@dataclass(frozen=True)
-class _Contracted:
-    contracted_at: datetime
-
-
 def check_stray_legacy_table(connection: Connection, phase: Phase) -> Check:
     """An old application that starts makes an empty table of its own, and writes to it."""
     name = "stray_legacy_table"
@@ -44,8 +38,8 @@ def check_stray_legacy_table(connection: Connection, phase: Phase) -> Check:
     columns = [column.name for column in rows(connection, _Column, "health/legacy_columns")]
     found = len(tables) + len(columns)
     wrong = [_table(connection, table) for table in tables]
-    if columns and not scalar(connection, "health/sqitch_runs"):
-        wrong.append(_columns(columns, phase))
+    if columns and phase.state(SWITCH) != "reverting":
+        wrong.append(_columns(columns))
     if wrong:
         return Check(name, Status.CRITICAL, found, "; ".join(wrong))
     if columns:
@@ -53,7 +47,7 @@ def check_stray_legacy_table(connection: Connection, phase: Phase) -> Check:
             name,
             Status.WARNING,
             found,
-            f"{', '.join(columns)} on public.customers again, and sqitch runs: wait for it",
+            f"{', '.join(columns)} on public.customers again, of a revert: see phase",
         )
     return Check(name, Status.OK, 0, "nothing of the legacy side came back")
 
@@ -83,28 +77,22 @@ def _row_count(connection: Connection) -> object:
         return None
 
 
-def _columns(columns: list[str], phase: Phase) -> str:
-    seen = f"{', '.join(columns)} on public.customers again"
-    if phase.has("contract/legacy_side") and not phase.beyond:
-        dropped = ", ".join(f"DROP COLUMN {column}" for column in columns)
-        return (
-            f"{seen}: stop the old application that added them, look what is in them, then run"
-            f" ALTER TABLE public.customers {dropped}"
-        )
+def _columns(columns: list[str]) -> str:
+    dropped = ", ".join(f"DROP COLUMN {column}" for column in columns)
     return (
-        f"{seen}, and no revert is under way: one that was interrupted has to be run again:"
-        " sqitch revert --to @phase2; unless it is an old application that added them: stop it"
+        f"{', '.join(columns)} on public.customers again: stop the old application that added them,"
+        f" look what is in them, then run ALTER TABLE public.customers {dropped}"
     )
 
 
-def check_archive(connection: Connection, _phase: Phase) -> Check:
+def check_archive(connection: Connection) -> Check:
     """What the contract put aside, for the way back."""
     name = "archive"
     tables = rows(connection, _Archived, "health/archive")
     size = sum(table.bytes for table in tables)
     archived = {table.name for table in tables}
     missing = [f"tenancy_archive.{table}" for table in _ARCHIVED if table not in archived]
-    for contracted in rows(connection, _Contracted, "health/contracted"):
+    for contracted in rows(connection, Contracted, "health/contracted"):
         since = f"contracted at {contracted.contracted_at:{TIME}}"
         if len(missing) == len(_ARCHIVED):
             purged = f"{since}, purged: a revert gives back what the profiles tell"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from psycopg import errors
 
-from ..database import Connection, rows
+from ..database import Connection, in_schema, rows
 from ..display import listed
 from .model import TIME, Check, LegacyReader, LegacyWriter, Report, Status, skipped
 
@@ -15,7 +15,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True)
 class _Extension:
-    search_path: str
+    schema_name: str
     sees_all: bool
 
 
@@ -42,7 +42,7 @@ def check_legacy_readers(connection: Connection, report: Report) -> Check:
     """Statements that read the legacy side, as pg_stat_statements knows them."""
     for extension in rows(connection, _Extension, "health/statements_extension"):
         try:
-            with connection.transaction():
+            with in_schema(connection, extension.schema_name):
                 report.legacy_readers = rows(connection, LegacyReader, "health/legacy_readers")
         except errors.ObjectNotInPrerequisiteState:
             break

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from .model import Check, Status, skipped
-from .phase import Change
+from .phase import Registered
 
 _SECONDS = 30
 
@@ -29,11 +29,11 @@ def find_plan(given: Path | None) -> Path | None:
     return None
 
 
-def check_plan(deployed: tuple[Change, ...], folder: Path | None) -> Check:
+def check_plan(deployed: tuple[Registered, ...] | None, folder: Path | None) -> Check:
     """Compare the ids of the deployed changes with those of the plan, in order.
 
     Args:
-        deployed: as the registry has them.
+        deployed: as Sqitch's registry has them; None when that is not known.
         folder: of sqitch.plan; None when there is none at hand.
     """
     if folder is None:
@@ -41,7 +41,7 @@ def check_plan(deployed: tuple[Change, ...], folder: Path | None) -> Check:
     if shutil.which("sqitch") is None:
         return skipped("plan", "sqitch is not installed here")
     if not deployed:
-        return skipped("plan", "the deployed changes are not known")
+        return skipped("plan", "what Sqitch has registered is not known")
     try:
         done = subprocess.run(
             ["sqitch", "plan", "--no-headers", "--format", "format:%H %n"],
@@ -60,7 +60,7 @@ def check_plan(deployed: tuple[Change, ...], folder: Path | None) -> Check:
     return compare(deployed, [change_id for change_id, _name in planned])
 
 
-def compare(deployed: tuple[Change, ...], planned: list[str]) -> Check:
+def compare(deployed: tuple[Registered, ...], planned: list[str]) -> Check:
     """The deployed changes must be the first ones of the plan.
 
     Args:

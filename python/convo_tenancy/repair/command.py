@@ -18,6 +18,7 @@ from ..database import (
     problems,
     require_deployed,
     require_legacy_side,
+    require_triggers,
     scalar,
 )
 from ..display import Format, FormatOption, Meter, listed, shown
@@ -101,6 +102,7 @@ def repair(
                 connection, "tenancy.repair(integer[], text, boolean)", "phase 2", "@phase2"
             )
             require_legacy_side(connection, "to repair")
+            require_triggers(connection)
             if progress(connection).finished_at is None:
                 raise Problem("the backfill is not complete: run convo-tenancy backfill first")
             outcome = Outcome(limit)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-import psycopg
 from psycopg import errors
 
-from ..database import Connection, one_line, rows, scalars
+from ..database import Connection, one_line, rows, scalars, set_timeouts
 from ..display import Display
-from ..queries import query
 from ..retries import RETRYABLE
 
 ATTEMPTS = 20
@@ -92,9 +90,7 @@ class Repair:
         self._source = source
         self._dry_run = dry_run
         self._outcome = outcome
-        # What a batch reads after its locks must be what those who had them committed.
-        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection.execute(query("session"), ("500ms",))
+        set_timeouts(connection, "0", "500ms")
 
     def find(self) -> list[int]:
         """The customers with drift."""

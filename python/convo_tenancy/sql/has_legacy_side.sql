@@ -3,9 +3,9 @@
 SELECT
     NOT EXISTS (
         SELECT
-        FROM pg_catalog.pg_proc AS p
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        FROM pg_proc AS p
+        JOIN pg_namespace AS n ON n.oid = p.pronamespace
         WHERE n.nspname = 'tenancy'
             AND p.proname = 'has_legacy_side'
-            AND pg_catalog.pg_get_function_sqlbody(p.oid) = 'RETURN false'
+            AND pg_get_function_sqlbody(p.oid) = 'RETURN false'
     ) AS has_legacy_side;

@@ -472,7 +472,7 @@ API = [
             "lock_customer({customer})",
             "check_access({customer}, {own})",
             "bookings_of({customer})",
-            "note_legacy_write()",
+            "count_legacy_write()",
         )
     ),
     Attack("run the backfill", DENIED, ("CALL tenancy.run_backfill()",)),
@@ -510,7 +510,7 @@ ROLE = [
         DENIED,
         (
             """
-        CREATE OR REPLACE FUNCTION tenancy.shop_in_context() RETURNS integer LANGUAGE sql
+        CREATE OR REPLACE FUNCTION tenancy.shop_context() RETURNS integer LANGUAGE sql
         AS 'SELECT 3'
     """,
         ),

@@ -130,9 +130,15 @@ def value(url: str, statement: str) -> str:
     return psql(url, "-Atc", statement).stdout.strip()
 
 
-def psql_file(url: str, path: str | Path, *args: str, check: bool = True) -> Completed:
+def psql_file(
+    url: str,
+    path: str | Path,
+    *args: str,
+    check: bool = True,
+    env: Mapping[str, str | None] | None = None,
+) -> Completed:
     """psql runs a file of the repository."""
-    return psql(url, *args, "-f", str(ROOT / path), check=check)
+    return psql(url, *args, "-f", str(ROOT / path), check=check, env=env)
 
 
 CONVO_TENANCY = ROOT / ".venv/bin/convo-tenancy"
@@ -190,7 +196,22 @@ def pg_dump_schema(url: str, *schemas: str) -> str:
     return _TABLE.sub(_sort_columns, _NOISE.sub("", dump))
 
 
+_ROWS = re.compile(r"^(COPY [^\n]*;\n)(.*?)(^\\\.\n)", re.MULTILINE | re.DOTALL)
+_MOMENT = re.compile(r"\t20[\d-]+ [\d:.]+\+00\t")
+
+
+def _sort_rows(table: re.Match[str]) -> str:
+    rows = table[2].splitlines(keepends=True)
+    if table[1].startswith("COPY tenancy.changes "):  # when a change was deployed differs
+        rows = [_MOMENT.sub("\t(then)\t", row) for row in rows]
+    return table[1] + "".join(sorted(rows)) + table[3]
+
+
 def pg_dump_data(url: str, *schemas: str) -> str:
-    """`pg_dump -a` of these schemas, less what differs each time."""
+    """`pg_dump -a` of these schemas, less what differs each time.
+
+    The rows of a table are sorted: one that was written again stands elsewhere.
+    """
     chosen = [f"--schema={schema}" for schema in schemas]
-    return _NOISE.sub("", run("pg_dump", "--data-only", *chosen, "-d", url).stdout)
+    dump = run("pg_dump", "--data-only", *chosen, "-d", url).stdout
+    return _ROWS.sub(_sort_rows, _NOISE.sub("", dump))

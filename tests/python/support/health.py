@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from .command_line import call
-from .commands import psql
+from .commands import psql, run, value
 
+AS_DEPLOYED = "all there, as deployed"
+ADVICE = re.compile(
+    r"run ((?:psql|sqitch|ALTER|CREATE|DROP|REINDEX) .+?)(?:,? (?:and look )?again)?(?:; |$)"
+)
 LABEL = r'[a-z]+="([^"\\\n]|\\["\\n])*"'
 SAMPLE = re.compile(rf"^[a-z_]+(\{{{LABEL}(,{LABEL})*\}})? -?\d+$")
 
@@ -66,6 +70,27 @@ def samples(url: str, *args: str) -> tuple[int, dict[str, int]]:
         assert sample not in found
         found[sample] = int(number)
     return done.returncode, found
+
+
+def recorded(url: str, *kinds: str) -> int:
+    """How many parts of these kinds the database has recorded."""
+    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    statement = f"""
+        SELECT count(*) FROM tenancy.deployed_parts WHERE is_there AND kind IN ({listed})
+    """
+    return int(value(url, statement))
+
+
+def follow(url: str, detail: str) -> None:
+    """Do what a check says is to be run, as a person would, in the repository."""
+    advices = ADVICE.findall(detail)
+    assert advices, detail
+    for advice in advices:
+        if not advice.startswith(("psql ", "sqitch ")):
+            psql(url, "-c", advice)
+            continue
+        command = advice.replace("psql -f", 'psql -X "$DATABASE_URL" -f')
+        run("bash", "-c", command, env={"DATABASE_URL": url, "SQITCH_TARGET": f"db:{url}"})
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def start_psql(
     assert process.stdin is not None
     assert process.stdout is not None
     commands = [chunk.splitlines()[-1].strip() for chunk in chunks]
-    opened = sum(one.startswith("\\if") for one in commands) - commands.count("\\endif")
+    opened = sum(one.startswith("\\if") - one.endswith("\\endif") for one in commands)
     # Within a branch that is not taken, nothing would be said.
     process.stdin.write("".join(chunks) + f"\\warn {REACHED}\n" + "\\endif\n" * opened)
     process.stdin.write(f"\\warn {REACHED}\n")

@@ -5,5 +5,5 @@ SELECT
     current_setting('server_version') AS version,
     current_setting('server_version_num')::integer AS version_number,
     (SELECT count(*) FROM pg_tables AS t WHERE t.schemaname = 'public' AND t.tablename = 'customers') = 1 AS is_legacy,
-    to_regnamespace('tenancy') IS NOT NULL AS is_deployed,
-    (SELECT count(*) FROM pg_tables AS t WHERE t.schemaname = 'sqitch' AND t.tablename = 'changes') = 1 AS has_registry;
+    to_regnamespace('tenancy') IS NOT NULL AS has_schema,
+    (SELECT count(*) FROM pg_tables AS t WHERE t.schemaname = 'tenancy' AND t.tablename = 'changes') = 1 AS is_deployed;

@@ -1,6 +1,6 @@
--- Where pg_stat_statements is; the next query then finds it without its schema.
+-- Where pg_stat_statements is, and whether this role sees the statements of all.
 SELECT
-    set_config('search_path', 'pg_catalog, ' || quote_ident(n.nspname), TRUE) AS search_path,
+    n.nspname::text AS schema_name,
     pg_has_role('pg_read_all_stats', 'USAGE') AS sees_all
 FROM pg_extension AS e
 JOIN pg_namespace AS n ON n.oid = e.extnamespace

@@ -6,7 +6,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 
 SELECT plan(20);
 
-\ir ../../support/salons.sql
+\ir ../../helpers/salons.sql
 
 CREATE TEMPORARY TABLE customer ON COMMIT DROP AS
 SELECT tenancy.get_or_create_customer('Ann@Example.com', '(555) 010-9999', 'Ann') AS id;

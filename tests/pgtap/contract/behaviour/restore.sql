@@ -6,7 +6,7 @@ CREATE EXTENSION IF NOT EXISTS pgtap;
 
 SELECT plan(12);
 
-\ir ../../support/salons.sql
+\ir ../../helpers/salons.sql
 
 INSERT INTO public.customers (id, phone)
 SELECT

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(14);
+SELECT plan(12);
 
 -- The triggers of tenancy on a table
 CREATE FUNCTION pg_temp.triggers_of(wanted regclass)
@@ -39,12 +39,6 @@ SELECT set_eq(
     $$SELECT * FROM pg_temp.triggers_of('public.stylists')$$,
     ARRAY['stylist_leaves', 'stylist_arrives'],
     'public.stylists: preferences follow a stylist'
-);
-SELECT views_are('tenancy', ARRAY['customer_totals', 'legacy_writers', 'dual_write_parts'], 'the views of tenancy');
-SELECT tables_are(
-    'tenancy',
-    ARRAY['settings', 'backfill_progress', 'legacy_writes', 'earlier_comments', 'deployed_parts', 'contracted'],
-    'the tables of tenancy'
 );
 SELECT is((SELECT count(*) FROM tenancy.contracted), 1::bigint, 'when the contract was, is known');
 

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(23);
+SELECT plan(27);
 
 -- Comments: psql's \d+ is the documentation that an operator has at hand.
 
@@ -74,6 +74,32 @@ SELECT is_empty(
     'every trigger has a comment'
 );
 
+SELECT is_empty(
+    $$
+    SELECT d.name
+    FROM tenancy.deployed_parts AS d
+    WHERE d.kind = 'index'
+        AND d.definition ~ ' ON public\.stylists '
+        AND obj_description(d.name::regclass, 'pg_class') IS NULL
+    $$,
+    'an index on a table of the application has a comment that says what it is for'
+);
+
+-- Triggers: they fire for the application, and only for it.
+
+SELECT is_empty(
+    $$
+    SELECT
+        t.tgrelid::regclass,
+        t.tgname
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND t.tgenabled <> 'O'
+    $$,
+    'no trigger is disabled, and none fires on a replica'
+);
+
 -- Functions: nobody's search_path can change what they mean.
 
 SELECT is_empty(
@@ -83,9 +109,38 @@ SELECT is_empty(
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.prosqlbody IS NULL
         AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']
-        AND NOT (p.prokind = 'p' AND p.prosrc ~* '\mcommit\M')
+        AND NOT (p.prokind = 'p' AND p.prosrc ~ '\mCOMMIT;')
+        AND p.oid <> 'tenancy.begin_batch()'::regprocedure -- which does it for those
     $$,
     'every function fixes search_path or has a body parsed at its creation; a procedure that commits cannot'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosrc ~ '\mCOMMIT;'
+        AND (
+            substring(p.prosrc FROM '\mBEGIN\s+([^;]+);') <> 'CALL tenancy.begin_batch()'
+            OR regexp_count(p.prosrc, '\mCOMMIT;')
+            <> regexp_count(p.prosrc, '\mCOMMIT;(\s*--[^\n]*)?\s+CALL tenancy\.begin_batch\(\);')
+        )
+    $$,
+    'a procedure that commits calls begin_batch first, and after each COMMIT'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prokind = 'f'
+        AND p.prosqlbody IS NOT NULL
+        AND p.proconfig IS NULL
+        AND p.proisstrict
+    $$,
+    'nothing keeps the planner from inlining a function without SET'
 );
 
 SELECT is_empty(
@@ -105,7 +160,7 @@ SELECT is_empty(
     FROM pg_catalog.pg_proc AS p
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.prokind = 'p'
-        AND p.prosrc ~* '\mcommit\M'
+        AND p.prosrc ~ '\mCOMMIT;'
         AND (p.proconfig IS NOT NULL OR p.prosecdef)
     $$,
     'a procedure that commits has no SET and is SECURITY INVOKER: with either it could not commit'
@@ -256,7 +311,7 @@ SELECT is_empty(
         AND c.relkind IN ('r', 'p')
         AND NOT c.relrowsecurity
         AND c.relname NOT IN (
-            'settings', 'backfill_progress', 'legacy_writes', 'earlier_comments', 'deployed_parts', 'contracted'
+            'settings', 'changes', 'deployed_parts', 'backfill_progress', 'legacy_writes', 'earlier_comments', 'contracted'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'

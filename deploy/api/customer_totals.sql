@@ -1,0 +1,36 @@
+-- Deploy convo_tenancy:api/customer_totals to pg
+
+\set ON_ERROR_STOP on
+\set change api/customer_totals
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE VIEW tenancy.customer_totals (
+    customer_id, shops, total_bookings, total_spend_cents, average_spend_cents, last_booking_at, no_show_count
+)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    p.customer_id,
+    count(*)::integer,
+    sum(p.total_bookings)::integer,
+    sum(p.total_spend_cents)::bigint,
+    CASE WHEN sum(p.total_bookings) > 0 THEN (sum(p.total_spend_cents) / sum(p.total_bookings))::integer ELSE 0 END,
+    max(p.last_booking_at),
+    sum(p.no_show_count)::integer
+FROM public.customer_shop_profiles AS p
+GROUP BY p.customer_id;
+
+COMMENT ON VIEW tenancy.customer_totals IS
+'A customer across all shops, from the profiles: recognised at every shop (ADR-0001). '
+'Example: SELECT * FROM tenancy.customer_totals WHERE customer_id = 42';
+COMMENT ON COLUMN tenancy.customer_totals.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.customer_totals.shops IS 'Shops that have a profile of the customer.';
+COMMENT ON COLUMN tenancy.customer_totals.total_bookings IS 'Bookings counted in all shops.';
+COMMENT ON COLUMN tenancy.customer_totals.total_spend_cents IS 'List price of those bookings, in cents.';
+COMMENT ON COLUMN tenancy.customer_totals.average_spend_cents IS
+'Integer part of the spend per booking, in cents; 0 without bookings.';
+COMMENT ON COLUMN tenancy.customer_totals.last_booking_at IS 'The latest of the shops'' last bookings.';
+COMMENT ON COLUMN tenancy.customer_totals.no_show_count IS 'Bookings in all shops that the customer did not keep.';
+
+COMMIT;

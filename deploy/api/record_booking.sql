@@ -1,0 +1,105 @@
+-- Deploy convo_tenancy:api/record_booking to pg
+
+\set ON_ERROR_STOP on
+\set change api/record_booking
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.record_booking(
+    customer_id integer,
+    shop_id integer,
+    stylist_id integer,
+    spend_cents integer,
+    booked_at timestamptz
+)
+RETURNS public.customer_shop_profiles
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
+    profile public.customer_shop_profiles;
+    count_before integer; -- of the stylist's bookings; NULL if there was none
+    preferred integer;
+BEGIN
+    IF spend_cents IS NULL OR spend_cents < 0 THEN
+        RAISE EXCEPTION 'spend_cents is %, expected 0 or more', coalesce(spend_cents::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF booked_at IS NULL THEN
+        RAISE EXCEPTION 'booked_at is NULL, expected the start of the booking'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    IF tenancy.is_restricted() THEN
+        PERFORM tenancy.check_access(customer_id, shop_id);
+    END IF;
+    PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
+    PERFORM tenancy.check_stylist(stylist_id, shop_id);
+
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            total_bookings = p.total_bookings + 1,
+            total_spend_cents = p.total_spend_cents + spend_cents,
+            last_booking_at = booked_at,
+            updated_at = now()
+        WHERE p.customer_id = record_booking.customer_id
+            AND p.shop_id = record_booking.shop_id
+        RETURNING p.* INTO profile;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (record_booking.customer_id, record_booking.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
+    -- The profile follows the count below: nothing to mirror.
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    UPDATE public.customer_stylist_preferences AS p
+    SET
+        booking_count = p.booking_count + 1,
+        updated_at = now()
+    WHERE p.customer_id = record_booking.customer_id
+        AND p.stylist_id = record_booking.stylist_id
+    RETURNING p.booking_count - 1 INTO count_before;
+    IF NOT FOUND THEN
+        INSERT INTO public.customer_stylist_preferences AS p (customer_id, stylist_id, booking_count)
+        VALUES (record_booking.customer_id, record_booking.stylist_id, 1)
+        ON CONFLICT ON CONSTRAINT uq_customer_stylist_preference DO UPDATE
+        SET
+            booking_count = p.booking_count + 1,
+            updated_at = now()
+        RETURNING nullif(p.booking_count - 1, 0) INTO count_before;
+    END IF;
+
+    -- One more booking with who is preferred changes nothing.
+    IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
+        preferred := tenancy.follow_counts(
+            profile.preferred_stylist_id, customer_id, shop_id, stylist_id, count_before, coalesce(count_before, 0) + 1
+        );
+
+        IF preferred IS DISTINCT FROM profile.preferred_stylist_id THEN
+            guard := set_config('tenancy.mirroring', '', TRUE);
+            UPDATE public.customer_shop_profiles AS p
+            SET preferred_stylist_id = preferred
+            WHERE p.id = profile.id
+            RETURNING p.* INTO profile;
+        END IF;
+    END IF;
+
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
+    RETURN profile;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_booking(integer, integer, integer, integer, timestamptz) IS
+'Counts a booking of a customer in a shop: totals, last booking, the stylist''s count, and who is preferred there while nobody was '
+'chosen. Returns the profile. Call it in the transaction that confirms the booking: called again after a lost reply to a COMMIT, '
+'it counts twice. Unknown customer, shop or stylist, or a stylist of another shop: 23503; a negative amount: 22023. '
+'Example: SELECT * FROM tenancy.record_booking(42, 3, 7, 4500, ''2026-03-01 10:00+00'')';
+
+COMMIT;

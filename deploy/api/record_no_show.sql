@@ -1,0 +1,50 @@
+-- Deploy convo_tenancy:api/record_no_show to pg
+
+\set ON_ERROR_STOP on
+\set change api/record_no_show
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.record_no_show(customer_id integer, shop_id integer)
+RETURNS public.customer_shop_profiles
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
+    profile public.customer_shop_profiles;
+BEGIN
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    IF tenancy.is_restricted() THEN
+        PERFORM tenancy.check_access(customer_id, shop_id);
+    END IF;
+    PERFORM tenancy.check_shop(shop_id);
+    PERFORM tenancy.lock_customer(customer_id);
+
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            no_show_count = p.no_show_count + 1,
+            updated_at = now()
+        WHERE p.customer_id = record_no_show.customer_id
+            AND p.shop_id = record_no_show.shop_id
+        RETURNING p.* INTO profile;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (record_no_show.customer_id, record_no_show.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
+    RETURN profile;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_no_show(integer, integer) IS
+'Counts a booking in a shop that the customer did not keep. Returns the profile. Unknown customer or shop: 23503. '
+'Example: SELECT * FROM tenancy.record_no_show(42, 3)';
+
+COMMIT;

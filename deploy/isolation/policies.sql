@@ -1,0 +1,199 @@
+-- Deploy convo_tenancy:isolation/policies to pg
+
+-- A transaction for each table: to wait for all of them at once, everybody would have to wait for longer. Nobody is bound before
+-- isolation/rights, so there is no harm in between.
+
+\set ON_ERROR_STOP on
+\set change isolation/policies
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DO $$
+DECLARE
+    secured text := (
+        SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text)
+        FROM pg_class AS c
+        WHERE c.relrowsecurity
+            AND c.relnamespace = 'public'::regnamespace
+            AND c.relname IN (
+                'stylists', 'services', 'bookings', 'customers', 'customer_shop_profiles', 'customer_stylist_preferences',
+                'customer_service_preferences'
+            )
+            AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'of_the_shop')
+    );
+BEGIN
+    IF secured IS NOT NULL THEN
+        RAISE EXCEPTION 'row-level security is on already: %. Ours would open what your policies close: see docs/isolation.md',
+            secured
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END;
+$$;
+
+CREATE OR REPLACE PROCEDURE tenancy.isolate_table(table_name regclass, using_expression text, check_expression text DEFAULT NULL)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning -- of policies that are not there, nobody need be told
+AS $$
+BEGIN
+    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', table_name::text);
+
+    EXECUTE format('DROP POLICY IF EXISTS as_before ON %s', table_name);
+    EXECUTE format('DROP POLICY IF EXISTS of_the_shop ON %s', table_name);
+    EXECUTE format('CREATE POLICY as_before ON %s USING (TRUE) WITH CHECK (TRUE)', table_name);
+    EXECUTE format(
+        'CREATE POLICY of_the_shop ON %s AS RESTRICTIVE TO convo_shop USING (%s)%s', table_name, using_expression,
+        CASE WHEN check_expression IS NOT NULL THEN format(' WITH CHECK (%s)', check_expression) ELSE '' END
+    );
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', table_name);
+
+    EXECUTE format(
+        'COMMENT ON POLICY as_before ON %s IS %L', table_name,
+        'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).'
+    );
+    EXECUTE format(
+        'COMMENT ON POLICY of_the_shop ON %s IS %L', table_name,
+        'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).'
+    );
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.isolate_table(regclass, text, text) IS
+'Binds members of convo_shop to the shop context in one table, by two policies: a permissive one, by which everybody sees and '
+'writes what their rights let them, as before, and a restrictive one for convo_shop. The owner is exempt: never FORCE. Example: '
+'deploy/isolation/policies.sql';
+
+CREATE OR REPLACE PROCEDURE tenancy.open_table(table_name regclass)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning -- of policies that are not there, nobody need be told
+AS $$
+BEGIN
+    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', table_name::text);
+    EXECUTE format('ALTER TABLE %s DISABLE ROW LEVEL SECURITY', table_name);
+    EXECUTE format('DROP POLICY IF EXISTS of_the_shop ON %s', table_name);
+    EXECUTE format('DROP POLICY IF EXISTS as_before ON %s', table_name);
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.open_table(regclass) IS
+'Takes back tenancy.isolate_table(). Example: CALL tenancy.open_table(''public.stylists'')';
+
+CALL tenancy.keep_open(is_begun => TRUE);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.stylists',
+    using_expression => $$
+        shop_id = tenancy.shop_context()
+    $$
+);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.services',
+    using_expression => $$
+        shop_id = tenancy.shop_context()
+    $$
+);
+
+COMMIT;
+
+-- What a booking names must be of the shop, too: else its constraints would tell what other shops have.
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.bookings',
+    using_expression => $$
+        shop_id = tenancy.shop_context()
+    $$,
+    check_expression => $$
+        shop_id = tenancy.shop_context()
+        AND EXISTS (SELECT FROM public.stylists AS s WHERE s.id = stylist_id AND s.shop_id = tenancy.shop_context())
+        AND EXISTS (SELECT FROM public.services AS s WHERE s.id = service_id AND s.shop_id = tenancy.shop_context())
+        AND (
+            secondary_service_id IS NULL
+            OR EXISTS (SELECT FROM public.services AS s WHERE s.id = secondary_service_id AND s.shop_id = tenancy.shop_context())
+        )
+    $$
+);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.customer_shop_profiles',
+    using_expression => $$
+        shop_id = tenancy.shop_context()
+    $$,
+    check_expression => $$
+        shop_id = tenancy.shop_context()
+        AND (
+            preferred_stylist_id IS NULL
+            OR EXISTS (SELECT FROM public.stylists AS s WHERE s.id = preferred_stylist_id AND s.shop_id = tenancy.shop_context())
+        )
+    $$
+);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.customers',
+    using_expression => $$
+        EXISTS (
+            SELECT
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = customers.id
+                AND p.shop_id = tenancy.shop_context()
+        )
+    $$
+);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.customer_stylist_preferences',
+    using_expression => $$
+        EXISTS (SELECT FROM public.stylists AS s WHERE s.id = stylist_id AND s.shop_id = tenancy.shop_context())
+    $$,
+    check_expression => $$
+        EXISTS (SELECT FROM public.stylists AS s WHERE s.id = stylist_id AND s.shop_id = tenancy.shop_context())
+        AND EXISTS (SELECT FROM public.customers AS c WHERE c.id = customer_id)
+    $$
+);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.isolate_table(
+    'public.customer_service_preferences',
+    using_expression => $$
+        EXISTS (SELECT FROM public.services AS s WHERE s.id = service_id AND s.shop_id = tenancy.shop_context())
+    $$,
+    check_expression => $$
+        EXISTS (SELECT FROM public.services AS s WHERE s.id = service_id AND s.shop_id = tenancy.shop_context())
+        AND EXISTS (SELECT FROM public.customers AS c WHERE c.id = customer_id)
+    $$
+);
+
+COMMIT;
+
+\ir ../support/begin.sql
+
+CALL tenancy.close_change('deploy');
+
+COMMIT;

@@ -1,0 +1,134 @@
+-- Deploy convo_tenancy:mirror/apply_residual to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/apply_residual
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.apply_residual(
+    customer_id integer,
+    shop_id integer,
+    total_bookings integer DEFAULT NULL,
+    total_spend_cents integer DEFAULT NULL,
+    last_booking_at timestamptz DEFAULT NULL,
+    no_show_count integer DEFAULT NULL,
+    earlier tenancy.statistics DEFAULT NULL
+)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
+    held_bookings bigint; -- by all shops together
+    held_spend_cents bigint;
+    held_no_shows bigint;
+    at_floor boolean;
+BEGIN
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
+
+    FOR attempt IN 1 .. 2 LOOP
+        SELECT
+            sum(p.total_bookings),
+            sum(p.total_spend_cents),
+            sum(p.no_show_count)
+        INTO
+            held_bookings,
+            held_spend_cents,
+            held_no_shows
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = apply_residual.customer_id;
+
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            total_bookings = coalesce(
+                tenancy.residual(apply_residual.total_bookings, held_bookings - p.total_bookings), p.total_bookings
+            ),
+            total_spend_cents = coalesce(
+                tenancy.residual(apply_residual.total_spend_cents, held_spend_cents - p.total_spend_cents), p.total_spend_cents
+            ),
+            last_booking_at = coalesce(apply_residual.last_booking_at, p.last_booking_at),
+            no_show_count = coalesce(
+                tenancy.residual(apply_residual.no_show_count, held_no_shows - p.no_show_count), p.no_show_count
+            ),
+            updated_at = now()
+        WHERE p.customer_id = apply_residual.customer_id
+            AND p.shop_id = apply_residual.shop_id
+        RETURNING p.total_bookings = 0 OR p.total_spend_cents = 0 OR p.no_show_count = 0 INTO at_floor;
+        EXIT WHEN FOUND;
+
+        -- History that no profile shows goes to the shops of its bookings, not to the shop of this write.
+        IF held_bookings IS NULL AND (earlier.total_bookings <> 0 OR earlier.total_spend_cents <> 0) THEN
+            BEGIN
+                PERFORM tenancy.fill_profiles(ARRAY[apply_residual.customer_id], earlier);
+            EXCEPTION
+                WHEN unique_violation OR foreign_key_violation THEN
+                    NULL; -- somebody else did, or a stylist moves
+            END;
+        END IF;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (apply_residual.customer_id, apply_residual.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
+    -- The other shops may hold more than the customer's totals: the largest give first.
+    IF at_floor AND (total_bookings < held_bookings OR total_spend_cents < held_spend_cents OR no_show_count < held_no_shows)
+    THEN
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            total_bookings = p.total_bookings - cut.bookings,
+            total_spend_cents = p.total_spend_cents - cut.spend_cents,
+            no_show_count = p.no_show_count - cut.no_shows,
+            updated_at = now()
+        FROM (
+            SELECT
+                o.id,
+                tenancy.residual_cut(
+                    o.total_bookings,
+                    coalesce(sum(o.total_bookings) OVER by_bookings, 0)::bigint,
+                    sum(o.total_bookings) OVER () - apply_residual.total_bookings
+                ) AS bookings,
+                tenancy.residual_cut(
+                    o.total_spend_cents,
+                    coalesce(sum(o.total_spend_cents) OVER by_spend, 0)::bigint,
+                    sum(o.total_spend_cents) OVER () - apply_residual.total_spend_cents
+                ) AS spend_cents,
+                tenancy.residual_cut(
+                    o.no_show_count,
+                    coalesce(sum(o.no_show_count) OVER by_no_shows, 0)::bigint,
+                    sum(o.no_show_count) OVER () - apply_residual.no_show_count
+                ) AS no_shows
+            FROM public.customer_shop_profiles AS o
+            WHERE o.customer_id = apply_residual.customer_id
+                AND o.shop_id <> apply_residual.shop_id
+            WINDOW
+                by_bookings AS (
+                    ORDER BY o.total_bookings DESC, o.shop_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ),
+                by_spend AS (
+                    ORDER BY o.total_spend_cents DESC, o.shop_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                ),
+                by_no_shows AS (
+                    ORDER BY o.no_show_count DESC, o.shop_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+                )
+        ) AS cut
+        WHERE p.id = cut.id
+            AND greatest(cut.bookings, cut.spend_cents, cut.no_shows) > 0;
+    END IF;
+
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.apply_residual(
+    integer, integer, integer, integer, timestamptz, integer, tenancy.statistics
+) IS
+'Writes the customer''s legacy values to the profile of one shop by the residual rule (tenancy.residual, tenancy.residual_cut). A '
+'value that is NULL stays as the profiles have it. Not mirrored. The caller holds the row that the values are from. '
+'earlier is the customer''s row of statistics before, for a customer without any profile. '
+'Example: SELECT tenancy.apply_residual(42, 3, total_bookings => 10, total_spend_cents => 50000)';
+
+COMMIT;

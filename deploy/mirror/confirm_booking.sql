@@ -1,0 +1,69 @@
+-- Deploy convo_tenancy:mirror/confirm_booking to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/confirm_booking
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.lock_customer_of_booking(customer_phone varchar, customer_email varchar)
+RETURNS integer
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer integer;
+BEGIN
+    SELECT c.id
+    INTO customer
+    FROM public.customers AS c
+    WHERE c.phone = lock_customer_of_booking.customer_phone
+    ORDER BY c.id
+    LIMIT 1
+    FOR NO KEY UPDATE;
+
+    IF NOT FOUND THEN
+        SELECT c.id
+        INTO customer
+        FROM public.customers AS c
+        WHERE c.email = lock_customer_of_booking.customer_email
+        FOR NO KEY UPDATE;
+    END IF;
+
+    RETURN customer;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.lock_customer_of_booking(varchar, varchar) IS
+'Locks the customer whose a booking with this phone and email is, as tenancy.bookings_of() has it, and returns the id; NULL if '
+'there is none. Example: SELECT tenancy.lock_customer_of_booking(''+15550109999'', ''ann@example.com'')';
+
+CREATE OR REPLACE FUNCTION tenancy.confirm_booking()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer CONSTANT integer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
+    notes text := coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}');
+BEGIN
+    IF customer IS NULL THEN
+        RETURN NEW;
+    END IF;
+
+    -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
+    -- whose note is lost, their shop is found by the start of the booking.
+    IF length(notes) > 1000 THEN
+        notes := '{}';
+    END IF;
+    notes := set_config('tenancy.confirmed', (notes::jsonb || jsonb_build_object(customer, NEW.shop_id))::text, TRUE);
+    RETURN NEW;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.confirm_booking() IS
+'Trigger: a booking that turns CONFIRMED locks its customer, and notes the shop for the statistics that will count it. So whoever '
+'reads the statistics afterwards, to write them back changed, reads what is true until the end of the transaction.';
+
+COMMIT;

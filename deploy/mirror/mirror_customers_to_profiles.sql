@@ -1,0 +1,69 @@
+-- Deploy convo_tenancy:mirror/mirror_customers_to_profiles to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/mirror_customers_to_profiles
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.mirror_customers_to_profiles()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    no_shows_before CONSTANT integer NOT NULL := CASE TG_OP WHEN 'UPDATE' THEN OLD.no_show_count ELSE 0 END;
+    stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
+    shop integer;
+BEGIN
+    -- As the row is by now: a trigger of somebody else's may have written it again.
+    SELECT
+        c.no_show_count,
+        c.preferred_stylist_id
+    INTO
+        NEW.no_show_count,
+        NEW.preferred_stylist_id
+    FROM public.customers AS c
+    WHERE c.id = NEW.id;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    IF NEW.no_show_count <> no_shows_before THEN
+        PERFORM tenancy.apply_residual(
+            NEW.id, tenancy.attributed_shop(NEW.id), no_show_count => NEW.no_show_count
+        );
+    END IF;
+
+    IF NEW.preferred_stylist_id IS DISTINCT FROM stylist_before THEN
+        -- Locked before its shop is read: a stylist who is moving is in one shop or the other.
+        SELECT s.shop_id
+        INTO shop
+        FROM public.stylists AS s
+        WHERE s.id = coalesce(NEW.preferred_stylist_id, stylist_before)
+        FOR KEY SHARE;
+
+        -- NULL takes back what was preferred, and no choice of another stylist in that shop.
+        IF NEW.preferred_stylist_id IS NOT NULL
+            OR EXISTS (
+                SELECT
+                FROM public.customer_shop_profiles AS p
+                WHERE p.customer_id = NEW.id
+                    AND p.shop_id = shop
+                    AND p.preferred_stylist_id = stylist_before
+            )
+        THEN
+            PERFORM tenancy.prefer_stylist(NEW.id, shop, NEW.preferred_stylist_id);
+        END IF;
+    END IF;
+
+    PERFORM tenancy.count_legacy_write();
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.mirror_customers_to_profiles() IS
+'Trigger: carries a customer''s no_show_count, by the residual rule, and preferred_stylist_id to the profiles. A preference goes '
+'to the profile of that stylist''s shop; other shops keep theirs.';
+
+COMMIT;

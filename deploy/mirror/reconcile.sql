@@ -1,0 +1,110 @@
+-- Deploy convo_tenancy:mirror/reconcile to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/reconcile
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.catch_up_customer()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM tenancy.repair(
+        ARRAY[tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email)], is_reconcile => TRUE
+    );
+    RETURN NEW;
+EXCEPTION
+    -- Somebody else is at it, or a stylist moves: the reconcile comes later.
+    WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
+        RETURN NEW;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.catch_up_customer() IS
+'Trigger: brings the profiles of a booking''s customer up to date before the booking is confirmed. What was written before the '
+'mirrors were there then goes to the shops it belongs to, not to the shop of this booking. Only during the reconcile.';
+
+CREATE OR REPLACE FUNCTION tenancy.reconcile_step(customer_ids integer[], OUT state text, OUT detail text, OUT repaired integer)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    repaired := (SELECT count(DISTINCT r.customer_id) FROM tenancy.repair(customer_ids, is_reconcile => TRUE) AS r);
+    state := 'done';
+EXCEPTION
+    WHEN lock_not_available
+        OR unique_violation
+        OR foreign_key_violation
+        OR serialization_failure
+        OR deadlock_detected
+    THEN
+        state := 'waiting';
+        detail := format('customers from %s to %s: %s', customer_ids[1], customer_ids[cardinality(customer_ids)], sqlerrm);
+        repaired := 0;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.reconcile_step(integer[]) IS
+'One batch of the reconcile. state is done, or waiting (somebody holds one of these customers; detail says more): call again '
+'later. Example: SELECT * FROM tenancy.reconcile_step(ARRAY[42])';
+
+-- It commits, so it carries no SET and qualifies every name.
+CREATE OR REPLACE PROCEDURE tenancy.run_reconcile(batch_size integer DEFAULT 50)
+LANGUAGE plpgsql
+SECURITY INVOKER
+AS $$
+DECLARE
+    drifted integer[];
+    step record;
+    repaired bigint;
+    waiting boolean;
+    reported_at timestamptz := pg_catalog.clock_timestamp();
+BEGIN
+    CALL tenancy.begin_batch();
+    IF (SELECT b.finished_at IS NULL FROM tenancy.backfill_progress AS b) THEN
+        RAISE EXCEPTION 'the backfill is not complete: CALL tenancy.run_backfill(), then run the same again'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
+    LOOP
+        drifted := ARRAY(SELECT DISTINCT d.customer_id FROM tenancy.drift AS d ORDER BY d.customer_id);
+        COMMIT; -- and let go of the snapshot
+        CALL tenancy.begin_batch();
+        EXIT WHEN pg_catalog.cardinality(drifted) = 0;
+
+        repaired := 0;
+        waiting := FALSE;
+        FOR batch_start IN 1 .. pg_catalog.cardinality(drifted) BY batch_size LOOP
+            SELECT s.* INTO STRICT step FROM tenancy.reconcile_step(drifted[batch_start : batch_start + batch_size - 1]) AS s;
+            COMMIT;
+            CALL tenancy.begin_batch();
+            repaired := repaired + step.repaired;
+            waiting := waiting OR step.state = 'waiting';
+
+            IF step.state = 'waiting' OR pg_catalog.clock_timestamp() > reported_at + interval '10 seconds' THEN
+                reported_at := pg_catalog.clock_timestamp();
+                RAISE NOTICE 'reconcile: % of % customers looked at, % repaired%',
+                    least(batch_start + batch_size - 1, pg_catalog.cardinality(drifted)), pg_catalog.cardinality(drifted), repaired,
+                    coalesce('; comes back to ' || step.detail, '');
+            END IF;
+        END LOOP;
+
+        IF repaired = 0 AND NOT waiting THEN
+            RAISE WARNING 'the legacy side itself is wrong for % customers: SELECT * FROM tenancy.drift',
+                pg_catalog.cardinality(drifted);
+            EXIT;
+        END IF;
+        batch_size := greatest(batch_size / 2, 1); -- whom somebody holds, more closely
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.run_reconcile(integer) IS
+'Catches up what was written between the backfill and the mirrors, in batches that it commits; ends when both sides agree. '
+'Interrupted, run it again. Outside a transaction only. Example: CALL tenancy.run_reconcile()';
+
+COMMIT;

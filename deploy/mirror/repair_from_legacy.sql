@@ -1,0 +1,118 @@
+-- Deploy convo_tenancy:mirror/repair_from_legacy to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/repair_from_legacy
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.split_anew(customer_id integer)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE public.customer_shop_profiles AS p
+    SET
+        preferred_stylist_id = NULL,
+        total_bookings = 0,
+        total_spend_cents = 0,
+        last_booking_at = NULL,
+        no_show_count = 0,
+        updated_at = now()
+    WHERE p.customer_id = split_anew.customer_id;
+
+    INSERT INTO public.customer_shop_profiles (
+        customer_id,
+        shop_id,
+        preferred_stylist_id,
+        total_bookings,
+        total_spend_cents,
+        last_booking_at,
+        no_show_count
+    )
+    SELECT
+        s.customer_id,
+        s.shop_id,
+        s.preferred_stylist_id,
+        s.total_bookings,
+        s.total_spend_cents,
+        s.last_booking_at,
+        s.no_show_count
+    FROM tenancy.split(ARRAY[split_anew.customer_id]) AS s
+    ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO UPDATE
+    SET
+        preferred_stylist_id = excluded.preferred_stylist_id,
+        total_bookings = excluded.total_bookings,
+        total_spend_cents = excluded.total_spend_cents,
+        last_booking_at = excluded.last_booking_at,
+        no_show_count = excluded.no_show_count;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.split_anew(integer) IS
+'Part of tenancy.repair(): writes the profiles of one customer as tenancy.split() gives them now.';
+
+CREATE OR REPLACE FUNCTION tenancy.repair_from_legacy(customer_id integer, kinds text[])
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer record;
+    is_right boolean; -- negative totals are nobody's
+BEGIN
+    SELECT
+        coalesce(s.total_bookings, 0) AS total_bookings,
+        coalesce(s.total_spend_cents, 0) AS total_spend_cents,
+        s.last_booking_at,
+        c.no_show_count,
+        c.preferred_stylist_id,
+        t.shop_id AS preferred_shop_id,
+        l.shop_id
+    INTO customer
+    FROM public.customers AS c
+    LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
+    LEFT JOIN public.stylists AS t ON t.id = c.preferred_stylist_id
+    CROSS JOIN LATERAL tenancy.shop_of_last_booking(c.id, s.last_booking_at) AS l
+    WHERE c.id = repair_from_legacy.customer_id;
+
+    is_right := least(customer.total_bookings, customer.total_spend_cents) >= 0;
+
+    IF 'negative' = ANY (kinds) THEN
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            total_bookings = greatest(p.total_bookings, 0),
+            total_spend_cents = greatest(p.total_spend_cents, 0),
+            no_show_count = greatest(p.no_show_count, 0),
+            updated_at = now()
+        WHERE p.customer_id = repair_from_legacy.customer_id
+            AND least(p.total_bookings, p.total_spend_cents, p.no_show_count) < 0;
+    END IF;
+
+    IF kinds && '{totals,last_booking_at,no_show_count,negative}' THEN
+        PERFORM tenancy.apply_residual(
+            repair_from_legacy.customer_id,
+            customer.shop_id,
+            total_bookings => CASE WHEN kinds && '{totals,negative}' AND is_right THEN customer.total_bookings END,
+            total_spend_cents => CASE WHEN kinds && '{totals,negative}' AND is_right THEN customer.total_spend_cents END,
+            last_booking_at => CASE WHEN 'last_booking_at' = ANY (kinds) THEN customer.last_booking_at END,
+            no_show_count => CASE
+                WHEN kinds && '{no_show_count,negative}' AND customer.no_show_count >= 0 THEN customer.no_show_count
+            END
+        );
+    END IF;
+
+    IF 'preferred_stylist' = ANY (kinds) THEN
+        PERFORM tenancy.prefer_stylist(
+            repair_from_legacy.customer_id, customer.preferred_shop_id, customer.preferred_stylist_id
+        );
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.repair_from_legacy(integer, text[]) IS
+'Part of tenancy.repair(): mends these kinds of drift of one customer by the residual rule; the legacy side is right.';
+
+COMMIT;

@@ -1,0 +1,47 @@
+-- Deploy convo_tenancy:mirror/shop_context to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/shop_context
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- No SET clause, so that both are inlined: into the policies, and into the functions of the SQL API.
+CREATE OR REPLACE FUNCTION tenancy.shop_context()
+RETURNS integer
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN nullif(current_setting('app.current_shop_id', TRUE), '')::integer;
+
+COMMENT ON FUNCTION tenancy.shop_context() IS
+'The shop context as the policies read it: NULL, and so no row at all, when none is set. Whether there is such a shop, '
+'tenancy.checked_shop_context() checks. Example: SELECT tenancy.shop_context()';
+
+CREATE OR REPLACE FUNCTION tenancy.checked_shop_context()
+RETURNS integer
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    context CONSTANT text := nullif(current_setting('app.current_shop_id', TRUE), ''); -- '' after a SET LOCAL
+BEGIN
+    IF context IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    IF context !~ '^[0-9]{1,9}$' OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = context::integer) THEN
+        RAISE EXCEPTION 'app.current_shop_id is "%", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''', context
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    RETURN context::integer;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.checked_shop_context() IS
+'The shop context: the setting app.current_shop_id. NULL when it is not set or empty; a value that is no shop is an error (22023). '
+'Example: SET LOCAL app.current_shop_id = ''3''; SELECT tenancy.checked_shop_context()';
+
+COMMIT;

@@ -1,0 +1,131 @@
+-- Deploy convo_tenancy:profiles/backfill_step to pg
+
+\set ON_ERROR_STOP on
+\set change profiles/backfill_step
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.backfill_step(
+    batch_size integer,
+    OUT state text,
+    OUT detail text,
+    OUT customers integer,
+    OUT profiles integer
+)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms' -- it never waits for long while it holds locks
+-- The next customers by index, whatever the statistics say of a table that grows.
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET jit = off
+AS $$
+DECLARE
+    progress tenancy.backfill_progress;
+    wanted integer[];
+    locked integer[];
+    end_reached boolean;
+BEGIN
+    IF batch_size IS NULL OR batch_size NOT BETWEEN 1 AND 100000 THEN
+        RAISE EXCEPTION 'batch_size is %, expected 1 to 100000', coalesce(batch_size::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    state := 'waiting';
+    customers := 0;
+    profiles := 0;
+
+    detail := tenancy.backfill_hold();
+    IF detail IS NOT NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT b.*
+    INTO STRICT progress
+    FROM tenancy.backfill_progress AS b;
+
+    -- A crash may take back the last batches, and their cursor with them: no need to wait for the disk.
+    PERFORM set_config('synchronous_commit', 'off', TRUE);
+
+    BEGIN
+        wanted := ARRAY(
+            SELECT c.id
+            FROM public.customers AS c
+            WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
+                AND NOT EXISTS (
+                    SELECT
+                    FROM public.customer_shop_profiles AS p
+                    WHERE p.customer_id = c.id
+                )
+            ORDER BY c.id
+            LIMIT batch_size
+        );
+        end_reached := cardinality(wanted) < batch_size;
+
+        -- A customer whose deletion is under way is passed over, not waited for: the transaction that
+        -- deletes may come to want what this batch holds. The sweep comes back to them.
+        locked := ARRAY(
+            SELECT c.id
+            FROM public.customers AS c
+            WHERE c.id = ANY (wanted)
+            ORDER BY c.id
+            FOR KEY SHARE SKIP LOCKED
+        );
+
+        -- A new statement, and so a new snapshot: it sees what those who had the locks committed.
+        profiles := tenancy.fill_profiles(locked);
+
+        customers := cardinality(locked);
+        state := CASE
+            WHEN NOT (end_reached AND progress.sweeping) THEN 'working'
+            WHEN customers < cardinality(wanted) THEN 'waiting'
+            ELSE 'finished'
+        END;
+
+        UPDATE tenancy.backfill_progress AS b
+        SET
+            last_customer_id = CASE WHEN NOT end_reached THEN wanted[cardinality(wanted)] END,
+            sweeping = b.sweeping OR end_reached,
+            customers_done = b.customers_done + customers,
+            profiles_written = b.profiles_written + profiles,
+            updated_at = clock_timestamp(),
+            finished_at = CASE WHEN state = 'finished' THEN clock_timestamp() END;
+    EXCEPTION
+        WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
+            state := 'waiting';
+            detail := format('customers from %s on: %s', coalesce(wanted[1]::text, 'the next'), sqlerrm);
+            customers := 0;
+            profiles := 0;
+            RETURN;
+    END;
+
+    IF state = 'waiting' THEN
+        detail := format(
+            '%s customers are being deleted by: %s',
+            cardinality(wanted) - customers,
+            coalesce(
+                tenancy.describe_sessions(ARRAY(
+                    SELECT l.pid
+                    FROM public.customers AS c
+                    JOIN pg_locks AS l
+                        ON l.locktype = 'transactionid'
+                        AND l.transactionid = c.xmax
+                        AND l.granted
+                    WHERE c.id = ANY (wanted)
+                        AND c.id <> ALL (locked)
+                )),
+                'nobody any more'
+            )
+        );
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.backfill_step(integer) IS
+'One batch of the backfill, with its cursor in the same transaction: the next customers without any profile get theirs. state is '
+'working (call again), waiting (call again after a pause; detail says for what) or finished. Never waits for more than a moment. '
+'Hold tenancy.backfill_lock_key() and call tenancy.prepare_backfill() first. Example: SELECT * FROM tenancy.backfill_step(2000)';
+
+COMMIT;

@@ -1,0 +1,90 @@
+-- Deploy convo_tenancy:profiles/bookings_of to pg
+
+\set ON_ERROR_STOP on
+\set change profiles/bookings_of
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- Neither has a SET clause: it would keep the planner from inlining them into the backfill's batches. Their
+-- bodies are parsed when they are created, so no search_path can change what they mean.
+CREATE OR REPLACE FUNCTION tenancy.bookings_of(customer_id integer, phone varchar, email varchar)
+RETURNS TABLE (
+    id uuid,
+    shop_id integer,
+    service_id integer,
+    stylist_id integer,
+    status public.bookingstatus,
+    appointment_status public.appointmentstatus,
+    start_at_utc timestamptz,
+    created_at timestamptz
+)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        b.id,
+        b.shop_id,
+        b.service_id,
+        b.stylist_id,
+        b.status,
+        b.appointment_status,
+        b.start_at_utc,
+        b.created_at
+    FROM public.bookings AS b
+    WHERE b.customer_phone = bookings_of.phone
+        AND NOT EXISTS (
+            SELECT
+            FROM public.customers AS elder
+            WHERE elder.phone = bookings_of.phone
+                AND elder.id < bookings_of.customer_id
+        )
+    UNION ALL
+    SELECT
+        b.id,
+        b.shop_id,
+        b.service_id,
+        b.stylist_id,
+        b.status,
+        b.appointment_status,
+        b.start_at_utc,
+        b.created_at
+    FROM public.bookings AS b
+    WHERE b.customer_email = bookings_of.email
+        AND (b.customer_phone = bookings_of.phone) IS NOT TRUE -- the first half has those; saves a probe
+        AND NOT EXISTS (
+            SELECT
+            FROM public.customers AS named_by_phone
+            WHERE named_by_phone.phone = b.customer_phone
+        );
+END;
+
+COMMENT ON FUNCTION tenancy.bookings_of(integer, varchar, varchar) IS
+'The bookings of a customer with this id, phone and email, of every status. A booking is the customer''s whose phone it bears, '
+'else whose email; of customers who share a phone, the one with the lowest id: as the legacy application resolves identity.';
+
+CREATE OR REPLACE FUNCTION tenancy.bookings_of(customer_id integer)
+RETURNS TABLE (
+    id uuid,
+    shop_id integer,
+    service_id integer,
+    stylist_id integer,
+    status public.bookingstatus,
+    appointment_status public.appointmentstatus,
+    start_at_utc timestamptz,
+    created_at timestamptz
+)
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT b.*
+    FROM public.customers AS c
+    CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
+    WHERE c.id = bookings_of.customer_id;
+END;
+
+COMMENT ON FUNCTION tenancy.bookings_of(integer) IS
+'The bookings of one customer, of every status. Example: SELECT * FROM tenancy.bookings_of(42)';
+
+COMMIT;

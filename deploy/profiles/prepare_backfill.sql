@@ -1,0 +1,70 @@
+-- Deploy convo_tenancy:profiles/prepare_backfill to pg
+
+\set ON_ERROR_STOP on
+\set change profiles/prepare_backfill
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE FUNCTION tenancy.prepare_backfill()
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- The legacy tables may never have been analyzed. A table that something else works on is left out:
+    -- whoever it is (autovacuum, as a rule) leaves statistics, too.
+    ANALYZE (SKIP_LOCKED)
+        public.customers (id, phone),
+        public.bookings (customer_phone, customer_email),
+        public.customer_booking_stats (customer_id),
+        public.customer_stylist_preferences (customer_id),
+        public.stylists,
+        public.services;
+
+    IF EXISTS (SELECT FROM pg_stat_replication AS r WHERE r.state IS NULL) THEN
+        RAISE NOTICE 'role % may not see how far replicas are behind, so the backfill will not wait for them: '
+            'GRANT pg_read_all_stats TO %', current_user, quote_ident(current_user);
+    END IF;
+
+    -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made
+    -- anew, unless somebody but the backfill wrote them: that, the legacy side cannot give again.
+    IF (SELECT b.started_at IS NULL FROM tenancy.backfill_progress AS b)
+        AND EXISTS (SELECT FROM public.customer_shop_profiles)
+    THEN
+        DELETE FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id IN (SELECT d.customer_id FROM tenancy.drift AS d)
+            AND NOT EXISTS (
+                SELECT
+                FROM public.customer_shop_profiles AS written
+                WHERE written.customer_id = p.customer_id
+                    AND written.updated_at <> written.created_at
+            );
+
+        UPDATE tenancy.backfill_progress AS b
+        SET (customers_done, profiles_written) = (
+            SELECT
+                count(DISTINCT p.customer_id),
+                count(*)
+            FROM public.customer_shop_profiles AS p
+        );
+    END IF;
+
+    UPDATE tenancy.backfill_progress AS b
+    SET
+        customers_estimated = greatest((
+            SELECT t.reltuples
+            FROM pg_class AS t
+            WHERE t.oid = 'public.customers'::regclass
+        ), 0),
+        started_at = coalesce(b.started_at, clock_timestamp()),
+        updated_at = clock_timestamp(),
+        finished_at = NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.prepare_backfill() IS
+'Begins or resumes the backfill: statistics for the planner, an estimate of the work. After a finished backfill it has the '
+'next steps look for customers who came since.';
+
+COMMIT;

@@ -1,0 +1,59 @@
+-- Deploy convo_tenancy:profiles/run_backfill to pg
+
+\set ON_ERROR_STOP on
+\set change profiles/run_backfill
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- It commits, so it carries no SET and qualifies every name.
+CREATE OR REPLACE PROCEDURE tenancy.run_backfill(batch_size integer DEFAULT NULL)
+LANGUAGE plpgsql
+SECURITY INVOKER
+AS $$
+DECLARE
+    step record;
+    reported_detail text;
+BEGIN
+    CALL tenancy.begin_batch();
+    batch_size := coalesce(batch_size, (SELECT s.backfill_batch_size FROM tenancy.settings AS s));
+
+    WHILE NOT pg_catalog.pg_try_advisory_lock(tenancy.backfill_lock_key()) LOOP
+        IF reported_detail IS NULL THEN
+            reported_detail := 'another backfill is running';
+            RAISE NOTICE 'backfill waits: %', reported_detail;
+        END IF;
+        PERFORM pg_catalog.pg_sleep(0.2);
+        COMMIT;
+        CALL tenancy.begin_batch();
+    END LOOP;
+
+    PERFORM tenancy.prepare_backfill();
+    COMMIT;
+    CALL tenancy.begin_batch();
+
+    LOOP
+        SELECT s.* INTO STRICT step FROM tenancy.backfill_step(batch_size) AS s;
+        COMMIT; -- the batch, and its cursor with it
+        CALL tenancy.begin_batch();
+        EXIT WHEN step.state = 'finished';
+
+        IF step.detail IS DISTINCT FROM reported_detail THEN
+            reported_detail := step.detail;
+            RAISE NOTICE 'backfill %', coalesce('waits: ' || step.detail, 'goes on');
+        END IF;
+        IF step.state = 'waiting' THEN
+            PERFORM pg_catalog.pg_sleep(0.2);
+        END IF;
+    END LOOP;
+
+    ANALYZE public.customer_shop_profiles;
+    PERFORM pg_catalog.pg_advisory_unlock(tenancy.backfill_lock_key());
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.run_backfill(integer) IS
+'The whole backfill, in batches that it commits: waits for a running one, resumes one that was interrupted, ends when every '
+'customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a transaction '
+'only. Example: CALL tenancy.run_backfill()';
+
+COMMIT;

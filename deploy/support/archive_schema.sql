@@ -1,0 +1,40 @@
+-- Deploy convo_tenancy:support/archive_schema to pg
+
+\set ON_ERROR_STOP on
+\set change support/archive_schema
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE PROCEDURE tenancy.create_archive_schema()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning -- of what is there already, nobody need be told
+AS $$
+DECLARE
+    owner_name CONSTANT text := (
+        SELECT pg_get_userbyid(t.relowner)
+        FROM pg_class AS t
+        WHERE t.oid = 'public.customers'::regclass
+    );
+BEGIN
+    EXECUTE 'RESET ROLE'; -- who deploys may create schemas; the owner of the tables need not
+    EXECUTE format('CREATE SCHEMA IF NOT EXISTS tenancy_archive AUTHORIZATION %I', owner_name);
+
+    -- Whose the schema is may drop it, and all in it.
+    IF (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'tenancy_archive') <> owner_name THEN
+        RAISE EXCEPTION 'schema tenancy_archive belongs to somebody else than public.customers: rename or drop it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+
+    CALL tenancy.act_as_owner();
+    COMMENT ON SCHEMA tenancy_archive IS
+    'What convo_tenancy put aside, for the way back. After the contract, tenancy.purge_archive() ends it.';
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.create_archive_schema() IS
+'The schema for what a revert of phase 1 or the contract puts aside; refuses (42710) one that belongs to somebody else. '
+'Example: CALL tenancy.create_archive_schema()';
+
+COMMIT;

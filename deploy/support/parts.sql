@@ -1,0 +1,304 @@
+-- Deploy convo_tenancy:support/parts to pg
+
+-- What the changes make, and what they made.
+
+\set ON_ERROR_STOP on
+\set change support/parts
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE VIEW tenancy.parts (kind, name, fingerprint, definition, is_valid)
+WITH (security_invoker = TRUE)
+AS
+-- Once, however often a query looks at it
+WITH part AS MATERIALIZED (
+    SELECT
+        'function' AS kind,
+        p.oid::regprocedure::text AS name,
+        concat_ws(
+            E'\n',
+            coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+            p.prosecdef,
+            p.provolatile,
+            p.proisstrict,
+            p.proparallel,
+            p.proconfig,
+            pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+        ) AS definition,
+        TRUE AS is_valid
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+    UNION ALL
+    SELECT
+        'view',
+        c.oid::regclass::text,
+        concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid)),
+        TRUE
+    FROM pg_class AS c
+    WHERE c.relnamespace = 'tenancy'::regnamespace
+        AND c.relkind = 'v'
+    UNION ALL
+    SELECT
+        'table',
+        c.oid::regclass::text,
+        string_agg(
+            concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull),
+            E'\n' ORDER BY a.attname
+        ),
+        TRUE
+    FROM pg_class AS c
+    JOIN pg_attribute AS a
+        ON a.attrelid = c.oid
+        AND a.attnum > 0
+        AND NOT a.attisdropped
+    LEFT JOIN pg_attrdef AS d
+        ON d.adrelid = a.attrelid
+        AND d.adnum = a.attnum
+    WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = to_regclass('public.customer_shop_profiles'))
+        AND c.relkind = 'r'
+    GROUP BY c.oid
+    UNION ALL
+    SELECT
+        'index',
+        c.oid::regclass::text,
+        pg_get_indexdef(c.oid),
+        i.indisvalid AND i.indisready
+    FROM pg_index AS i
+    JOIN pg_class AS c ON c.oid = i.indexrelid
+    JOIN pg_class AS t ON t.oid = i.indrelid
+    WHERE t.relnamespace = 'tenancy'::regnamespace
+        OR t.oid IN (to_regclass('public.customer_shop_profiles'), to_regclass('public.stylists'))
+    UNION ALL
+    SELECT
+        'constraint',
+        format('%I on %s', c.conname, c.conrelid::regclass),
+        regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', ''),
+        c.convalidated
+    FROM pg_constraint AS c
+    JOIN pg_class AS t ON t.oid = c.conrelid
+    WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = to_regclass('public.customer_shop_profiles'))
+        AND c.contype IN ('p', 'u', 'f', 'c')
+    UNION ALL
+    SELECT
+        'trigger',
+        format('%I on %s', t.tgname, t.tgrelid::regclass),
+        pg_get_triggerdef(t.oid),
+        t.tgenabled IN ('O', 'A')
+    FROM pg_trigger AS t
+    JOIN pg_proc AS f ON f.oid = t.tgfoid
+    WHERE f.pronamespace = 'tenancy'::regnamespace
+    UNION ALL
+    SELECT
+        'policy',
+        format('%I on %s', p.polname, p.polrelid::regclass),
+        concat_ws(
+            E'\n', t.relforcerowsecurity, p.polpermissive, p.polcmd,
+            (
+                SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ', ' ORDER BY r.rolname)
+                FROM unnest(p.polroles) AS m (oid) LEFT JOIN pg_roles AS r ON r.oid = m.oid
+            ),
+            pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+        ),
+        t.relrowsecurity
+    FROM pg_policy AS p
+    JOIN pg_class AS t ON t.oid = p.polrelid
+    WHERE t.relnamespace = 'public'::regnamespace
+)
+
+SELECT
+    p.kind,
+    p.name,
+    md5(p.definition),
+    p.definition,
+    p.is_valid
+FROM part AS p;
+
+COMMENT ON VIEW tenancy.parts IS
+'What the changes make, as it is now; with search_path = pg_catalog its names are those of tenancy.deployed_parts. '
+'Example: SELECT * FROM tenancy.parts WHERE NOT is_valid';
+COMMENT ON COLUMN tenancy.parts.kind IS 'function, view, table, index, constraint, trigger or policy.';
+COMMENT ON COLUMN tenancy.parts.name IS 'The name, with the table for what belongs to one.';
+COMMENT ON COLUMN tenancy.parts.fingerprint IS 'Of the definition.';
+COMMENT ON COLUMN tenancy.parts.definition IS 'What it does.';
+COMMENT ON COLUMN tenancy.parts.is_valid IS 'Whether it does its work: enabled, validated.';
+
+CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
+    kind text NOT NULL,
+    name text NOT NULL,
+    change text NOT NULL,
+    fingerprint text NOT NULL,
+    definition text,
+    is_there boolean NOT NULL DEFAULT TRUE,
+    CONSTRAINT deployed_parts_pkey PRIMARY KEY (kind, name)
+);
+
+COMMENT ON TABLE tenancy.deployed_parts IS
+'What the scripts made, entered as each of them commits: the health check and the gate compare tenancy.parts with it. After a '
+'change by hand that is meant: SELECT tenancy.accept_parts().';
+COMMENT ON COLUMN tenancy.deployed_parts.kind IS 'As in tenancy.parts.';
+COMMENT ON COLUMN tenancy.deployed_parts.name IS 'As in tenancy.parts.';
+COMMENT ON COLUMN tenancy.deployed_parts.change IS 'The change that made it: deploy/<change>.sql makes it again.';
+COMMENT ON COLUMN tenancy.deployed_parts.fingerprint IS 'Of its definition.';
+COMMENT ON COLUMN tenancy.deployed_parts.definition IS 'Of a trigger, constraint, index or view, to make it again.';
+COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False for what a later change took away, and its revert gives back.';
+
+CREATE OR REPLACE VIEW tenancy.part_problems (kind, name, change, definition, problem)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    d.kind,
+    d.name,
+    d.change,
+    d.definition,
+    CASE
+        WHEN p.name IS NULL THEN 'missing'
+        WHEN NOT p.is_valid THEN CASE d.kind WHEN 'constraint' THEN 'not validated' WHEN 'index' THEN 'invalid' ELSE 'disabled' END
+        ELSE 'altered'
+    END
+FROM tenancy.deployed_parts AS d
+LEFT JOIN tenancy.parts AS p
+    ON p.kind = d.kind
+    AND p.name = d.name
+WHERE d.is_there
+    AND (p.name IS NULL OR NOT p.is_valid OR p.fingerprint <> d.fingerprint);
+
+COMMENT ON VIEW tenancy.part_problems IS
+'What the scripts made and somebody took away, disabled or altered since. To be read with search_path = pg_catalog. '
+'Example: SELECT kind, name, problem FROM tenancy.part_problems';
+COMMENT ON COLUMN tenancy.part_problems.kind IS 'As in tenancy.parts.';
+COMMENT ON COLUMN tenancy.part_problems.name IS 'As in tenancy.parts.';
+COMMENT ON COLUMN tenancy.part_problems.change IS 'The change that made it.';
+COMMENT ON COLUMN tenancy.part_problems.definition IS 'As it was made, for what is not a function or a table.';
+COMMENT ON COLUMN tenancy.part_problems.problem IS 'missing, disabled, invalid, not validated or altered.';
+
+CREATE OR REPLACE FUNCTION tenancy.record_parts()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    parts_before CONSTANT jsonb := nullif(current_setting('tenancy.parts_before', TRUE), '')::jsonb;
+    routine regprocedure;
+BEGIN
+    IF parts_before IS NULL THEN
+        RETURN NULL; -- entered already, or a row that somebody wrote by hand
+    END IF;
+
+    -- A new function may be called by everybody.
+    FOR routine IN
+        SELECT p.oid
+        FROM pg_proc AS p
+        WHERE p.pronamespace = 'tenancy'::regnamespace
+            AND EXISTS (
+                SELECT
+                FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+                WHERE a.grantee = 0
+            )
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', routine);
+    END LOOP;
+
+    -- Only what this transaction made or altered: what somebody altered before it stays told.
+    WITH parts_now AS MATERIALIZED (SELECT p.* FROM tenancy.parts AS p),
+
+    gone AS (
+        UPDATE tenancy.deployed_parts AS d
+        SET is_there = FALSE
+        WHERE d.is_there
+            AND parts_before ? (d.kind || ' ' || d.name)
+            AND (d.kind, d.name) NOT IN (
+                SELECT
+                    p.kind,
+                    p.name
+                FROM parts_now AS p
+            )
+    )
+
+    INSERT INTO tenancy.deployed_parts AS d (kind, name, change, fingerprint, definition)
+    SELECT
+        p.kind,
+        p.name,
+        NEW.change,
+        p.fingerprint,
+        CASE WHEN p.kind NOT IN ('function', 'table') THEN p.definition END
+    FROM parts_now AS p
+    WHERE p.fingerprint IS DISTINCT FROM parts_before ->> (p.kind || ' ' || p.name)
+    ORDER BY
+        p.kind,
+        p.name
+    ON CONFLICT (kind, name) DO UPDATE
+    SET
+        fingerprint = excluded.fingerprint,
+        definition = excluded.definition,
+        is_there = TRUE;
+
+    DELETE FROM tenancy.deployed_parts AS d
+    WHERE d.change = NEW.change
+        AND NOT d.is_there
+        AND EXISTS (
+            SELECT
+            FROM tenancy.changes AS c -- as it is by now
+            WHERE c.change = d.change
+                AND c.state = 'absent'
+        );
+
+    PERFORM set_config('tenancy.parts_before', '', TRUE);
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_parts() IS
+'Trigger: as a script commits, what it made, altered and dropped is entered in tenancy.deployed_parts, and PUBLIC loses EXECUTE on '
+'its functions.';
+
+SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
+DROP TRIGGER IF EXISTS record_parts ON tenancy.changes;
+CREATE CONSTRAINT TRIGGER record_parts
+AFTER UPDATE ON tenancy.changes
+DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW
+EXECUTE FUNCTION tenancy.record_parts();
+
+COMMENT ON TRIGGER record_parts ON tenancy.changes IS 'Enters what a script made, as it commits.';
+
+CREATE OR REPLACE FUNCTION tenancy.accept_parts()
+RETURNS void
+LANGUAGE sql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+    UPDATE tenancy.deployed_parts AS d
+    SET fingerprint = p.fingerprint
+    FROM tenancy.parts AS p
+    WHERE p.kind = d.kind
+        AND p.name = d.name
+        AND p.fingerprint <> d.fingerprint;
+$$;
+
+COMMENT ON FUNCTION tenancy.accept_parts() IS
+'What was altered by hand is meant so: the health check and the gate compare with it from now on. '
+'Example: SELECT tenancy.accept_parts()';
+
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+
+INSERT INTO tenancy.deployed_parts AS d (kind, name, change, fingerprint, definition)
+SELECT
+    p.kind,
+    p.name,
+    CASE
+        WHEN p.name ~ 'part' THEN 'support/parts'
+        WHEN p.kind = 'function' THEN 'support/begin'
+        ELSE 'support/schema'
+    END,
+    p.fingerprint,
+    CASE WHEN p.kind NOT IN ('function', 'table') THEN p.definition END
+FROM tenancy.parts AS p
+WHERE NOT EXISTS (SELECT FROM tenancy.deployed_parts)
+    AND p.name !~ '\mpublic\M'
+ORDER BY
+    p.kind,
+    p.name;
+
+COMMIT;

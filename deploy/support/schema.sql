@@ -1,0 +1,196 @@
+-- Deploy convo_tenancy:support/schema to pg
+
+-- Schema tenancy: the settings, and the plan's changes in their order. From here on the database itself knows which of them stand.
+-- Variable: default_shop_id, the shop that owns what no booking places (1).
+
+\set ON_ERROR_STOP on
+\set ON_ERROR_ROLLBACK off
+\set AUTOCOMMIT on
+\set SHOW_CONTEXT never
+\if :{?default_shop_id}
+\else
+    \set default_shop_id 1
+\endif
+
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;
+SET LOCAL client_min_messages = warning; -- of what is there already, nobody need be told
+SET LOCAL statement_timeout = '1min';
+SET LOCAL lock_timeout = '5s';
+
+-- What is ours belongs to the owner of the legacy tables, whoever deploys.
+SELECT pg_get_userbyid(t.relowner) AS owner_name
+FROM pg_class AS t
+WHERE t.oid = 'public.customers'::regclass \gset
+
+CREATE SCHEMA IF NOT EXISTS tenancy AUTHORIZATION :"owner_name";
+
+DO $$
+BEGIN
+    -- Somebody may have made the schema since the preconditions looked: what stands in it would run with our rights.
+    IF NOT EXISTS (
+        SELECT
+        FROM pg_namespace AS n
+        JOIN pg_class AS t ON t.relowner = n.nspowner
+        WHERE n.nspname = 'tenancy'
+            AND t.oid = 'public.customers'::regclass
+    ) THEN
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers: rename or drop it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
+
+SET LOCAL ROLE :"owner_name";
+
+COMMENT ON SCHEMA tenancy IS
+'Support of the move from global customer statistics to per-shop profiles: settings, functions, triggers, drift.';
+
+CREATE TABLE IF NOT EXISTS tenancy.settings (
+    singleton boolean NOT NULL DEFAULT TRUE,
+    default_shop_id integer NOT NULL,
+    lock_timeout_ms integer NOT NULL DEFAULT 100,
+    lock_attempts integer NOT NULL DEFAULT 40,
+    backfill_batch_size integer NOT NULL DEFAULT 5000,
+    replica_lag_limit_bytes bigint NOT NULL DEFAULT 64 * 1024 * 1024,
+    legacy_quiet_period interval NOT NULL DEFAULT '1 day',
+    registry name NOT NULL DEFAULT 'sqitch',
+    CONSTRAINT settings_pkey PRIMARY KEY (singleton),
+    CONSTRAINT settings_singleton_check CHECK (singleton),
+    CONSTRAINT settings_lock_timeout_ms_check CHECK (lock_timeout_ms BETWEEN 1 AND 1000),
+    CONSTRAINT settings_lock_attempts_check CHECK (lock_attempts BETWEEN 1 AND 1000),
+    CONSTRAINT settings_backfill_batch_size_check CHECK (backfill_batch_size BETWEEN 1 AND 100000),
+    CONSTRAINT settings_replica_lag_limit_bytes_check CHECK (replica_lag_limit_bytes > 0),
+    CONSTRAINT settings_legacy_quiet_period_check CHECK (legacy_quiet_period >= '0')
+);
+
+COMMENT ON TABLE tenancy.settings IS 'The settings of the migration: one row. UPDATE it at any time.';
+COMMENT ON COLUMN tenancy.settings.singleton IS 'Always true: there is one row.';
+COMMENT ON COLUMN tenancy.settings.default_shop_id IS
+'The shop that owns what no booking places. Set by sqitch deploy --set default_shop_id=N; not to be changed once '
+'profiles exist: theirs would be the rest of another shop.';
+COMMENT ON COLUMN tenancy.settings.lock_timeout_ms IS
+'How long one attempt at a strong lock waits, in milliseconds, and so how long writers may queue behind it. '
+'At most half of deadlock_timeout is used, so that no other transaction is ended in our favour.';
+COMMENT ON COLUMN tenancy.settings.lock_attempts IS
+'How often a strong lock is tried, with a growing pause between, before the change is refused.';
+COMMENT ON COLUMN tenancy.settings.backfill_batch_size IS 'Customers in one transaction of the backfill.';
+COMMENT ON COLUMN tenancy.settings.replica_lag_limit_bytes IS
+'The backfill pauses while a replica is further behind than this, in bytes of WAL.';
+COMMENT ON COLUMN tenancy.settings.legacy_quiet_period IS
+'How long nobody must have written to the legacy side directly before the contract (phase 3).';
+COMMENT ON COLUMN tenancy.settings.registry IS
+'The schema of Sqitch''s registry, as Sqitch named it when it last ran a script.';
+
+INSERT INTO tenancy.settings (default_shop_id)
+VALUES (:'default_shop_id')
+ON CONFLICT (singleton) DO NOTHING;
+
+CREATE TABLE IF NOT EXISTS tenancy.changes (
+    position integer NOT NULL,
+    change text NOT NULL,
+    tag text,
+    is_repeatable boolean NOT NULL DEFAULT FALSE,
+    state text NOT NULL DEFAULT 'absent',
+    standing_since timestamptz,
+    open_pid integer,
+    open_key bigint,
+    CONSTRAINT changes_pkey PRIMARY KEY (position),
+    CONSTRAINT changes_change_key UNIQUE (change),
+    CONSTRAINT changes_state_check CHECK (state IN ('absent', 'deploying', 'standing', 'reverting')),
+    CONSTRAINT changes_standing_since_check CHECK ((state = 'standing') = (standing_since IS NOT NULL))
+);
+
+COMMENT ON TABLE tenancy.changes IS
+'The changes of the plan in their order, and which of them stand: whose script has committed in this database, whatever Sqitch''s '
+'registry says. Each script writes its row in its own transaction. Example: SELECT * FROM tenancy.changes ORDER BY position';
+COMMENT ON COLUMN tenancy.changes.position IS 'The place in the plan. The changes that stand are always the first ones.';
+COMMENT ON COLUMN tenancy.changes.change IS 'The name, which is also the path of its scripts.';
+COMMENT ON COLUMN tenancy.changes.tag IS 'The tag that the change completes.';
+COMMENT ON COLUMN tenancy.changes.is_repeatable IS
+'Whether its deploy script may run again while later changes stand, to put back what somebody altered; else that run does nothing.';
+COMMENT ON COLUMN tenancy.changes.state IS
+'absent, standing; deploying or reverting while a script of several transactions is half-way, and after it was interrupted there.';
+COMMENT ON COLUMN tenancy.changes.standing_since IS 'When its deploy script committed.';
+COMMENT ON COLUMN tenancy.changes.open_pid IS 'The session that runs a script of several transactions, or ran it last.';
+COMMENT ON COLUMN tenancy.changes.open_key IS
+'The random key of an advisory lock that this session holds: while it does, its script runs.';
+
+INSERT INTO tenancy.changes (position, change, tag, is_repeatable)
+VALUES
+(1, 'support/schema', NULL, TRUE),
+(2, 'support/begin', NULL, TRUE),
+(3, 'support/parts', NULL, TRUE),
+(4, 'support/lock_tables', NULL, TRUE),
+(5, 'support/archive_schema', NULL, TRUE),
+(6, 'support/has_legacy_side', NULL, FALSE),
+(7, 'profiles/bookings_of', NULL, TRUE),
+(8, 'profiles/residual', NULL, TRUE),
+(9, 'profiles/split', NULL, TRUE),
+(10, 'profiles/customer_shop_profiles', NULL, FALSE),
+(11, 'profiles/stylist_moves', NULL, TRUE),
+(12, 'profiles/drift', NULL, FALSE),
+(13, 'profiles/fill_profiles', NULL, TRUE),
+(14, 'profiles/backfill_progress', NULL, TRUE),
+(15, 'profiles/prepare_backfill', NULL, TRUE),
+(16, 'profiles/backfill_step', NULL, TRUE),
+(17, 'profiles/backfill_estimate', NULL, TRUE),
+(18, 'profiles/run_backfill', NULL, TRUE),
+(19, 'profiles/backfill_profiles', NULL, FALSE),
+(20, 'profiles/stylists_id_shop_id_key', NULL, TRUE),
+(21, 'profiles/foreign_keys', '@phase1', TRUE),
+(22, 'mirror/shop_context', NULL, TRUE),
+(23, 'mirror/attribution', NULL, TRUE),
+(24, 'mirror/is_restricted', NULL, TRUE),
+(25, 'mirror/apply_residual', NULL, TRUE),
+(26, 'mirror/apply_delta', NULL, TRUE),
+(27, 'mirror/follow_counts', NULL, TRUE),
+(28, 'mirror/prefer_stylist', NULL, TRUE),
+(29, 'mirror/legacy_writers', NULL, TRUE),
+(30, 'mirror/repair_from_legacy', NULL, TRUE),
+(31, 'mirror/repair_from_profiles', NULL, TRUE),
+(32, 'mirror/repair', NULL, TRUE),
+(33, 'mirror/confirm_booking', NULL, TRUE),
+(34, 'mirror/reconcile', NULL, TRUE),
+(35, 'mirror/mirror_statistics_to_profiles', NULL, TRUE),
+(36, 'mirror/mirror_customers_to_profiles', NULL, TRUE),
+(37, 'mirror/mirror_stylist_preferences_to_profiles', NULL, TRUE),
+(38, 'mirror/mirror_profiles_to_legacy', NULL, TRUE),
+(39, 'mirror/attach_mirrors', NULL, TRUE),
+(40, 'mirror/mirrors', NULL, FALSE),
+(41, 'mirror/reconcile_profiles', NULL, FALSE),
+(42, 'api/customer_defaults', NULL, FALSE),
+(43, 'api/customer_identity', NULL, TRUE),
+(44, 'api/get_or_create_customer', NULL, TRUE),
+(45, 'api/checks', NULL, TRUE),
+(46, 'api/record_booking', NULL, TRUE),
+(47, 'api/record_no_show', NULL, TRUE),
+(48, 'api/set_preferred_stylist', NULL, TRUE),
+(49, 'api/customer_context', NULL, TRUE),
+(50, 'api/customers_by_preferred_stylist', NULL, TRUE),
+(51, 'api/customer_totals', NULL, TRUE),
+(52, 'api/lock_customer', NULL, TRUE),
+(53, 'api/deprecated', NULL, FALSE),
+(54, 'isolation/roles', NULL, TRUE),
+(55, 'isolation/policies', NULL, TRUE),
+(56, 'isolation/rights', NULL, TRUE),
+(57, 'contract/gate', '@phase2', TRUE),
+(58, 'contract/archive', NULL, FALSE),
+(59, 'contract/run_archive', NULL, TRUE),
+(60, 'contract/customers_since', NULL, TRUE),
+(61, 'contract/legacy_side_of', NULL, TRUE),
+(62, 'contract/restore', NULL, TRUE),
+(63, 'contract/switch', NULL, FALSE),
+(64, 'contract/purge_archive', '@phase3', TRUE)
+ON CONFLICT DO NOTHING;
+
+UPDATE tenancy.changes
+SET
+    state = 'standing',
+    standing_since = clock_timestamp()
+WHERE change = 'support/schema'
+    AND state = 'absent';
+
+COMMIT;

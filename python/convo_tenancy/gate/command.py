@@ -1,0 +1,148 @@
+"""convo-tenancy gate, which was convo-tenancy contract --dry-run."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.filesize import decimal
+
+from ..database import UrlOption, connect, problems, require_deployed, require_legacy_side
+from ..display import Format, FormatOption
+from ..errors import Problem
+from ..signals import Stopped, stoppable
+from .gate import COLUMNS, LOCKED, Gate, ask
+
+COMMAND = "convo-tenancy gate"
+RESTORE_POINT = "SELECT pg_create_restore_point('before_contract')"
+
+_DryRunOption = Annotated[bool, typer.Option("--dry-run", hidden=True)]
+_QuietPeriodOption = Annotated[
+    str | None,
+    typer.Option(
+        "--legacy-quiet-period",
+        metavar="INTERVAL",
+        help="How long nobody must have written to the legacy side; 0: no matter."
+        " [default: tenancy.settings.legacy_quiet_period]",
+        show_default=False,
+    ),
+]
+
+
+def gate(
+    database_url: UrlOption = None,
+    quiet_period: _QuietPeriodOption = None,
+    output: FormatOption = Format.TEXT,
+    _dry_run: _DryRunOption = False,
+) -> None:
+    """Say whether phase 3 may be deployed, and what it would do. Only ever checks: sqitch deploys.
+
+    The contract takes customer_booking_stats and three columns of customers away, and is refused
+    while that is not safe: its gate is tenancy.contract_findings(). This asks the same, in a
+    transaction that only reads, and prints each finding with an example and what to do about it.
+
+    Exit codes: 0 the gate is open, 1 the contract would be refused, or any other problem, 2 called
+    wrongly.
+
+    \b
+    Examples:
+      convo-tenancy gate
+      convo-tenancy gate --legacy-quiet-period '1 hour'
+      convo-tenancy gate --format json | jq .findings
+    """
+    deploy = _deploy(quiet_period)
+    try:
+        with (
+            stoppable(),
+            problems(
+                denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
+                undefined="run sqitch verify",
+            ),
+            connect(database_url, COMMAND) as connection,
+        ):
+            require_deployed(
+                connection,
+                "tenancy.contract_findings(interval, integer[])",
+                "phase 2",
+                "@phase2",
+            )
+            require_legacy_side(connection, "to take away")
+            found = ask(connection, quiet_period)
+    except Stopped as stopped:
+        raise Problem("cancelled; nothing was changed", 128 + stopped.number) from None
+    _SHOWN[output](found, deploy)
+    if not found.is_open:
+        number = len(found.findings)
+        raise Problem(
+            f"the contract would be refused ({number} finding{'s' if number > 1 else ''}):"
+            f" do what each one says, then run {COMMAND} again"
+        )
+
+
+def contract(
+    database_url: UrlOption = None,
+    quiet_period: _QuietPeriodOption = None,
+    output: FormatOption = Format.TEXT,
+    dry_run: _DryRunOption = False,
+) -> None:
+    """Earlier name of convo-tenancy gate, with --dry-run."""
+    if not dry_run:
+        raise Problem(
+            f"the contract is deployed by sqitch: see what {COMMAND} says, then run"
+            f" {_deploy(quiet_period)}",
+            2,
+        )
+    gate(database_url, quiet_period, output)
+
+
+def _deploy(quiet_period: str | None) -> str:
+    command = "sqitch deploy --set contract=yes"
+    if quiet_period is None:
+        return command
+    return f"{command} --set legacy_quiet_period={shlex.quote(quiet_period)}"
+
+
+def _print_text(found: Gate, deploy: str) -> None:
+    print(f"Gate of phase 3: {'open' if found.is_open else 'shut'}")
+    print(f"Legacy quiet period: {found.quiet_period}, since {found.since}")
+    for finding in found.findings:
+        print(f"\n{finding.occurrences:,}: {finding.finding}")
+        print(f"  example: {finding.example}")
+        print(f"  remedy:  {finding.remedy}")
+    extent = found.extent
+    print(
+        "\nThe contract would\n"
+        f"- copy these columns of {extent.customers:,} customers to tenancy_archive.customers, then"
+        f" drop them from public.customers: {', '.join(COLUMNS)}\n"
+        f"- move public.customer_booking_stats to tenancy_archive: {extent.statistics_rows:,} rows,"
+        f" {decimal(extent.statistics_bytes)}\n"
+        f"- lock for a moment, so that everybody waits: {', '.join(LOCKED)}"
+    )
+    print(
+        f"\n{'Next' if found.is_open else 'Once the gate is open'}:\n"
+        f'  psql -X "$DATABASE_URL" -c "{RESTORE_POINT}"'
+        "   # where WAL is archived, else: a base backup\n"
+        f"  {deploy}"
+    )
+
+
+def _print_json(found: Gate, deploy: str) -> None:
+    fields = {"is_open": found.is_open, **asdict(found)}
+    print(
+        json.dumps(
+            {
+                **fields,
+                "columns": COLUMNS,
+                "locked_tables": LOCKED,
+                "restore_point": RESTORE_POINT,
+                "deploy": deploy,
+            },
+            indent=2,
+        )
+    )
+
+
+_SHOWN = {Format.TEXT: _print_text, Format.JSON: _print_json}

@@ -1,0 +1,1 @@
+SELECT tenancy.backfill_lock_key();

@@ -1,0 +1,1 @@
+SELECT tenancy.command_for($1, $2);

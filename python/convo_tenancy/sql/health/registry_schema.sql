@@ -1,0 +1,2 @@
+SELECT s.registry::text
+FROM tenancy.settings AS s;

@@ -1,0 +1,1 @@
+SELECT current_setting('session_replication_role');

@@ -1,0 +1,10 @@
+-- Revert convo_tenancy:api/get_or_create_customer from pg
+
+\set ON_ERROR_STOP on
+\set change api/get_or_create_customer
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP FUNCTION IF EXISTS tenancy.get_or_create_customer(text, text, text);
+
+COMMIT;

@@ -1,0 +1,11 @@
+-- Revert convo_tenancy:contract/gate from pg
+
+\set ON_ERROR_STOP on
+\set change contract/gate
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, integer[]);
+DROP FUNCTION IF EXISTS tenancy.contract_findings(interval, integer[]);
+
+COMMIT;

@@ -1,3 +1,0 @@
--- Revert convo_tenancy:expand/preconditions from pg
-
--- Nothing to take back: the preconditions only look.

@@ -1,0 +1,10 @@
+-- Revert convo_tenancy:mirror/mirror_stylist_preferences_to_profiles from pg
+
+\set ON_ERROR_STOP on
+\set change mirror/mirror_stylist_preferences_to_profiles
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP FUNCTION IF EXISTS tenancy.mirror_stylist_preferences_to_profiles();
+
+COMMIT;

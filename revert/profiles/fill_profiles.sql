@@ -1,0 +1,10 @@
+-- Revert convo_tenancy:profiles/fill_profiles from pg
+
+\set ON_ERROR_STOP on
+\set change profiles/fill_profiles
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP FUNCTION IF EXISTS tenancy.fill_profiles(integer[], tenancy.statistics);
+
+COMMIT;

@@ -1,0 +1,80 @@
+-- Revert convo_tenancy:support/begin from pg
+
+-- How a revert script begins: see deploy/support/begin.sql. Where nothing of ours stands, there is nothing to do.
+
+\set ON_ERROR_STOP on
+\set ON_ERROR_ROLLBACK off
+\set AUTOCOMMIT on
+\set SHOW_CONTEXT never
+
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+
+SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;
+
+\if :{?change}
+
+\if :{?registry}
+\else
+    \set registry ''
+\endif
+
+\set is_done yes
+SELECT to_regprocedure('tenancy.begin_change(text, text, text)') IS NOT NULL AS is_ready \gset
+\if :is_ready
+SELECT tenancy.begin_change('revert', :'change', :'registry') AS is_done \gset
+\endif
+\if :is_done
+COMMIT;
+\endif
+
+\else
+
+SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
+SET LOCAL statement_timeout = '1min';
+SET LOCAL lock_timeout = '5s';
+
+DO $$
+DECLARE
+    standing text;
+BEGIN
+    IF to_regclass('tenancy.changes') IS NULL THEN
+        RETURN;
+    END IF;
+    LOCK TABLE tenancy.changes IN SHARE ROW EXCLUSIVE MODE;
+    SELECT c.change
+    INTO standing
+    FROM tenancy.changes AS c
+    WHERE c.state <> 'absent'
+        AND c.change NOT IN ('support/schema', 'support/begin')
+    ORDER BY c.position DESC
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% stands, whatever Sqitch''s registry says: run sqitch deploy --to %, which registers it, then the same '
+            'revert again', standing, standing
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    UPDATE tenancy.changes AS c
+    SET
+        state = 'absent',
+        standing_since = NULL
+    WHERE c.change = 'support/begin';
+END;
+$$;
+
+DROP FUNCTION IF EXISTS tenancy.verify_change(text);
+DROP PROCEDURE IF EXISTS tenancy.close_change(text);
+DROP PROCEDURE IF EXISTS tenancy.mark_begun();
+DROP PROCEDURE IF EXISTS tenancy.keep_open(boolean);
+DROP PROCEDURE IF EXISTS tenancy.enter_change(text);
+DROP FUNCTION IF EXISTS tenancy.begin_change(text, text, text);
+DROP FUNCTION IF EXISTS tenancy.open_changes();
+DROP FUNCTION IF EXISTS tenancy.command_for(text, text);
+DROP FUNCTION IF EXISTS tenancy.is_registered(text);
+DROP PROCEDURE IF EXISTS tenancy.begin_batch();
+DROP PROCEDURE IF EXISTS tenancy.pin_settings(boolean);
+DROP PROCEDURE IF EXISTS tenancy.act_as_owner(boolean);
+
+COMMIT;
+
+\endif

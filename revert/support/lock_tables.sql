@@ -1,0 +1,11 @@
+-- Revert convo_tenancy:support/lock_tables from pg
+
+\set ON_ERROR_STOP on
+\set change support/lock_tables
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP PROCEDURE IF EXISTS tenancy.lock_tables(text, text[]);
+DROP FUNCTION IF EXISTS tenancy.describe_sessions(integer[]);
+
+COMMIT;

@@ -1,0 +1,151 @@
+-- Who still writes to the legacy side: recorded by application and role, at most one row a connection and five minutes.
+
+BEGIN;
+
+CREATE EXTENSION IF NOT EXISTS pgtap;
+
+SELECT plan(33);
+
+\ir ../../helpers/salons.sql
+
+-- 'salon web as postgres: 1; ...'
+CREATE FUNCTION pg_temp.writers()
+RETURNS text
+LANGUAGE sql
+RETURN (
+    SELECT
+        string_agg(
+            format('%s as %s: %s', w.application_name, w.role_name, w.writes),
+            '; ' ORDER BY w.application_name, w.role_name
+        )
+    FROM tenancy.legacy_writers AS w
+);
+
+CREATE ROLE salon_clerk;
+GRANT SELECT, UPDATE ON public.customer_booking_stats TO salon_clerk;
+SELECT pg_temp.add_customers(9101, 9102);
+SELECT pg_temp.add_profile(9101, 901, 3, 12000, pg_temp.day(1), 1, 9011);
+INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count) VALUES (9101, 9011, 1);
+DELETE FROM tenancy.legacy_writes;
+SET LOCAL application_name = 'salon web';
+SAVEPOINT before_write;
+
+-- What is a legacy write ---------------------------------------------------------------------------------------------------------
+
+SELECT
+    is(
+        pg_temp.what_if(e.statement, 'pg_temp.writers()'),
+        'salon web as postgres: 1',
+        'recorded: ' || e.statement
+    )
+FROM (
+    VALUES
+    (1, 'INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents) VALUES (9102, 1, 0)'),
+    (2, 'UPDATE public.customer_booking_stats SET total_bookings = 4'),
+    (3, 'DELETE FROM public.customer_booking_stats'),
+    (4, 'UPDATE public.customers SET no_show_count = 2 WHERE id = 9101'),
+    (5, 'UPDATE public.customers SET preferred_stylist_id = NULL WHERE id = 9101'),
+    (6, 'INSERT INTO public.customers (phone, average_spend_cents, no_show_count) VALUES (''+15550009199'', 0, 1)')
+) AS e (position, statement)
+ORDER BY e.position;
+
+SELECT is(pg_temp.what_if(e.statement, 'pg_temp.writers()'), NULL, 'not recorded: ' || e.statement)
+FROM (
+    VALUES
+    (1, 'UPDATE public.customers SET name = ''Ann'', phone = NULL, average_spend_cents = 9'),
+    (2, 'INSERT INTO public.customers (phone, average_spend_cents, no_show_count) VALUES (''+15550009199'', 0, 0)'),
+    (3, 'UPDATE public.customer_stylist_preferences SET booking_count = 9'), -- stays beside the profiles
+    (4, 'SELECT pg_temp.book(1, 9011, pg_temp.day(1), ''+15550009101'')'),
+    (5, 'UPDATE public.customer_shop_profiles SET total_bookings = 9, no_show_count = 9, preferred_stylist_id = 9012'),
+    (6, 'DELETE FROM public.customer_shop_profiles'),
+    (7, 'SELECT tenancy.record_booking(9101, 901, 9011, 4000, pg_temp.day(2))'),
+    (8, 'SELECT tenancy.record_booking(9102, 901, 9011, 4000, pg_temp.day(2))'), -- the first: it makes the statistics
+    (9, 'SELECT tenancy.record_no_show(9101, 901)'),
+    (10, 'SELECT tenancy.set_preferred_stylist(9101, 901, 9012)'),
+    (11, 'SELECT tenancy.get_or_create_customer(''new@example.com'', NULL, NULL)'),
+    (12, 'UPDATE public.stylists SET shop_id = 902 WHERE id = 9011'),
+    (13, 'SELECT * FROM tenancy.repair(ARRAY[9101, 9102])')
+) AS e (position, statement)
+ORDER BY e.position;
+
+-- Who it was ---------------------------------------------------------------------------------------------------------------------
+
+SET LOCAL ROLE salon_clerk;
+UPDATE public.customer_booking_stats SET total_bookings = 4;
+RESET ROLE;
+SELECT is(pg_temp.writers(), 'salon web as salon_clerk: 1', 'the role is that of SET ROLE');
+ROLLBACK TO SAVEPOINT before_write;
+SELECT is(pg_temp.writers(), NULL, 'what is taken back was not written');
+
+SET LOCAL application_name = '';
+UPDATE public.customer_booking_stats SET total_bookings = 4;
+SELECT is(pg_temp.writers(), ' as postgres: 1', 'an application without a name');
+ROLLBACK TO SAVEPOINT before_write;
+
+-- How often --------------------------------------------------------------------------------------------------------------------------
+
+UPDATE public.customer_booking_stats SET total_bookings = 4;
+UPDATE public.customer_booking_stats SET total_bookings = 5;
+UPDATE public.customer_booking_stats SET total_bookings = 6;
+UPDATE public.customers SET no_show_count = 7 WHERE id = 9101;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 1::bigint, 'many writes: one row');
+SELECT is(pg_temp.writers(), 'salon web as postgres: 1', 'written with the first; the others are not counted yet');
+SELECT results_eq(
+    'SELECT w.first_at, w.last_at FROM tenancy.legacy_writers AS w',
+    'VALUES (now(), now())',
+    'when: now'
+);
+SAVEPOINT after_first;
+
+-- Five minutes later: the session forgets when it wrote down the last time.
+SET LOCAL tenancy.legacy_period = '';
+UPDATE public.customer_booking_stats SET total_bookings = 8;
+UPDATE public.customer_booking_stats SET total_bookings = 9;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 2::bigint, 'five minutes later: a second row');
+SELECT is(pg_temp.writers(), 'salon web as postgres: 5', 'with all that was written since');
+
+-- Another application on the same connection, as behind a pooler
+SET LOCAL application_name = 'salon app';
+UPDATE public.customer_booking_stats SET total_bookings = 10;
+UPDATE public.customer_booking_stats SET total_bookings = 11;
+SELECT is(
+    pg_temp.writers(),
+    'salon app as postgres: 1; salon web as postgres: 5',
+    'another application on the same connection has a row of its own'
+);
+SET LOCAL ROLE salon_clerk;
+UPDATE public.customer_booking_stats SET total_bookings = 12;
+RESET ROLE;
+SELECT is(
+    pg_temp.writers(),
+    'salon app as postgres: 1; salon app as salon_clerk: 1; salon web as postgres: 5',
+    'another role, too'
+);
+SET LOCAL application_name = 'salon web';
+UPDATE public.customer_booking_stats SET total_bookings = 13;
+SET LOCAL application_name = 'salon app';
+UPDATE public.customer_booking_stats SET total_bookings = 14;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 4::bigint, 'who takes turns adds no rows');
+ROLLBACK TO SAVEPOINT after_first;
+
+-- Another connection of the same application: it has none of these settings.
+SET LOCAL tenancy.legacy_period = '';
+SET LOCAL tenancy.legacy_writer = '';
+SET LOCAL tenancy.legacy_writes = '';
+UPDATE public.customer_booking_stats SET total_bookings = 8;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 1::bigint, 'another connection of a known application adds no row');
+UPDATE tenancy.legacy_writes SET written_at = now() - interval '5 minutes 1 second';
+SET LOCAL tenancy.legacy_period = '';
+SET LOCAL tenancy.legacy_writer = '';
+SET LOCAL tenancy.legacy_writes = '';
+UPDATE public.customer_booking_stats SET total_bookings = 9;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 2::bigint, 'unless nobody of its kind wrote for five minutes');
+SELECT results_eq(
+    'SELECT w.writes, w.first_at, w.last_at FROM tenancy.legacy_writers AS w',
+    $$VALUES (2::bigint, now() - interval '5 minutes 1 second', now())$$,
+    'the view adds up, with the first and the last time'
+);
+
+SELECT * FROM finish();
+
+ROLLBACK;

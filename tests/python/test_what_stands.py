@@ -1,0 +1,375 @@
+"""The database is believed: Sqitch's registry and what stands apart, and two runs at once."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import (
+    Completed,
+    pg_dump_data,
+    pg_dump_schema,
+    psql,
+    psql_file,
+    run,
+    sqitch,
+    start_sqitch,
+    value,
+)
+from support.history import legacy_history
+from support.holding import wait_until_gone
+from support.sessions import Session, waiting_for
+from support.waiting import wait_until
+
+WORDS = re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
+CHANGES = [word for word in WORDS if not word.startswith("@")]
+TAGS = [word for word in WORDS if word.startswith("@")]
+CONTRACT = ("--set", "contract=yes")
+SECOND = CHANGES[1]
+
+# The one command of a refusal, up to its period or to the other command.
+ADVICE = re.compile(
+    r"[Rr]un ((?:sqitch (?:deploy|revert)|psql -X)[^,.]*?(?:\.sql[^,.]*?)?)"
+    r"(?=,|\. |, or | to complete it|, then|$| which)"
+)
+
+
+@pytest.fixture
+def url(cluster: Cluster) -> Iterator[str]:
+    """A small legacy database with customers of several shops."""
+    made = cluster.create_database("stands")
+    psql_file(made, "tests/legacy/schema.sql")
+    psql_file(made, "tests/legacy/sample.sql", "-v", "customers=40")
+    yield made
+    cluster.start()
+    cluster.drop_database("stands")
+
+
+def standing(url: str) -> list[str]:
+    """What stands, in order; nothing where there is no record."""
+    if value(url, "SELECT to_regclass('tenancy.changes') IS NULL") == "t":
+        return []
+    query = "SELECT change FROM tenancy.changes WHERE state = 'standing' ORDER BY position"
+    return value(url, query).split()
+
+
+def registered(url: str) -> list[str]:
+    """What Sqitch's registry has, in order."""
+    return value(url, "SELECT change FROM sqitch.changes ORDER BY committed_at").split()
+
+
+def agree(url: str) -> bool:
+    """Whether the two are the same, and nothing is half-way."""
+    half_way = "SELECT count(*) FROM tenancy.changes WHERE state IN ('deploying', 'reverting')"
+    there = value(url, "SELECT to_regclass('tenancy.changes') IS NOT NULL") == "t"
+    return registered(url)[1:] == standing(url) and (not there or value(url, half_way) == "0")
+
+
+def follow(url: str, refused: Completed) -> None:
+    """Run the command that a refusal names, as an operator would."""
+    found = ADVICE.search(refused.stderr)
+    assert found, refused.stderr
+    command = found[1].replace('"$DATABASE_URL"', shlex.quote(url))
+    if command.startswith("sqitch"):
+        command += f" --target {shlex.quote(f'db:{url}')}"
+    run("bash", "-c", command)
+
+
+def finish(url: str, *command: str) -> None:
+    """It ends, or refuses with the command that helps, and then ends; twice changes nothing."""
+    for _ in range(3):
+        done = sqitch(url, *command, check=False)
+        if done.returncode == 0 or "Nothing to" in done.stderr:
+            break
+        assert "ERROR" in done.stderr, done.stderr
+        follow(url, done)
+    else:
+        raise AssertionError(done.stderr)
+    again = sqitch(url, *command, check=False)
+    assert again.returncode == 0 or "Nothing to" in again.stderr + again.stdout, again.stderr
+
+
+def test_every_deploy_that_was_not_registered(url: str) -> None:
+    """Each script commits and Sqitch does not know; then a deploy, or a revert, and on."""
+    history = legacy_history(url)
+    sqitch(url, "deploy", "--to", SECOND)
+    for number, change in enumerate(CHANGES[2:], 2):
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        assert registered(url) == CHANGES[:number]
+        assert standing(url) == CHANGES[1 : number + 1]
+        # Back: to the change below, which Sqitch takes for the last.
+        refused = sqitch(url, "revert", "-y", "--to", CHANGES[number - 2], check=False)
+        assert refused.returncode != 0
+        assert f"{change} stands" in refused.stderr, refused.stderr
+        follow(url, refused)
+        assert agree(url), change
+        assert registered(url) == CHANGES[: number + 1]
+    sqitch(url, "verify")
+    sqitch(url, "revert", "-y", "--to", "@phase2")
+    assert legacy_history(url) == history
+
+
+def test_every_revert_that_was_not_registered(url: str) -> None:
+    """The same on the way back: a deploy must not build on what is gone."""
+    sqitch(url, "deploy", *CONTRACT)
+    for number in range(len(CHANGES) - 1, 1, -1):
+        change = CHANGES[number]
+        psql_file(url, f"revert/{change}.sql")
+        assert registered(url) == CHANGES[: number + 1]
+        if number + 1 < len(CHANGES):
+            refused = sqitch(url, "deploy", *CONTRACT, check=False)
+            assert refused.returncode != 0
+            assert "ERROR" in refused.stderr
+            follow(url, refused)
+        else:
+            sqitch(url, "revert", "-y", "--to", CHANGES[number - 1])
+        assert registered(url) == CHANGES[:number], change
+        if number > 2:
+            assert agree(url), change
+
+
+@pytest.mark.parametrize("change", ["contract/switch", "profiles/stylist_moves"])
+@pytest.mark.parametrize("tag", ["@phase1", "@phase2", None])
+def test_a_deploy_then_a_revert_to_each_tag(url: str, change: str, tag: str | None) -> None:
+    """The archive is not dropped, and nobody is stuck."""
+    history = legacy_history(url)
+    sqitch(url, "deploy", "--to", CHANGES[CHANGES.index(change) - 1], *CONTRACT)
+    psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+    if tag in (*registered_tags(url), None):
+        finish(url, "revert", "-y", *(["--to", tag] if tag else []))
+        assert legacy_history(url) == history
+    finish(url, "deploy", *CONTRACT)
+    assert agree(url)
+    sqitch(url, "verify")
+    finish(url, "revert", "-y", "--to", "@phase2")
+    assert legacy_history(url) == history
+
+
+def registered_tags(url: str) -> list[str]:
+    return value(url, "SELECT tag FROM sqitch.tags").split()
+
+
+def test_a_revert_of_the_mirrors_then_a_deploy(url: str) -> None:
+    """Phase 2 is never there without its mirrors."""
+    sqitch(url, "deploy", "--to", "mirror/mirrors")
+    psql_file(url, "revert/mirror/mirrors.sql")
+    refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
+    assert "mirror/mirrors does not stand in this database, though Sqitch's registry has it" in (
+        refused.stderr
+    )
+    finish(url, "deploy", "--to", "@phase2")
+    assert agree(url)
+    mirrors = "SELECT count(*) FROM pg_trigger WHERE tgname ~ '^mirror_' AND tgenabled = 'O'"
+    assert value(url, mirrors) == "5"
+
+
+HELD = {
+    # command, first arguments, change whose script is under way, where it is held
+    "the contract": ("deploy", CONTRACT, "contract/switch", "LOCK TABLE public.stylists"),
+    "its revert": (
+        "revert",
+        ("-y", "--to", "@phase2"),
+        "contract/switch",
+        "LOCK TABLE public.stylists",
+    ),
+    "the backfill": (
+        "deploy",
+        ("--to", "@phase1"),
+        "profiles/backfill_profiles",
+        "LOCK TABLE tenancy.backfill_progress",
+    ),
+    "one transaction": (
+        "deploy",
+        ("--to", "profiles/backfill_progress"),
+        "profiles/stylist_moves",
+        "LOCK TABLE public.stylists",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_two_runs_at_once(url: str, name: str) -> None:
+    """Sqitch is killed, its psql lives on; the same command again waits for it or refuses."""
+    command, arguments, change, hold = HELD[name]
+    history = legacy_history(url)
+    if name == "its revert":
+        sqitch(url, "deploy", *CONTRACT)
+    elif name == "the contract":
+        sqitch(url, "deploy", "--to", "contract/restore", *CONTRACT)
+    else:
+        sqitch(url, "deploy", "--to", CHANGES[CHANGES.index(change) - 1])
+    if value(url, "SELECT to_regclass('tenancy.settings') IS NOT NULL") == "t":
+        psql(url, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
+    holder = Session(url)
+    try:
+        holder.execute(f"{hold} IN EXCLUSIVE MODE")
+        running = start_sqitch(url, command, *arguments, env={"PGAPPNAME": "killed"})
+        wait_until(lambda: waiting_for(url, holder.pid), "the script waits")
+        os.kill(running.pid, signal.SIGKILL)
+        running.wait()
+
+        before = pg_dump_schema(url, "public", "tenancy*")
+        refused = sqitch(url, command, *arguments, check=False)
+        assert refused.returncode != 0
+        assert "runs" in refused.stderr
+        assert "then run the same again" in refused.stderr
+        assert re.search(r"pid \d+", refused.stderr), refused.stderr
+        assert pg_dump_schema(url, "public", "tenancy*") == before
+        holder.rollback()
+    finally:
+        holder.close()
+    wait_until_gone(url, "killed")
+    running.communicate()
+    finish(url, command, *arguments)
+    assert agree(url)
+    sqitch(url, "verify")
+    if value(url, "SELECT tenancy.has_legacy_side()") == "t":
+        assert legacy_history(url) == history
+
+
+@pytest.mark.parametrize("victim", ["psql", "server"])
+def test_a_run_that_died_is_not_waited_for(cluster: Cluster, url: str, victim: str) -> None:
+    """A session that holds a change open, and is gone, is told from one that lives."""
+    sqitch(url, "deploy", "--to", CHANGES[CHANGES.index("profiles/backfill_profiles") - 1])
+    holder = Session(url)
+    holder.execute("LOCK TABLE tenancy.backfill_progress IN EXCLUSIVE MODE")
+    running = start_sqitch(url, "deploy", "--to", "@phase1", env={"PGAPPNAME": "killed"})
+    wait_until(lambda: waiting_for(url, holder.pid), "the backfill waits")
+    if victim == "server":
+        cluster.kill()
+    else:
+        os.killpg(running.pid, signal.SIGKILL)
+    running.communicate()
+    holder.connection.close()
+    cluster.start()
+    wait_until_gone(url, "killed")
+    assert value(url, "SELECT count(*) FROM tenancy.changes WHERE open_pid IS NOT NULL") == "1"
+    sqitch(url, "deploy", "--to", "@phase1")
+    assert agree(url)
+
+
+def test_a_key_that_somebody_else_holds(url: str) -> None:
+    """The key is in pg_locks for everybody to see; to hold it stops nobody."""
+    sqitch(url, "deploy", "--to", CHANGES[CHANGES.index("profiles/backfill_profiles") - 1])
+    psql(
+        url,
+        "-c",
+        """
+        UPDATE tenancy.changes SET (open_pid, open_key) = (1, 4711)
+        WHERE change = 'profiles/backfill_profiles'
+        """,
+    )
+    with psycopg.connect(url, autocommit=True) as stranger:
+        stranger.execute("SELECT pg_advisory_lock(4711)")
+        sqitch(url, "deploy", "--to", "@phase1")
+
+
+def test_a_registry_that_is_lost(url: str) -> None:
+    """A dump without Sqitch's schema: a deploy registers what stands, and changes nothing."""
+    sqitch(url, "deploy", "--to", "@phase2")
+    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
+    before = pg_dump_schema(url, "public", "tenancy"), pg_dump_data(url, "public", "tenancy")
+    sqitch(url, "deploy", "--log-only", "--to", "@phase2")
+    assert agree(url)
+
+    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
+    sqitch(url, "deploy", "--to", "@phase2")
+    assert agree(url)
+    # The rights on the registry went with it.
+    assert (pg_dump_schema(url, "public", "tenancy"), pg_dump_data(url, "public", "tenancy")) == (
+        before
+    )
+
+
+def test_a_registry_of_another_name(url: str) -> None:
+    """Sqitch names it to each script, so refusals look into the right one."""
+    other = ("--registry", "deployments")
+    sqitch(url, "deploy", "--to", "profiles/drift", *other)
+    assert value(url, "SELECT registry FROM tenancy.settings") == "deployments"
+    psql_file(url, "deploy/profiles/fill_profiles.sql")
+    refused = sqitch(url, "revert", "-y", *other, check=False)
+    assert "profiles/fill_profiles stands in this database, though Sqitch's registry" in (
+        refused.stderr
+    )
+
+
+@pytest.mark.parametrize("tag", TAGS)
+def test_a_script_that_runs_again_later(url: str, tag: str) -> None:
+    """By hand, to put something back: with others on it it does that, or nothing."""
+    sqitch(url, "deploy", "--to", tag, *CONTRACT)
+    before = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
+    for change in CHANGES[: WORDS.index(tag) - TAGS.index(tag)]:
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        if change not in ("support/preconditions", CHANGES[WORDS.index(tag) - 1 - TAGS.index(tag)]):
+            assert psql_file(url, f"revert/{change}.sql", check=False).returncode != 0, change
+    after = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
+    assert after == before
+
+
+def test_an_older_plan(legacy_database: str) -> None:
+    psql(legacy_database, "-c", "CREATE SCHEMA tenancy CREATE TABLE backfill_progress ()")
+    refused = sqitch(legacy_database, "deploy", check=False)
+    assert "schema tenancy was deployed from an older plan: revert it with the checkout" in (
+        refused.stderr
+    )
+
+
+@pytest.mark.parametrize("schema", ["tenancy", "tenancy_archive"])
+def test_a_schema_of_somebody_elses(url: str, schema: str) -> None:
+    """What is planted in it would run with our rights, or be theirs to drop."""
+    psql(url, "-c", "DROP ROLE IF EXISTS squatter", "-c", "CREATE ROLE squatter")
+    psql(url, "-c", f"CREATE SCHEMA {schema} AUTHORIZATION squatter")
+    try:
+        refused = sqitch(url, "deploy", *CONTRACT, check=False)
+        assert f"schema {schema} " in refused.stderr
+        assert "belongs to somebody else than public.customers: rename or drop it" in (
+            refused.stderr
+        )
+    finally:
+        psql(url, "-c", f"DROP SCHEMA {schema}", "-c", "DROP ROLE squatter")
+
+
+def test_out_of_order_by_hand(url: str) -> None:
+    sqitch(url, "deploy", "--to", "@phase1")
+    before = pg_dump_schema(url)
+    early = psql_file(url, "deploy/mirror/mirrors.sql", check=False)
+    assert "mirror/shop_context does not stand in this database. Run sqitch deploy --to" in (
+        early.stderr
+    )
+    below = psql_file(url, "revert/profiles/split.sql", check=False)
+    assert "profiles/foreign_keys stands in this database. Run sqitch revert --to" in below.stderr
+    assert pg_dump_schema(url) == before
+
+
+def test_the_list_is_the_plan(phase2_database: str) -> None:
+    """deploy/support/schema.sql has the order of sqitch.plan."""
+    listed = "SELECT change, tag FROM tenancy.changes ORDER BY position"
+    words: list[str] = []
+    for line in value(phase2_database, listed).splitlines():
+        words += filter(None, line.split("|"))
+    assert words == WORDS[1:]
+
+
+def test_every_script_begins_the_same_way() -> None:
+    """Its own name, and the file that pins, locks and records; nothing but ASCII."""
+    for tree in ("deploy", "revert", "verify"):
+        for change in CHANGES:
+            text = (ROOT / tree / f"{change}.sql").read_text(encoding="ascii")
+            if change in CHANGES[:3]:
+                continue
+            begins = f"\\set ON_ERROR_STOP on\n\\set change {change}\n\\ir ../support/begin.sql\n"
+            if tree != "verify":
+                begins += "\\if :is_done \\quit \\endif\n"
+            assert begins in text, (tree, change)
+            head = text[: text.index(begins)]
+            code = re.sub(r"^(--|\\(if|else|endif|set| )).*$|^ .*$", "", head, flags=re.MULTILINE)
+            assert not code.strip(), (tree, change, code)
+            assert text.endswith("\nROLLBACK;\n" if tree == "verify" else "\nCOMMIT;\n")
+            assert text.count("keep_open(") == text.count("close_change("), (tree, change)

@@ -1,7 +1,0 @@
--- Verify convo_tenancy:expand/split on pg
-
-BEGIN;
-
-SELECT 'tenancy.split(integer[], tenancy.statistics)'::regprocedure;
-
-ROLLBACK;
