@@ -59,17 +59,7 @@ BEGIN
 
     -- Who gave their phone or email to a shop is known to it from now on.
     IF is_restricted THEN
-        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
-        SELECT
-            customer,
-            shop
-        WHERE NOT EXISTS (
-            SELECT
-            FROM public.customer_shop_profiles AS p
-            WHERE p.customer_id = customer
-                AND p.shop_id = shop
-        )
-        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+        PERFORM tenancy.ensure_profile(customer, shop);
     END IF;
     RETURN customer;
 END;

@@ -23,20 +23,14 @@ BEGIN
     PERFORM tenancy.check_shop(shop_id);
     PERFORM tenancy.lock_customer(customer_id);
 
-    FOR attempt IN 1 .. 2 LOOP
-        UPDATE public.customer_shop_profiles AS p
-        SET
-            no_show_count = p.no_show_count + 1,
-            updated_at = now()
-        WHERE p.customer_id = record_no_show.customer_id
-            AND p.shop_id = record_no_show.shop_id
-        RETURNING p.* INTO profile;
-        EXIT WHEN FOUND;
-
-        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
-        VALUES (record_no_show.customer_id, record_no_show.shop_id)
-        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
-    END LOOP;
+    PERFORM tenancy.ensure_profile(record_no_show.customer_id, record_no_show.shop_id);
+    UPDATE public.customer_shop_profiles AS p
+    SET
+        no_show_count = p.no_show_count + 1,
+        updated_at = now()
+    WHERE p.customer_id = record_no_show.customer_id
+        AND p.shop_id = record_no_show.shop_id
+    RETURNING p.* INTO profile;
 
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;

@@ -26,20 +26,14 @@ BEGIN
         PERFORM tenancy.check_stylist(stylist_id, shop_id);
     END IF;
 
-    FOR attempt IN 1 .. 2 LOOP
-        UPDATE public.customer_shop_profiles AS p
-        SET
-            preferred_stylist_id = set_preferred_stylist.stylist_id,
-            updated_at = now()
-        WHERE p.customer_id = set_preferred_stylist.customer_id
-            AND p.shop_id = set_preferred_stylist.shop_id
-        RETURNING p.* INTO profile;
-        EXIT WHEN FOUND;
-
-        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
-        VALUES (set_preferred_stylist.customer_id, set_preferred_stylist.shop_id)
-        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
-    END LOOP;
+    PERFORM tenancy.ensure_profile(set_preferred_stylist.customer_id, set_preferred_stylist.shop_id);
+    UPDATE public.customer_shop_profiles AS p
+    SET
+        preferred_stylist_id = set_preferred_stylist.stylist_id,
+        updated_at = now()
+    WHERE p.customer_id = set_preferred_stylist.customer_id
+        AND p.shop_id = set_preferred_stylist.shop_id
+    RETURNING p.* INTO profile;
 
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;

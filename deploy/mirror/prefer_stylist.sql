@@ -17,19 +17,13 @@ DECLARE
 BEGIN
     guard := set_config('tenancy.mirroring', 'on', TRUE);
 
-    FOR attempt IN 1 .. 2 LOOP
-        UPDATE public.customer_shop_profiles AS p
-        SET
-            preferred_stylist_id = prefer_stylist.stylist_id,
-            updated_at = now()
-        WHERE p.customer_id = prefer_stylist.customer_id
-            AND p.shop_id = prefer_stylist.shop_id;
-        EXIT WHEN FOUND;
-
-        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
-        VALUES (prefer_stylist.customer_id, prefer_stylist.shop_id)
-        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
-    END LOOP;
+    PERFORM tenancy.ensure_profile(prefer_stylist.customer_id, prefer_stylist.shop_id);
+    UPDATE public.customer_shop_profiles AS p
+    SET
+        preferred_stylist_id = prefer_stylist.stylist_id,
+        updated_at = now()
+    WHERE p.customer_id = prefer_stylist.customer_id
+        AND p.shop_id = prefer_stylist.shop_id;
 
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;
@@ -101,9 +95,7 @@ BEGIN
             FOR KEY SHARE;
 
             -- So that there is a row to lock.
-            INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
-            VALUES (move_preference.customer_id, shop)
-            ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+            PERFORM tenancy.ensure_profile(move_preference.customer_id, shop);
 
             PERFORM
             FROM public.customer_shop_profiles AS p

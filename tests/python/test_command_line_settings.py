@@ -142,8 +142,8 @@ def test_no_setting_is_left(phase2_database: str, trap: Path) -> None:
         connect(phase2_database, "test") as pinned,
         psycopg.connect(phase2_database) as hostile,
     ):
-        right = dict(pinned.execute(shown).fetchall())
-        wrong = dict(hostile.execute(shown).fetchall())
+        right: dict[str, str] = dict(pinned.execute(shown).fetchall())
+        wrong: dict[str, str] = dict(hostile.execute(shown).fetchall())
     names = {name.lower(): name for name in right}
     left = [name for name in SETTINGS if right[names[name]] == wrong[names[name]]]
     assert left == []

@@ -92,7 +92,7 @@ def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, hi
             sqitch(url, "deploy", "--to", tag, "--set", "contract=yes", "--no-verify")
         else:
             sqitch(url, "revert", "-y", *([] if tag == "@ROOT" else ["--to", tag]))
-        if tag != "@ROOT":
+        if tag != "@ROOT" and history == "empty":
             sqitch(url, "verify")
         check_schema(url, tag)
         if tag != "@phase3":
