@@ -22,9 +22,11 @@ def cluster() -> Iterator[Cluster]:
     own.remove()
 
 
-def _template(cluster: Cluster, stage: str, fill: Callable[[str], object]) -> Iterator[str]:
+def _template(
+    cluster: Cluster, stage: str, fill: Callable[[str], object], below: str = "template0"
+) -> Iterator[str]:
     name = f"template_{stage}_{os.getpid()}"
-    url = cluster.create_database(name)
+    url = cluster.create_database(name, below)
     fill(url)
     cluster.mark_template(name)
     yield name
@@ -48,37 +50,31 @@ def recorded_template(cluster: Cluster) -> Iterator[str]:
     )
 
 
+def _deployed(cluster: Cluster, tag: str, below: str) -> Iterator[str]:
+    """A template one phase further than the template below it."""
+
+    def fill(url: str) -> None:
+        sqitch(url, "deploy", "--to", tag, "--set", "contract=yes")
+
+    yield from _template(cluster, tag.removeprefix("@"), fill, below)
+
+
 @pytest.fixture(scope="session")
-def phase1_template(cluster: Cluster) -> Iterator[str]:
+def phase1_template(cluster: Cluster, recorded_template: str) -> Iterator[str]:
     """The recorded legacy database, deployed to @phase1."""
-
-    def fill(url: str) -> None:
-        run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-        sqitch(url, "deploy", "--to", "@phase1", "--no-verify")
-
-    yield from _template(cluster, "phase1", fill)
+    yield from _deployed(cluster, "@phase1", recorded_template)
 
 
 @pytest.fixture(scope="session")
-def phase2_template(cluster: Cluster) -> Iterator[str]:
+def phase2_template(cluster: Cluster, phase1_template: str) -> Iterator[str]:
     """The recorded legacy database, deployed to @phase2."""
-
-    def fill(url: str) -> None:
-        run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-        sqitch(url, "deploy", "--to", "@phase2", "--no-verify")
-
-    yield from _template(cluster, "phase2", fill)
+    yield from _deployed(cluster, "@phase2", phase1_template)
 
 
 @pytest.fixture(scope="session")
-def phase3_template(cluster: Cluster) -> Iterator[str]:
+def phase3_template(cluster: Cluster, phase2_template: str) -> Iterator[str]:
     """The recorded legacy database, deployed to @phase3."""
-
-    def fill(url: str) -> None:
-        run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-        sqitch(url, "deploy", "--to", "@phase3", "--set", "contract=yes", "--no-verify")
-
-    yield from _template(cluster, "phase3", fill)
+    yield from _deployed(cluster, "@phase3", phase2_template)
 
 
 def _clone(cluster: Cluster, template: str) -> Iterator[str]:

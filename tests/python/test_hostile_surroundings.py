@@ -13,6 +13,7 @@ from support.history import legacy_history
 from support.sessions import Session, waiting_for
 from support.waiting import wait_until
 
+CONTRACT = ("--set", "contract=yes")
 CHANGES = re.findall(r"^(\w+/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
 
 # What a role or a database may set, each to something that a script was not written for.
@@ -156,7 +157,7 @@ def test_the_same_schema(request: pytest.FixtureRequest, recorded_database: str,
     url = recorded_database
     usual: str = request.getfixturevalue(f"{tag.removeprefix('@')}_database")
     set_all(url)
-    sqitch(url, "deploy", "--to", tag, "--set", "contract=yes")
+    sqitch(url, "deploy", "--verify", "--to", tag, "--set", "contract=yes")
     name = value(url, "SELECT current_database()")
     psql(url, "-c", f"ALTER DATABASE {name} RESET ALL")
     schemas = ("public", "tenancy", "tenancy_archive")
@@ -237,6 +238,6 @@ def test_another_encoding(cluster: Cluster, encoding: str) -> None:
 def test_the_bundle_deploys_by_itself(legacy_database: str, tmp_path: Path) -> None:
     """What sqitch bundle copies is all that a deploy needs."""
     run("sqitch", "bundle", "--dest-dir", tmp_path)
-    for command in (("deploy", "--set", "contract=yes"), ("verify",), ("revert", "-y")):
+    for command in (("deploy", "--verify", *CONTRACT), ("verify",), ("revert", "-y")):
         sqitch(legacy_database, *command, cwd=tmp_path)
     assert "%uri=" in (tmp_path / "sqitch.plan").read_text()

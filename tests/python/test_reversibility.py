@@ -61,7 +61,7 @@ def test_deploy_revert_deploy(
     psql(url, "-c", COMMENTS)
     before = [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)]
 
-    sqitch(url, "deploy", "--to", tag, "--no-verify")
+    sqitch(url, "deploy", "--to", tag)
     sqitch(url, "verify")
     schema, profiles = _schema(url), _profiles(url)
     assert profiles
@@ -71,7 +71,7 @@ def test_deploy_revert_deploy(
     assert [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)] == before
     assert _archived(url) == (below is None)
 
-    sqitch(url, "deploy", "--to", tag, "--no-verify")
+    sqitch(url, "deploy", "--to", tag)
     sqitch(url, "verify")
     assert _schema(url) == schema
     assert _profiles(url) == profiles

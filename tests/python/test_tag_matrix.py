@@ -33,6 +33,16 @@ WALK = (
     ("revert", "@phase2"),
 )
 
+# Each step once, for the histories that need not see every pair.
+SHORT_WALK = (
+    ("deploy", "@phase1"),
+    ("deploy", "@phase2"),
+    ("deploy", "@phase3"),
+    ("revert", "@phase2"),
+    ("revert", "@phase1"),
+    ("revert", "@ROOT"),
+)
+
 
 def schema_file(tag: str) -> Path:
     """What `pg_dump -s` gives of schema public at a tag, for who reviews a change of it."""
@@ -86,10 +96,9 @@ def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, hi
     before = legacy_history(url)
     check_schema(url, "@ROOT")
 
-    for command, tag in WALK:
+    for command, tag in WALK if history == "recorded" else SHORT_WALK:
         if command == "deploy":
-            # Verified below
-            sqitch(url, "deploy", "--to", tag, "--set", "contract=yes", "--no-verify")
+            sqitch(url, "deploy", "--to", tag, "--set", "contract=yes")
         else:
             sqitch(url, "revert", "-y", *([] if tag == "@ROOT" else ["--to", tag]))
         if tag != "@ROOT" and history == "empty":
