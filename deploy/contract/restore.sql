@@ -124,7 +124,7 @@ DECLARE
     batch integer[];
     held integer[] := ARRAY[]::integer[];
     done bigint := 0;
-    reported_at timestamptz := pg_catalog.clock_timestamp();
+    reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     CALL tenancy.begin_batch();
     LOOP

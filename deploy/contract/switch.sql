@@ -22,6 +22,7 @@ COMMIT;
 
 SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
 \if :has_legacy_side
+CALL tenancy.create_archive();
 CALL tenancy.run_archive(); -- what changes meanwhile is copied again
 ANALYZE tenancy_archive.customers;
 

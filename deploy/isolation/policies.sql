@@ -19,7 +19,7 @@ DECLARE
                 'stylists', 'services', 'bookings', 'customers', 'customer_shop_profiles', 'customer_stylist_preferences',
                 'customer_service_preferences'
             )
-            AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname = 'of_the_shop')
+            AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname IN ('as_before', 'of_the_shop'))
     );
 BEGIN
     IF secured IS NOT NULL THEN

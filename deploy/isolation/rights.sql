@@ -8,7 +8,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-RESET ROLE; -- Sqitch's registry belongs to who deployed first, not to the owner of the tables
+SET LOCAL ROLE NONE; -- Sqitch's registry belongs to who deployed first, not to the owner of the tables
 SELECT
     s.registry,
     to_regclass(format('%I.changes', s.registry)) IS NOT NULL AS has_registry

@@ -7,7 +7,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-RESET ROLE; -- who deploys may create roles; the owner of the tables need not
+SET LOCAL ROLE NONE; -- who deploys may create roles; the owner of the tables need not
 
 DO $$
 DECLARE

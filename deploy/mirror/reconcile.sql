@@ -59,10 +59,10 @@ SECURITY INVOKER
 AS $$
 DECLARE
     drifted integer[];
-    step record;
+    step pg_catalog.record;
     repaired bigint;
     waiting boolean;
-    reported_at timestamptz := pg_catalog.clock_timestamp();
+    reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     CALL tenancy.begin_batch();
     IF (SELECT b.finished_at IS NULL FROM tenancy.backfill_progress AS b) THEN

@@ -17,6 +17,20 @@ BEGIN
         RETURN;
     END IF;
 
+    -- Somebody else's table would bring triggers and an owner of its own.
+    IF NOT EXISTS (
+        SELECT
+        FROM pg_class AS t
+        JOIN pg_namespace AS n ON n.oid = t.relnamespace
+        WHERE t.oid = 'tenancy_archive.customer_shop_profiles'::regclass
+            AND t.relkind = 'r'
+            AND t.relowner = n.nspowner
+            AND pg_get_userbyid(t.relowner) = current_user
+    ) THEN
+        RAISE EXCEPTION 'tenancy_archive.customer_shop_profiles is no table of the owner of public.customers: rename it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+
     CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'tenancy_archive.customer_shop_profiles');
     ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA public;
     BEGIN
@@ -25,6 +39,20 @@ BEGIN
         WHEN dependent_objects_still_exist THEN
             NULL; -- something else is put aside there, too
     END;
+END;
+$$;
+
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass('public.customer_shop_profiles')
+            AND (t.relkind <> 'r' OR pg_get_userbyid(t.relowner) <> current_user)
+    ) THEN
+        RAISE EXCEPTION 'public.customer_shop_profiles is no table of the owner of public.customers: rename it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
 END;
 $$;
 

@@ -5,6 +5,10 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+-- The contract takes it away, with what it reads.
+SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
+\if :has_legacy_side
+
 -- Few branches, since each reads whole tables; the totals have one of their own, for whoever asks for them alone.
 CREATE OR REPLACE VIEW tenancy.drift (kind, customer_id, shop_id, legacy_value, profile_value)
 WITH (security_invoker = TRUE)
@@ -222,5 +226,6 @@ COMMENT ON COLUMN tenancy.drift.shop_id IS
 'The shop of the profile, or NULL when the disagreement is over all profiles of the customer.';
 COMMENT ON COLUMN tenancy.drift.legacy_value IS 'What customer_booking_stats or customers say.';
 COMMENT ON COLUMN tenancy.drift.profile_value IS 'What customer_shop_profiles say.';
+\endif
 
 COMMIT;

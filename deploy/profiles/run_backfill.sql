@@ -11,8 +11,8 @@ LANGUAGE plpgsql
 SECURITY INVOKER
 AS $$
 DECLARE
-    step record;
-    reported_detail text;
+    step pg_catalog.record;
+    reported_detail pg_catalog.text;
 BEGIN
     CALL tenancy.begin_batch();
     batch_size := coalesce(batch_size, (SELECT s.backfill_batch_size FROM tenancy.settings AS s));

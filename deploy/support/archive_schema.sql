@@ -18,12 +18,13 @@ DECLARE
         WHERE t.oid = 'public.customers'::regclass
     );
 BEGIN
-    EXECUTE 'RESET ROLE'; -- who deploys may create schemas; the owner of the tables need not
+    SET LOCAL ROLE NONE; -- who deploys may create schemas; the owner of the tables need not
     EXECUTE format('CREATE SCHEMA IF NOT EXISTS tenancy_archive AUTHORIZATION %I', owner_name);
 
     -- Whose the schema is may drop it, and all in it.
     IF (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'tenancy_archive') <> owner_name THEN
-        RAISE EXCEPTION 'schema tenancy_archive belongs to somebody else than public.customers: rename or drop it'
+        RAISE EXCEPTION 'schema tenancy_archive belongs to somebody else than public.customers. Where the tables changed hands, give their '
+            'new owner all that is ours (docs/support.md); else rename it'
             USING ERRCODE = 'duplicate_object';
     END IF;
 

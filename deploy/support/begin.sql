@@ -8,11 +8,32 @@
 \set ON_ERROR_ROLLBACK off
 \set AUTOCOMMIT on
 \set SHOW_CONTEXT never
+\set SINGLELINE off
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL standard_conforming_strings = on;
+SET LOCAL quote_all_identifiers = off;
+SET LOCAL statement_timeout = '10min';
+SET LOCAL lock_timeout = '5s';
+
+-- Asked of the catalogs alone: what stands in a schema of somebody else's would run with our rights.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_namespace AS n
+        JOIN pg_class AS t ON t.relowner <> n.nspowner
+        WHERE n.nspname = 'tenancy'
+            AND t.oid = to_regclass('public.customers')
+    ) THEN
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
 
 \if :{?change}
 
@@ -28,6 +49,17 @@ SELECT tenancy.begin_change('deploy', :'change', :'registry') AS is_done \gset
 COMMIT;
 \endif
 \else
+SELECT to_regclass('tenancy.changes') IS NOT NULL AS has_changes \gset
+\if :has_changes
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM tenancy.changes AS c WHERE c.change = 'support/begin' AND c.state = 'standing') THEN
+        RAISE EXCEPTION 'tenancy.begin_change() is gone. Run psql -X "$DATABASE_URL" -f deploy/support/begin.sql, then the same again'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END;
+$$;
+\endif
 DO $$
 BEGIN
     RAISE EXCEPTION 'support/begin does not stand in this database. Where Sqitch''s registry has it, run sqitch revert --to '
@@ -41,8 +73,6 @@ $$;
 
 -- As a change of its own: the functions that the above calls.
 
-SET LOCAL statement_timeout = '1min';
-SET LOCAL lock_timeout = '5s';
 
 SELECT to_regclass('tenancy.changes') IS NOT NULL AS is_ready \gset
 \if :is_ready
@@ -127,6 +157,7 @@ BEGIN
             ('default_tablespace', ''),
             ('default_table_access_method', 'heap'),
             ('default_toast_compression', 'pglz'),
+            ('restrict_nonsystem_relation_kind', ''),
             ('temp_tablespaces', ''),
             ('synchronize_seqscans', 'on'),
             ('plan_cache_mode', 'auto'),
@@ -175,9 +206,17 @@ DECLARE
 BEGIN
     IF to_regnamespace(quote_ident(registry)) IS NULL
         OR NOT has_schema_privilege(registry, 'USAGE')
-        OR to_regclass(format('%I.changes', registry)) IS NULL
-        OR NOT has_table_privilege(format('%I.changes', registry), 'SELECT')
     THEN
+        RETURN NULL;
+    END IF;
+    IF NOT EXISTS (
+        SELECT
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass(format('%I.changes', registry))
+            AND t.relkind = 'r' -- a view would run what somebody wrote
+            AND NOT t.relrowsecurity
+            AND has_table_privilege(t.oid, 'SELECT')
+    ) THEN
         RETURN NULL;
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT FROM %I.changes AS c WHERE c.project = $1 AND c.change = $2)', registry)
@@ -199,8 +238,12 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    variables CONSTANT text := CASE WHEN change LIKE 'contract/%' AND direction = 'deploy' THEN ' --set contract=yes' ELSE '' END;
+    variables CONSTANT text := CASE WHEN change ~ '^contract/(?!gate$)' AND direction = 'deploy' THEN ' --set contract=yes' ELSE '' END;
     is_registered CONSTANT boolean := tenancy.is_registered(change);
+    registry CONSTANT text := (
+        SELECT CASE WHEN s.registry = 'sqitch' THEN '' ELSE format(' --registry %I', s.registry) END
+        FROM tenancy.settings AS s
+    );
     below CONSTANT text := (
         SELECT c.change
         FROM tenancy.changes AS c
@@ -211,9 +254,9 @@ BEGIN
     RETURN CASE
         WHEN direction = 'deploy' AND is_registered THEN format('psql -X "$DATABASE_URL" -f deploy/%s.sql%s', change,
             replace(variables, '--set', '-v'))
-        WHEN direction = 'deploy' THEN format('sqitch deploy --to %s%s', change, variables)
+        WHEN direction = 'deploy' THEN format('sqitch deploy --to %s%s%s', change, variables, registry)
         WHEN is_registered IS FALSE THEN format('psql -X "$DATABASE_URL" -f revert/%s.sql', change)
-        ELSE format('sqitch revert --to %s -y', coalesce(below, 'support/preconditions'))
+        ELSE format('sqitch revert --to %s -y%s', coalesce(below, 'support/preconditions'), registry)
     END;
 END;
 $$;
@@ -264,6 +307,13 @@ BEGIN
             current_setting('transaction_isolation')
             USING ERRCODE = 'active_sql_transaction';
     END IF;
+    -- Ours, for one transaction: set for longer, they would switch the mirrors off.
+    IF current_setting('tenancy.mirroring', TRUE) <> '' OR current_setting('tenancy.confirmed', TRUE) <> '' THEN
+        RAISE EXCEPTION 'tenancy.mirroring or tenancy.confirmed is set for the role, the database or the session: '
+            'ALTER ROLE or ALTER DATABASE ... RESET it'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
     CALL tenancy.pin_settings();
 
     -- One script at a time. What is read from here on is what the one before left.
@@ -277,7 +327,8 @@ BEGIN
                     SELECT string_agg('pid ' || l.pid, ', ' ORDER BY l.pid)
                     FROM pg_locks AS l
                     WHERE l.relation = 'tenancy.changes'::regclass
-                        AND l.mode = 'ShareRowExclusiveLock'
+                        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                        AND l.mode NOT IN ('AccessShareLock', 'RowShareLock')
                         AND l.granted
                 )
                 USING ERRCODE = 'lock_not_available';
@@ -413,14 +464,22 @@ LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    parts text;
 BEGIN
     PERFORM set_config('tenancy.change', change, TRUE);
 
     -- What is there before, so that the commit can tell what the script made, altered and dropped (support/parts). The row is written for
     -- the trigger that does it.
     IF to_regclass('tenancy.parts') IS NOT NULL THEN
-        PERFORM set_config('tenancy.parts_before', jsonb_object_agg(p.kind || ' ' || p.name, p.fingerprint)::text, TRUE)
-        FROM tenancy.parts AS p;
+        BEGIN
+            parts := (SELECT jsonb_object_agg(p.kind || ' ' || p.name, p.fingerprint)::text FROM tenancy.parts AS p);
+            -- To read definitions locks their tables: the subtransaction gives that back, before the script waits for stronger locks.
+            RAISE EXCEPTION USING ERRCODE = 'TNCY0';
+        EXCEPTION
+            WHEN SQLSTATE 'TNCY0' THEN
+                PERFORM set_config('tenancy.parts_before', parts, TRUE);
+        END;
         UPDATE tenancy.changes AS c SET state = c.state WHERE c.change = enter_change.change;
     END IF;
 
@@ -540,7 +599,8 @@ BEGIN
     SELECT string_agg(format('%s %s is %s', p.kind, p.name, p.problem), '; ' ORDER BY p.kind, p.name)
     INTO problem
     FROM tenancy.part_problems AS p
-    WHERE p.change = verify_change.change;
+    WHERE p.change = verify_change.change
+        AND (p.kind, p.problem) <> ('table', 'altered'); -- a column that the application added is no fault of the script
     IF problem IS NOT NULL THEN
         RAISE EXCEPTION '%', problem
             USING ERRCODE = 'object_not_in_prerequisite_state';

@@ -21,6 +21,7 @@ WITH part AS MATERIALIZED (
             p.prosecdef,
             p.provolatile,
             p.proisstrict,
+            p.proleakproof,
             p.proparallel,
             p.proconfig,
             pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
@@ -73,7 +74,12 @@ WITH part AS MATERIALIZED (
         'constraint',
         format('%I on %s', c.conname, c.conrelid::regclass),
         regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', ''),
-        c.convalidated
+        c.convalidated AND NOT EXISTS (
+            SELECT
+            FROM pg_trigger AS g
+            WHERE g.tgconstraint = c.oid
+                AND g.tgenabled IN ('D', 'R')
+        )
     FROM pg_constraint AS c
     JOIN pg_class AS t ON t.oid = c.conrelid
     WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = to_regclass('public.customer_shop_profiles'))
@@ -176,6 +182,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
 AS $$
 DECLARE
     parts_before CONSTANT jsonb := nullif(current_setting('tenancy.parts_before', TRUE), '')::jsonb;

@@ -7,6 +7,7 @@
 \set ON_ERROR_ROLLBACK off
 \set AUTOCOMMIT on
 \set SHOW_CONTEXT never
+\set SINGLELINE off
 \if :{?default_shop_id}
 \else
     \set default_shop_id 1
@@ -46,6 +47,13 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
+    -- Ours, for one transaction: set for longer, they would switch the mirrors off.
+    IF current_setting('tenancy.mirroring', TRUE) <> '' OR current_setting('tenancy.confirmed', TRUE) <> '' THEN
+        RAISE EXCEPTION 'tenancy.mirroring or tenancy.confirmed is set for the role, the database or the session: '
+            'ALTER ROLE or ALTER DATABASE ... RESET it'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
     -- What stands in a schema of somebody else's would run with the owner's rights.
     IF EXISTS (
         SELECT
@@ -53,7 +61,8 @@ BEGIN
         WHERE n.nspname = 'tenancy'
             AND n.nspowner <> (SELECT t.relowner FROM pg_class AS t WHERE t.oid = to_regclass('public.customers'))
     ) THEN
-        RAISE EXCEPTION 'schema tenancy exists, and belongs to somebody else than public.customers: rename or drop it'
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
             USING ERRCODE = 'duplicate_object';
     END IF;
 

@@ -7,6 +7,7 @@
 \set ON_ERROR_ROLLBACK off
 \set AUTOCOMMIT on
 \set SHOW_CONTEXT never
+\set SINGLELINE off
 \if :{?default_shop_id}
 \else
     \set default_shop_id 1
@@ -16,6 +17,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL standard_conforming_strings = on;
+SET LOCAL quote_all_identifiers = off;
 SET LOCAL client_min_messages = warning; -- of what is there already, nobody need be told
 SET LOCAL statement_timeout = '1min';
 SET LOCAL lock_timeout = '5s';
@@ -37,7 +39,8 @@ BEGIN
         WHERE n.nspname = 'tenancy'
             AND t.oid = 'public.customers'::regclass
     ) THEN
-        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers: rename or drop it'
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
             USING ERRCODE = 'duplicate_object';
     END IF;
 END;
@@ -131,7 +134,7 @@ VALUES
 (9, 'profiles/split', NULL, TRUE),
 (10, 'profiles/customer_shop_profiles', NULL, FALSE),
 (11, 'profiles/stylist_moves', NULL, TRUE),
-(12, 'profiles/drift', NULL, FALSE),
+(12, 'profiles/drift', NULL, TRUE),
 (13, 'profiles/fill_profiles', NULL, TRUE),
 (14, 'profiles/backfill_progress', NULL, TRUE),
 (15, 'profiles/prepare_backfill', NULL, TRUE),

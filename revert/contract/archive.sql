@@ -7,8 +7,6 @@
 
 SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
 
-DROP FUNCTION IF EXISTS tenancy.archive_customers(integer[]);
-DROP PROCEDURE IF EXISTS tenancy.create_archive();
 DROP TABLE IF EXISTS tenancy_archive.customers;
 
 DO $$

@@ -8,6 +8,23 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+-- An old application may have made a table of its own meanwhile. To look into what somebody else made would run it.
+DO $$
+DECLARE
+    stray text := (
+        SELECT format('%s of role %I', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'relation' END, pg_get_userbyid(t.relowner))
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass('public.customer_booking_stats')
+            AND (t.relkind <> 'r' OR pg_get_userbyid(t.relowner) <> current_user)
+    );
+BEGIN
+    IF stray IS NOT NULL AND NOT tenancy.has_legacy_side() THEN
+        RAISE EXCEPTION 'public.customer_booking_stats is there, a %, and the table that comes back needs the name: rename or drop it', stray
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
+
 CALL tenancy.keep_open(is_begun => TRUE);
 
 COMMIT;
@@ -86,6 +103,15 @@ DECLARE
 BEGIN
     IF to_regclass('public.customer_booking_stats') IS NULL THEN
         RETURN;
+    END IF;
+    IF EXISTS (
+        SELECT
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass('public.customer_booking_stats')
+            AND (t.relkind <> 'r' OR pg_get_userbyid(t.relowner) <> current_user)
+    ) THEN
+        RAISE EXCEPTION 'public.customer_booking_stats is there, and not ours: rename or drop it, then run the same again'
+            USING ERRCODE = 'duplicate_object';
     END IF;
     IF EXISTS (SELECT FROM public.customer_booking_stats) THEN
         RAISE WARNING 'an old application wrote to a customer_booking_stats of its own: it is tenancy_archive.% now, '

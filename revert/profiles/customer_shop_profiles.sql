@@ -21,11 +21,11 @@ BEGIN
         'public.customers', 'public.customer_shop_profiles', 'public.shops', 'public.stylists'
     );
 
+    -- As the record has it: a key that somebody renamed or dropped since says nothing.
     IF NOT EXISTS (
         SELECT
-        FROM pg_catalog.pg_constraint AS c
-        WHERE c.conrelid = 'public.customer_shop_profiles'::regclass
-            AND c.conname = 'customer_shop_profiles_customer_id_fkey'
+        FROM tenancy.deployed_parts AS d
+        WHERE d.change = 'profiles/foreign_keys'
     )
     OR NOT EXISTS (
         SELECT

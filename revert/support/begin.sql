@@ -6,11 +6,32 @@
 \set ON_ERROR_ROLLBACK off
 \set AUTOCOMMIT on
 \set SHOW_CONTEXT never
+\set SINGLELINE off
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL standard_conforming_strings = on;
+SET LOCAL quote_all_identifiers = off;
+SET LOCAL statement_timeout = '10min';
+SET LOCAL lock_timeout = '5s';
+
+-- Asked of the catalogs alone: what stands in a schema of somebody else's would run with our rights.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_namespace AS n
+        JOIN pg_class AS t ON t.relowner <> n.nspowner
+        WHERE n.nspname = 'tenancy'
+            AND t.oid = to_regclass('public.customers')
+    ) THEN
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
 
 \if :{?change}
 
@@ -23,6 +44,18 @@ SET LOCAL standard_conforming_strings = on;
 SELECT to_regprocedure('tenancy.begin_change(text, text, text)') IS NOT NULL AS is_ready \gset
 \if :is_ready
 SELECT tenancy.begin_change('revert', :'change', :'registry') AS is_done \gset
+\else
+SELECT to_regclass('tenancy.changes') IS NOT NULL AS has_changes \gset
+\if :has_changes
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM tenancy.changes AS c WHERE c.change = 'support/begin' AND c.state = 'standing') THEN
+        RAISE EXCEPTION 'tenancy.begin_change() is gone. Run psql -X "$DATABASE_URL" -f deploy/support/begin.sql, then the same again'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END;
+$$;
+\endif
 \endif
 \if :is_done
 COMMIT;
@@ -31,8 +64,6 @@ COMMIT;
 \else
 
 SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
-SET LOCAL statement_timeout = '1min';
-SET LOCAL lock_timeout = '5s';
 
 DO $$
 DECLARE

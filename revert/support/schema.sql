@@ -4,6 +4,7 @@
 \set ON_ERROR_ROLLBACK off
 \set AUTOCOMMIT on
 \set SHOW_CONTEXT never
+\set SINGLELINE off
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
@@ -11,6 +12,23 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
 SET LOCAL statement_timeout = '1min';
 SET LOCAL lock_timeout = '5s';
+
+-- Asked of the catalogs alone: what stands in a schema of somebody else's would run with our rights.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_namespace AS n
+        JOIN pg_class AS t ON t.relowner <> n.nspowner
+        WHERE n.nspname = 'tenancy'
+            AND t.oid = to_regclass('public.customers')
+    ) THEN
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
 
 DO $$
 BEGIN

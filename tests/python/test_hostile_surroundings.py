@@ -41,6 +41,7 @@ SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "enable_indexscan": "off",
     "default_toast_compression": "lz4",
+    "restrict_nonsystem_relation_kind": "view",
 }
 
 # Better matches than PostgreSQL's own, for whoever looks names up in public. Each tells of a call.
@@ -203,6 +204,35 @@ def test_replication_role(phase1_database: str) -> None:
         env={"PGOPTIONS": "-c session_replication_role=replica"},
     )
     assert "session_replication_role is replica" in done.stderr
+
+
+@pytest.mark.parametrize("setting", ["tenancy.mirroring", "tenancy.confirmed"])
+@pytest.mark.parametrize("script", ["support/preconditions", "mirror/shop_context"])
+def test_our_own_settings(phase1_database: str, setting: str, script: str) -> None:
+    """Set for a database, they would switch mirrors off: refused by name."""
+    name = value(phase1_database, "SELECT current_database()")
+    psql(phase1_database, "-c", f"ALTER DATABASE {name} SET {setting} = 'on'")
+    done = psql_file(phase1_database, f"deploy/{script}.sql", check=False)
+    assert "tenancy.mirroring or tenancy.confirmed is set" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("database", "procedure"),
+    [("phase1_database", "run_backfill"), ("phase2_database", "run_reconcile")],
+)
+def test_a_planted_type(request: pytest.FixtureRequest, database: str, procedure: str) -> None:
+    """A procedure that commits can fix no search_path: it names types with their schema."""
+    url: str = request.getfixturevalue(database)
+    psql(
+        url,
+        stdin="""
+        CREATE FUNCTION public.planted(what anyelement) RETURNS boolean LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''planted''; END';
+        CREATE DOMAIN public.text AS pg_catalog.text CHECK (public.planted(VALUE));
+        CREATE DOMAIN public.timestamptz AS pg_catalog.timestamptz CHECK (public.planted(VALUE));
+        """,
+    )
+    psql(url, "-c", "SET search_path = public, pg_catalog", "-c", f"CALL tenancy.{procedure}()")
 
 
 def test_psqlrc_and_variables(phase1_database: str) -> None:

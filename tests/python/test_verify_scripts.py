@@ -43,13 +43,17 @@ def test_every_change(phase2_database: str, phase3_database: str) -> None:
     """Each script looks at each part of its change: one differs from the record, then not."""
     seen = set()
     for url in (phase2_database, phase3_database):
-        parts = "SELECT DISTINCT change FROM tenancy.deployed_parts WHERE is_there ORDER BY 1"
+        parts = """
+            SELECT DISTINCT change FROM tenancy.deployed_parts
+            WHERE is_there AND kind <> 'table' ORDER BY 1
+        """
         for change in value(url, parts).split():
             differ = f"""
                 UPDATE tenancy.deployed_parts SET fingerprint = reverse(fingerprint)
                 WHERE (kind, name) = (
                     SELECT kind, name FROM tenancy.deployed_parts
-                    WHERE change = '{change}' AND is_there ORDER BY kind DESC, name LIMIT 1
+                    WHERE change = '{change}' AND is_there AND kind <> 'table'
+                    ORDER BY kind DESC, name LIMIT 1
                 )
             """
             if change in seen or change in ("support/schema", "support/begin"):
@@ -61,6 +65,7 @@ def test_every_change(phase2_database: str, phase3_database: str) -> None:
     assert {*CHANGES} - seen - {*BREAKAGES} == {
         "support/preconditions",  # looks at the server's version, which no statement changes
         "support/begin",  # is what the others call
+        "contract/archive",  # makes a schema, which a purge takes away
         "contract/switch",
     }
 

@@ -332,11 +332,99 @@ def test_a_schema_of_somebody_elses(url: str, schema: str) -> None:
     try:
         refused = sqitch(url, "deploy", *CONTRACT, check=False)
         assert f"schema {schema} " in refused.stderr
-        assert "belongs to somebody else than public.customers: rename or drop it" in (
-            refused.stderr
-        )
+        assert "belongs to somebody else than public.customers" in refused.stderr
+        assert "else rename it" in refused.stderr
     finally:
         psql(url, "-c", f"DROP SCHEMA {schema}", "-c", "DROP ROLE squatter")
+
+
+def test_a_key_that_was_renamed(recorded_database: str) -> None:
+    """The revert keeps the split by the record, whatever somebody did to a foreign key since."""
+    url = recorded_database
+    sqitch(url, "deploy", "--to", "@phase1")
+    profiles = value(url, "SELECT count(*) FROM public.customer_shop_profiles")
+    psql(
+        url,
+        "-c",
+        "ALTER TABLE public.customer_shop_profiles"
+        " RENAME CONSTRAINT customer_shop_profiles_customer_id_fkey TO renamed",
+    )
+    sqitch(url, "revert", "-y")
+    kept = "SELECT count(*) FROM tenancy_archive.customer_shop_profiles"
+    assert value(url, kept) == profiles != "0"
+
+
+@pytest.mark.parametrize("command", [("deploy", *CONTRACT), ("revert", "-y")])
+def test_without_begin_change(url: str, command: tuple[str, ...]) -> None:
+    """A revert that cannot ask what stands takes nothing back, and nothing out of the registry."""
+    sqitch(url, "deploy", "--to", "@phase2")
+    psql(url, "-c", "DROP FUNCTION tenancy.begin_change")
+    refused = sqitch(url, *command, check=False)
+    assert refused.returncode != 0
+    assert "tenancy.begin_change() is gone" in refused.stderr
+    assert "contract/gate" in registered(url)
+    follow(url, refused)
+    sqitch(url, *command)
+
+
+def test_planted_in_schema_tenancy(url: str) -> None:
+    """Scripts by hand call nothing in a schema that is not ours."""
+    psql(
+        url,
+        stdin="""
+        DROP ROLE IF EXISTS squatter;
+        CREATE ROLE squatter;
+        CREATE SCHEMA tenancy AUTHORIZATION squatter;
+        CREATE FUNCTION tenancy.begin_change(text, text, text) RETURNS boolean LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''planted''; END';
+        CREATE FUNCTION tenancy.verify_change(text) RETURNS void LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''planted''; END';
+        """,
+    )
+    for script in ("deploy/profiles/split", "revert/profiles/split", "verify/profiles/split"):
+        done = psql_file(url, f"{script}.sql", check=False)
+        assert "schema tenancy belongs to somebody else" in done.stderr, script
+        assert "planted" not in done.stderr, script
+    psql(url, "-c", "DROP SCHEMA tenancy CASCADE", "-c", "DROP ROLE squatter")
+
+
+@pytest.mark.parametrize("place", ["tenancy_archive", "public"])
+def test_a_planted_table_is_not_adopted(url: str, place: str) -> None:
+    sqitch(url, "deploy", "--to", "profiles/split")
+    psql(
+        url,
+        stdin=f"""
+        DROP ROLE IF EXISTS squatter;
+        CREATE ROLE squatter;
+        CREATE SCHEMA IF NOT EXISTS {place};
+        CREATE TABLE {place}.customer_shop_profiles ();
+        ALTER TABLE {place}.customer_shop_profiles OWNER TO squatter;
+        """,
+    )
+    refused = sqitch(url, "deploy", "--to", "@phase1", check=False)
+    assert f"{place}.customer_shop_profiles is no table of the owner of" in refused.stderr
+    psql(url, "-c", f"DROP TABLE {place}.customer_shop_profiles", "-c", "DROP ROLE squatter")
+    sqitch(url, "deploy", "--to", "@phase1")
+
+
+def test_a_planted_view_is_not_read(url: str) -> None:
+    """The revert of the contract looks what has the name that it needs, before it begins."""
+    sqitch(url, "deploy", *CONTRACT)
+    psql(
+        url,
+        stdin="""
+        CREATE FUNCTION public.planted() RETURNS boolean LANGUAGE plpgsql
+        AS 'BEGIN RAISE EXCEPTION ''planted''; END';
+        CREATE VIEW public.customer_booking_stats AS
+        SELECT 1 AS customer_id WHERE public.planted();
+        """,
+    )
+    refused = sqitch(url, "revert", "-y", "--to", "@phase2", check=False)
+    assert "public.customer_booking_stats is there, a view of role postgres" in refused.stderr
+    assert "contract/switch" in standing(url)
+    psql(url, "-c", "DROP VIEW public.customer_booking_stats")
+    finish(url, "revert", "-y", "--to", "@phase2")
+    assert agree(url)
 
 
 def test_out_of_order_by_hand(url: str) -> None:

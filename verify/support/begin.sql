@@ -4,6 +4,7 @@
 
 \set ON_ERROR_STOP on
 \set SHOW_CONTEXT never
+\set SINGLELINE off
 \if :{?change}
 \else
     \set change support/begin
@@ -13,6 +14,23 @@ BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;
 
 SET LOCAL search_path = pg_catalog, pg_temp;
 SET LOCAL standard_conforming_strings = on;
-SET LOCAL quote_all_identifiers = off;
 
+-- Asked of the catalogs alone: what stands in a schema of somebody else's would run with our rights.
+DO $$
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_namespace AS n
+        JOIN pg_class AS t ON t.relowner <> n.nspowner
+        WHERE n.nspname = 'tenancy'
+            AND t.oid = to_regclass('public.customers')
+    ) THEN
+        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
+
+CALL tenancy.pin_settings();
 SELECT tenancy.verify_change(:'change');

@@ -52,10 +52,12 @@ SELECT is(
 UPDATE tenancy.settings SET registry = 'no "such" schema';
 SELECT is(tenancy.is_registered('profiles/split'), NULL, 'no registry: nobody knows');
 SELECT is(
-    tenancy.command_for('profiles/split', 'deploy'), 'sqitch deploy --to profiles/split', 'no registry: Sqitch deploys'
+    tenancy.command_for('profiles/split', 'deploy'), 'sqitch deploy --to profiles/split --registry "no ""such"" schema"',
+    'no registry: Sqitch deploys'
 );
 SELECT is(
-    tenancy.command_for('profiles/split', 'revert'), 'sqitch revert --to profiles/residual -y', 'no registry: Sqitch reverts'
+    tenancy.command_for('profiles/split', 'revert'), 'sqitch revert --to profiles/residual -y --registry "no ""such"" schema"',
+    'no registry: Sqitch reverts'
 );
 
 UPDATE tenancy.settings SET registry = 'other_registry';
