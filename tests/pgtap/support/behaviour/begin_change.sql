@@ -114,7 +114,10 @@ FROM (
         'Run psql -X "$DATABASE_URL" -f revert/%3$s.sql, then the same again'
     ),
     (11, 'deploy', 'profiles/customer_shop_profiles', NULL, NULL, 'what stands, with others on it', 'nothing to do, standing'),
-    (12, 'deploy', 'profiles/customer_shop_profiles', :'last', 'deploying', 'what stands, with a half one on it', 'nothing to do, standing'),
+    (
+        12, 'deploy', 'profiles/customer_shop_profiles', :'last', 'deploying', 'what stands, with a half one on it',
+        'nothing to do, standing'
+    ),
     (13, 'deploy', 'profiles/split', NULL, NULL, 'what is repeatable runs again all the same', 'begun, standing'),
     (14, 'deploy', :'last', NULL, NULL, 'what stands, and nothing on it, runs again', 'begun, standing'),
     -- Revert: nothing stands that comes after
