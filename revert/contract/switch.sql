@@ -139,10 +139,8 @@ FOREIGN KEY (preferred_stylist_id) REFERENCES public.stylists (id) NOT VALID;
 ALTER TABLE public.customers
 DROP CONSTRAINT customers_restored_check;
 
--- The copy would hold up who deletes a customer; contract/archive drops it.
-TRUNCATE tenancy_archive.customers;
-ALTER TABLE tenancy_archive.customers
-DROP CONSTRAINT IF EXISTS customers_customer_id_fkey;
+-- The copy is in the columns again, and its key would hold up who deletes a customer.
+DROP TABLE tenancy_archive.customers;
 
 CREATE OR REPLACE FUNCTION tenancy.has_legacy_side()
 RETURNS boolean
