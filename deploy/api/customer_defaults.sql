@@ -9,6 +9,8 @@
 
 CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customers');
 
+CALL tenancy.record_definitions('api/customer_defaults', 'public.customers', '{average_spend_cents,no_show_count}', '{default}');
+
 ALTER TABLE public.customers
 ALTER COLUMN average_spend_cents SET DEFAULT 0,
 ALTER COLUMN no_show_count SET DEFAULT 0;

@@ -7,28 +7,10 @@
 
 CALL tenancy.lock_tables('SHARE UPDATE EXCLUSIVE', 'public.customers', 'public.customer_booking_stats');
 
-CREATE TABLE IF NOT EXISTS tenancy.earlier_comments (
-    object_name text NOT NULL,
-    comment text,
-    CONSTRAINT earlier_comments_pkey PRIMARY KEY (object_name)
+CALL tenancy.record_definitions('api/deprecated', 'public.customer_booking_stats', NULL, '{table comment}');
+CALL tenancy.record_definitions(
+    'api/deprecated', 'public.customers', '{preferred_stylist_id,average_spend_cents,no_show_count}', '{comment}'
 );
-
-COMMENT ON TABLE tenancy.earlier_comments IS 'The comments that "deprecated" took the place of; a revert gives them back.';
-COMMENT ON COLUMN tenancy.earlier_comments.object_name IS 'The table, or table and column.';
-COMMENT ON COLUMN tenancy.earlier_comments.comment IS 'Its comment before; NULL when there was none.';
-
-INSERT INTO tenancy.earlier_comments (object_name, comment)
-SELECT
-    'TABLE public.customer_booking_stats',
-    obj_description('public.customer_booking_stats'::regclass, 'pg_class')
-UNION ALL
-SELECT
-    format('COLUMN public.customers.%I', a.attname),
-    col_description(a.attrelid, a.attnum)
-FROM pg_catalog.pg_attribute AS a
-WHERE a.attrelid = 'public.customers'::regclass
-    AND a.attname IN ('preferred_stylist_id', 'average_spend_cents', 'no_show_count')
-ON CONFLICT ON CONSTRAINT earlier_comments_pkey DO NOTHING;
 
 COMMENT ON TABLE public.customer_booking_stats IS
 'DEPRECATED (ADR-0001), goes in phase 3. Instead: write with tenancy.record_booking(), read customer_shop_profiles, or '

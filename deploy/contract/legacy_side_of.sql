@@ -7,16 +7,14 @@
 
 CREATE TABLE IF NOT EXISTS tenancy.contracted (
     singleton boolean NOT NULL DEFAULT TRUE,
-    xid xid8 NOT NULL,
     contracted_at timestamptz NOT NULL,
     CONSTRAINT contracted_pkey PRIMARY KEY (singleton),
     CONSTRAINT contracted_singleton_check CHECK (singleton)
 );
 
 COMMENT ON TABLE tenancy.contracted IS
-'When the contract was: one row, none before. Profiles written since are newer than the archive.';
+'When the contract was: one row, none before.';
 COMMENT ON COLUMN tenancy.contracted.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.contracted.xid IS 'The transaction that took the legacy side away.';
 COMMENT ON COLUMN tenancy.contracted.contracted_at IS 'When it did.';
 
 GRANT SELECT ON tenancy.contracted TO convo_health;
@@ -24,12 +22,12 @@ GRANT SELECT ON tenancy.contracted TO convo_health;
 CREATE OR REPLACE FUNCTION tenancy.legacy_side_of(customer_ids integer[])
 RETURNS TABLE (
     customer_id integer,
-    total_bookings integer,
-    total_spend_cents integer,
+    total_bookings bigint,
+    total_spend_cents bigint,
     last_booking_at timestamptz,
     preferred_stylist_id integer,
-    average_spend_cents integer,
-    no_show_count integer
+    average_spend_cents bigint,
+    no_show_count bigint
 )
 LANGUAGE plpgsql
 STABLE
@@ -43,16 +41,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    WITH profile AS (
-        SELECT
-            p.*,
-            -- A restored dump has other transaction ids: then it is the time that tells.
-            coalesce(age(p.xmin) <= age(k.xid::xid) OR p.updated_at >= k.contracted_at, TRUE) AS is_written
-        FROM public.customer_shop_profiles AS p
-        LEFT JOIN tenancy.contracted AS k ON k.singleton
-    ),
-
-    summed AS (
+    WITH summed AS (
         SELECT
             c.id AS customer_id,
             s.customer_id AS archived_id,
@@ -62,16 +51,16 @@ BEGIN
             s.last_booking_at AS archived_last_booking_at,
             a.preferred_stylist_id AS archived_stylist_id,
             a.average_spend_cents AS archived_average,
-            coalesce(sum(p.total_bookings), 0)::integer AS total_bookings,
-            coalesce(sum(p.total_spend_cents), 0)::integer AS total_spend_cents,
-            coalesce(sum(p.no_show_count), 0)::integer AS no_show_count,
+            coalesce(sum(p.total_bookings), 0) AS total_bookings,
+            coalesce(sum(p.total_spend_cents), 0) AS total_spend_cents,
+            coalesce(sum(p.no_show_count), 0) AS no_show_count,
             coalesce(bool_or(p.last_booking_at = s.last_booking_at), FALSE) AS holds_last_booking_at,
             (array_agg(p.last_booking_at ORDER BY p.updated_at DESC, p.last_booking_at DESC) FILTER (
                 WHERE p.last_booking_at IS NOT NULL
             ))[1] AS last_booking_written,
             (array_agg(p.preferred_stylist_id ORDER BY p.created_at, p.id) FILTER (
                 WHERE p.preferred_stylist_id IS NOT NULL
-                    AND (p.is_written OR a.customer_id IS NULL)
+                    AND (p.preferred_stylist_id = ANY (a.known_stylist_ids)) IS NOT TRUE -- noqa: CP03,LT01,LT06
             ))[1] AS first_stylist,
             -- In the shop of whom the customer preferred: still they, or who took their place.
             bool_or(p.shop_id = t.shop_id) AS has_profile_of_archived,
@@ -80,7 +69,7 @@ BEGIN
         LEFT JOIN tenancy_archive.customers AS a ON a.customer_id = c.id
         LEFT JOIN tenancy_archive.customer_booking_stats AS s ON s.customer_id = c.id
         LEFT JOIN public.stylists AS t ON t.id = a.preferred_stylist_id
-        LEFT JOIN profile AS p ON p.customer_id = c.id
+        LEFT JOIN public.customer_shop_profiles AS p ON p.customer_id = c.id
         WHERE c.id = ANY (legacy_side_of.customer_ids) -- noqa: CP03,LT01,LT06
         GROUP BY
             c.id,
@@ -107,7 +96,7 @@ BEGIN
         END,
         CASE WHEN j.has_profile_of_archived THEN j.stylist_of_archived ELSE j.first_stylist END,
         CASE
-            WHEN j.has_archived_totals AND j.archived_customer_id IS NOT NULL THEN j.archived_average
+            WHEN j.has_archived_totals AND j.archived_customer_id IS NOT NULL THEN j.archived_average::bigint
             WHEN j.total_bookings > 0 THEN j.total_spend_cents / j.total_bookings
             ELSE 0
         END,

@@ -16,7 +16,15 @@ DECLARE
     written bigint;
 BEGIN
     WITH wanted AS MATERIALIZED (
-        SELECT w.*
+        -- The legacy side is 32 bits wide, and one customer who does not fit stops nobody else (tenancy.unfitting_customers).
+        SELECT
+            w.customer_id,
+            greatest(least(w.total_bookings, 2147483647), -2147483648)::integer AS total_bookings,
+            greatest(least(w.total_spend_cents, 2147483647), -2147483648)::integer AS total_spend_cents,
+            w.last_booking_at,
+            w.preferred_stylist_id,
+            greatest(least(w.average_spend_cents, 2147483647), -2147483648)::integer AS average_spend_cents,
+            greatest(least(w.no_show_count, 2147483647), -2147483648)::integer AS no_show_count
         FROM tenancy.legacy_side_of(customer_ids) AS w
     ),
 
@@ -45,13 +53,14 @@ BEGIN
     -- Else a second look would take what was archived for what the totals here belong to.
     columns AS (
         INSERT INTO tenancy_archive.customers AS a (
-            customer_id, preferred_stylist_id, average_spend_cents, no_show_count
+            customer_id, preferred_stylist_id, average_spend_cents, no_show_count, known_stylist_ids
         )
         SELECT
             w.customer_id,
             w.preferred_stylist_id,
             w.average_spend_cents,
-            w.no_show_count
+            w.no_show_count,
+            '{}'
         FROM wanted AS w
         LEFT JOIN tenancy_archive.customers AS archived ON archived.customer_id = w.customer_id
         WHERE (w.preferred_stylist_id, w.average_spend_cents, w.no_show_count)
@@ -82,8 +91,29 @@ COMMENT ON FUNCTION tenancy.restore_legacy_side(integer[]) IS
 'which comes back as it is, and the columns in customers; returns how many of these it wrote. Not mirrored: there is no mirror '
 'yet. Example: SELECT tenancy.restore_legacy_side(ARRAY[42])';
 
-CREATE OR REPLACE FUNCTION tenancy.restore_step(customer_ids integer[])
+CREATE OR REPLACE FUNCTION tenancy.unfitting_customers()
 RETURNS integer[]
+LANGUAGE sql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $$
+    SELECT ARRAY(
+        SELECT p.customer_id
+        FROM public.customer_shop_profiles AS p
+        GROUP BY p.customer_id
+        HAVING greatest(sum(p.total_bookings), sum(p.total_spend_cents), sum(p.no_show_count)) > 2147483647
+        ORDER BY p.customer_id
+    );
+$$;
+
+COMMENT ON FUNCTION tenancy.unfitting_customers() IS
+'Customers whose profiles add up to more than the integer columns of the legacy side hold. The revert of the contract gives them the '
+'greatest that fits. Example: SELECT tenancy.unfitting_customers()';
+
+CREATE OR REPLACE FUNCTION tenancy.restore_step(customer_ids integer[])
+RETURNS integer
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -91,8 +121,9 @@ SET jit = off
 AS $$
 DECLARE
     locked integer[];
+    held integer;
 BEGIN
-    -- Whom an API call holds is left for later: nobody may wait for a call that waits for this batch.
+    -- Whom an API call holds is noted, and comes later: nobody may wait for a call that waits for this batch.
     locked := ARRAY(
         SELECT c.id
         FROM public.customers AS c
@@ -103,17 +134,19 @@ BEGIN
     -- A new statement, and so a new snapshot: it sees what those who had the locks committed.
     PERFORM tenancy.restore_legacy_side(locked);
 
-    RETURN ARRAY(
-        SELECT c.id
-        FROM public.customers AS c
-        WHERE c.id = ANY (customer_ids)
-            AND c.id <> ALL (locked)
-    );
+    INSERT INTO tenancy.tracked_customers (customer_id)
+    SELECT c.id
+    FROM public.customers AS c
+    WHERE c.id = ANY (customer_ids)
+        AND c.id <> ALL (locked);
+    GET DIAGNOSTICS held = ROW_COUNT;
+    RETURN held;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.restore_step(integer[]) IS
-'One batch of the restore. Returns those of these customers whom somebody holds. Example: SELECT tenancy.restore_step(ARRAY[42])';
+'One batch of the restore. Those of these customers whom somebody holds are noted in tenancy.tracked_customers; returns how many. '
+'Example: SELECT tenancy.restore_step(ARRAY[42])';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.run_restore(batch_size integer DEFAULT 1000)
@@ -122,7 +155,6 @@ SECURITY INVOKER
 AS $$
 DECLARE
     batch integer[];
-    held integer[] := ARRAY[]::integer[];
     done bigint := 0;
     reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
@@ -131,7 +163,7 @@ BEGIN
         batch := tenancy.customers_after(batch[pg_catalog.cardinality(batch)], batch_size);
         EXIT WHEN pg_catalog.cardinality(batch) = 0;
 
-        held := held || tenancy.restore_step(batch);
+        PERFORM tenancy.restore_step(batch);
         COMMIT;
         CALL tenancy.begin_batch();
 
@@ -141,19 +173,38 @@ BEGIN
             RAISE NOTICE 'restore: % customers', done;
         END IF;
     END LOOP;
-
-    WHILE pg_catalog.cardinality(held) > 0 LOOP
-        RAISE NOTICE 'restore: comes back to % customers whom other transactions hold', pg_catalog.cardinality(held);
-        PERFORM pg_catalog.pg_sleep(0.1);
-        held := tenancy.restore_step(held);
-        COMMIT;
-        CALL tenancy.begin_batch();
-    END LOOP;
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_restore(integer) IS
 'Part of reverting the contract: brings the legacy side up to date for all customers, in batches that it commits. Interrupted, '
 'run it again: what is right is only compared. Outside a transaction only. Example: CALL tenancy.run_restore()';
+
+-- It commits, so it carries no SET and qualifies every name.
+CREATE OR REPLACE PROCEDURE tenancy.restore_tracked_customers(batch_size integer DEFAULT 1000)
+LANGUAGE plpgsql
+SECURITY INVOKER
+AS $$
+DECLARE
+    held integer;
+BEGIN
+    CALL tenancy.begin_batch();
+    LOOP
+        held := tenancy.restore_step(tenancy.take_tracked_customers(batch_size));
+        COMMIT;
+        CALL tenancy.begin_batch();
+        EXIT WHEN tenancy.has_few_tracked_customers();
+
+        IF held > 0 THEN
+            RAISE NOTICE 'restore: comes back to % customers whom other transactions hold', held;
+            PERFORM pg_catalog.pg_sleep(0.1);
+        END IF;
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.restore_tracked_customers(integer) IS
+'Part of reverting the contract: brings the legacy side up to date for those who changed since tenancy.start_tracking(), until few are '
+'left; commits. Outside a transaction only. Example: CALL tenancy.restore_tracked_customers()';
 
 COMMIT;

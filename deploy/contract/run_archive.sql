@@ -17,6 +17,7 @@ BEGIN
         preferred_stylist_id integer,
         average_spend_cents integer NOT NULL,
         no_show_count integer NOT NULL,
+        known_stylist_ids integer[] NOT NULL,
         CONSTRAINT customers_pkey PRIMARY KEY (customer_id)
     );
 
@@ -26,6 +27,8 @@ BEGIN
     COMMENT ON COLUMN tenancy_archive.customers.preferred_stylist_id IS 'Whom they preferred over all shops.';
     COMMENT ON COLUMN tenancy_archive.customers.average_spend_cents IS 'What they spent per booking over all shops, in cents.';
     COMMENT ON COLUMN tenancy_archive.customers.no_show_count IS 'Bookings in all shops that they did not keep.';
+    COMMENT ON COLUMN tenancy_archive.customers.known_stylist_ids IS
+    'Whom their profiles preferred then. A preference that is not among them was written since.';
 END;
 $$;
 
@@ -47,29 +50,50 @@ AS $$
 DECLARE
     written bigint;
 BEGIN
-    INSERT INTO tenancy_archive.customers AS a (customer_id, preferred_stylist_id, average_spend_cents, no_show_count)
+    INSERT INTO tenancy_archive.customers AS a (
+        customer_id, preferred_stylist_id, average_spend_cents, no_show_count, known_stylist_ids
+    )
     SELECT
         c.id,
         c.preferred_stylist_id,
         c.average_spend_cents,
-        c.no_show_count
+        c.no_show_count,
+        known.stylist_ids
     FROM public.customers AS c
+    CROSS JOIN LATERAL (
+        SELECT
+            ARRAY(
+                SELECT p.preferred_stylist_id
+                FROM public.customer_shop_profiles AS p
+                WHERE p.customer_id = c.id
+                    AND p.preferred_stylist_id IS NOT NULL
+                ORDER BY p.preferred_stylist_id
+            ) AS stylist_ids
+    ) AS known
     LEFT JOIN tenancy_archive.customers AS archived ON archived.customer_id = c.id
     WHERE c.id = ANY (customer_ids)
-        AND (c.preferred_stylist_id, c.average_spend_cents, c.no_show_count)
-        IS DISTINCT FROM (archived.preferred_stylist_id, archived.average_spend_cents, archived.no_show_count)
+        AND (c.preferred_stylist_id, c.average_spend_cents, c.no_show_count, known.stylist_ids) IS DISTINCT FROM (
+            archived.preferred_stylist_id, archived.average_spend_cents, archived.no_show_count, archived.known_stylist_ids
+        )
     ON CONFLICT (customer_id) DO UPDATE
     SET
         preferred_stylist_id = excluded.preferred_stylist_id,
         average_spend_cents = excluded.average_spend_cents,
-        no_show_count = excluded.no_show_count;
+        no_show_count = excluded.no_show_count,
+        known_stylist_ids = excluded.known_stylist_ids;
     GET DIAGNOSTICS written = ROW_COUNT;
+
+    DELETE FROM tenancy_archive.customers AS a
+    WHERE a.customer_id = ANY (customer_ids)
+        AND NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = a.customer_id);
+
     RETURN written;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.archive_customers(integer[]) IS
-'Copies the columns that go, of these customers, where the archive has them otherwise; returns how many. '
+'Copies the columns that go, of these customers, where the archive has them otherwise, and returns how many; the archive of who is '
+'deleted goes. '
 'Example: SELECT tenancy.archive_customers(ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.customers_after(last_id integer, batch_size integer)

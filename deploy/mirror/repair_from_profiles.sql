@@ -26,6 +26,7 @@ BEGIN
         WHERE p.customer_id = repair_from_profiles.customer_id
         GROUP BY p.customer_id
         HAVING least(min(p.total_bookings), min(p.total_spend_cents)) >= 0
+            AND greatest(sum(p.total_bookings), sum(p.total_spend_cents)) <= 2147483647 -- else the legacy side cannot hold it
         ON CONFLICT (customer_id) DO UPDATE
         SET
             total_bookings = excluded.total_bookings,
@@ -44,7 +45,10 @@ BEGIN
                 WHEN kinds && '{totals,negative}' AND profiles.lowest_total >= 0 THEN coalesce(profiles.average_spend_cents, 0)
                 ELSE c.average_spend_cents
             END,
-            no_show_count = CASE WHEN profiles.lowest_no_shows >= 0 THEN profiles.no_show_count ELSE c.no_show_count END,
+            no_show_count = CASE
+                WHEN profiles.lowest_no_shows >= 0 AND profiles.no_show_count <= 2147483647 THEN profiles.no_show_count
+                ELSE c.no_show_count
+            END,
             preferred_stylist_id = CASE
                 WHEN 'preferred_stylist' = ANY (kinds) THEN (
                     SELECT p.preferred_stylist_id

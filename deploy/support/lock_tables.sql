@@ -36,69 +36,99 @@ $$;
 COMMENT ON FUNCTION tenancy.describe_sessions(integer[]) IS
 'Who these sessions are, oldest transaction first: pid, user, application, age, state, query. NULL if there is none.';
 
+CREATE OR REPLACE FUNCTION tenancy.try_lock_tables(mode text, tables text[], OUT missing text, OUT holders text)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Below deadlock_timeout it is always this transaction that gives way, never one of the application's.
+    budget CONSTANT integer NOT NULL := greatest(
+        least(
+            (SELECT s.lock_timeout_ms FROM tenancy.settings AS s),
+            (SELECT s.setting::integer / 2 FROM pg_settings AS s WHERE s.name = 'deadlock_timeout')
+        ),
+        1
+    );
+    ends_at CONSTANT timestamptz NOT NULL := clock_timestamp() + budget * interval '1 millisecond';
+    milliseconds_left integer;
+BEGIN
+    BEGIN
+        -- One budget for all tables: who writes to the first waits while the last is waited for.
+        FOREACH missing IN ARRAY tables LOOP
+            milliseconds_left := extract(EPOCH FROM ends_at - clock_timestamp()) * 1000;
+            PERFORM set_config('lock_timeout', greatest(milliseconds_left, 1)::text, TRUE);
+            EXECUTE format('LOCK TABLE %s IN %s MODE', missing::regclass, try_lock_tables.mode);
+        END LOOP;
+        PERFORM set_config('lock_timeout', budget::text, TRUE);
+        missing := NULL;
+    EXCEPTION
+        WHEN lock_not_available THEN -- the subtransaction gave back what it had locked
+            holders := coalesce(
+                tenancy.describe_sessions(ARRAY(
+                    SELECT DISTINCT l.pid
+                    FROM pg_locks AS l
+                    WHERE l.locktype = 'relation'
+                        AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                        AND l.relation = missing::regclass
+                        AND l.granted
+                        AND l.pid <> pg_backend_pid()
+                        AND (try_lock_tables.mode = 'ACCESS EXCLUSIVE' OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
+                )),
+                'nobody any more, or a prepared transaction (pg_prepared_xacts)'
+            );
+    END;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.try_lock_tables(text, text[]) IS
+'One attempt at strong locks, in the given order, within tenancy.settings.lock_timeout_ms for all of them. missing is the '
+'table that could not be locked, and then none is; NULL when all are. Example: '
+'SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers}'')';
+
+CREATE OR REPLACE PROCEDURE tenancy.wait_for_locks(attempt integer, missing text, holders text)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lock_attempts CONSTANT integer NOT NULL := (SELECT s.lock_attempts FROM tenancy.settings AS s);
+BEGIN
+    IF attempt >= lock_attempts THEN
+        RAISE EXCEPTION 'could not lock % within % attempts; this change left everything as it was. '
+            'End or wait for, then run the same again: %', missing, lock_attempts, holders
+            USING ERRCODE = 'lock_not_available';
+    END IF;
+    RAISE NOTICE 'waiting for % (attempt % of %), held by: %', missing, attempt, lock_attempts, holders;
+    PERFORM pg_sleep(least(0.05 * attempt, 1.0) * (0.5 + random()));
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.wait_for_locks(integer, text, text) IS
+'The pause after an attempt at strong locks that failed, longer with each; after the last it refuses (55P03). Example: '
+'CALL tenancy.wait_for_locks(1, ''public.customers'', ''pid 42'')';
+
 CREATE OR REPLACE PROCEDURE tenancy.lock_tables(mode text, VARIADIC tables text[])
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    settings CONSTANT tenancy.settings NOT NULL := (SELECT s FROM tenancy.settings AS s);
-    deadlock_timeout_ms CONSTANT integer NOT NULL := (
-        SELECT s.setting::integer
-        FROM pg_settings AS s
-        WHERE s.name = 'deadlock_timeout'
-    );
-    table_name text;
-    holders text;
+    attempt integer NOT NULL := 0;
+    tried record;
 BEGIN
-    -- Below deadlock_timeout it is always this transaction that gives way, never one of the application's.
-    PERFORM set_config(
-        'lock_timeout',
-        greatest(least(settings.lock_timeout_ms, deadlock_timeout_ms / 2), 1)::text,
-        TRUE
-    );
-
-    FOR attempt IN 1 .. settings.lock_attempts LOOP
-        BEGIN
-            FOREACH table_name IN ARRAY tables LOOP
-                EXECUTE format('LOCK TABLE %s IN %s MODE', table_name::regclass, lock_tables.mode);
-            END LOOP;
-            RETURN;
-        EXCEPTION
-            WHEN lock_not_available THEN
-                NULL; -- the subtransaction gave back what it had locked
-        END;
-
-        holders := coalesce(
-            tenancy.describe_sessions(ARRAY(
-                SELECT DISTINCT l.pid
-                FROM pg_locks AS l
-                WHERE l.locktype = 'relation'
-                    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-                    AND l.relation = table_name::regclass
-                    AND l.granted
-                    AND l.pid <> pg_backend_pid()
-                    AND (lock_tables.mode = 'ACCESS EXCLUSIVE' OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
-            )),
-            'nobody any more, or a prepared transaction (pg_prepared_xacts)'
-        );
-        EXIT WHEN attempt = settings.lock_attempts;
-
-        RAISE NOTICE 'waiting for % (attempt % of %), held by: %',
-            table_name, attempt, settings.lock_attempts, holders;
-        PERFORM pg_sleep(least(0.05 * attempt, 1.0) * (0.5 + random()));
+    LOOP
+        attempt := attempt + 1;
+        tried := tenancy.try_lock_tables(mode, tables);
+        EXIT WHEN tried.missing IS NULL;
+        CALL tenancy.wait_for_locks(attempt, tried.missing, tried.holders);
     END LOOP;
-
-    RAISE EXCEPTION 'could not lock % within % attempts; this change left everything as it was. '
-        'End or wait for, then run the same again: %',
-        table_name, settings.lock_attempts, holders
-        USING ERRCODE = 'lock_not_available';
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.lock_tables(text, text[]) IS
-'Takes strong locks for DDL without stalling the application: in the given order, each attempt under lock_timeout, all given '
-'back before a pause and another attempt, at last refused (55P03) with who holds them. The first thing a transaction does: what '
-'it locked before is held through the pauses. Example: CALL tenancy.lock_tables(''ACCESS EXCLUSIVE'', ''public.customers'')';
+'Takes strong locks for DDL without stalling the application: all within one short time (tenancy.try_lock_tables), or none and '
+'another attempt after a pause, at last refused (55P03) with who holds them. The first thing a transaction does: what it locked '
+'before is held through the pauses. Example: CALL tenancy.lock_tables(''ACCESS EXCLUSIVE'', ''public.customers'')';
 
 COMMIT;

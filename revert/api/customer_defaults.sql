@@ -7,8 +7,6 @@
 
 CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customers');
 
-ALTER TABLE public.customers
-ALTER COLUMN average_spend_cents DROP DEFAULT,
-ALTER COLUMN no_show_count DROP DEFAULT;
+CALL tenancy.restore_definitions('api/customer_defaults', '{default}');
 
 COMMIT;

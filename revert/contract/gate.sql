@@ -5,7 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, integer[]);
+DROP PROCEDURE IF EXISTS tenancy.check_contract_again(text, text, integer[]);
+DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, text, integer[]);
 DROP FUNCTION IF EXISTS tenancy.contract_findings(interval, integer[]);
 
 COMMIT;

@@ -5,8 +5,10 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+DROP PROCEDURE IF EXISTS tenancy.restore_tracked_customers(integer);
 DROP PROCEDURE IF EXISTS tenancy.run_restore(integer);
 DROP FUNCTION IF EXISTS tenancy.restore_step(integer[]);
+DROP FUNCTION IF EXISTS tenancy.unfitting_customers();
 DROP FUNCTION IF EXISTS tenancy.restore_legacy_side(integer[]);
 
 COMMIT;

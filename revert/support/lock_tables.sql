@@ -6,6 +6,8 @@
 \if :is_done \quit \endif
 
 DROP PROCEDURE IF EXISTS tenancy.lock_tables(text, text[]);
+DROP PROCEDURE IF EXISTS tenancy.wait_for_locks(integer, text, text);
+DROP FUNCTION IF EXISTS tenancy.try_lock_tables(text, text[]);
 DROP FUNCTION IF EXISTS tenancy.describe_sessions(integer[]);
 
 COMMIT;

@@ -21,7 +21,7 @@ BREAKAGES = {
         FOR EACH ROW EXECUTE FUNCTION tenancy.catch_up_customer()
     """,
     "api/customer_defaults": "ALTER TABLE public.customers ALTER COLUMN no_show_count DROP DEFAULT",
-    "api/deprecated": "DELETE FROM tenancy.earlier_comments",
+    "api/deprecated": "DELETE FROM tenancy.definitions",
     "isolation/roles": "ALTER ROLE convo_health LOGIN",
     "isolation/rights": "REVOKE SELECT ON tenancy.drift FROM convo_health",
 }

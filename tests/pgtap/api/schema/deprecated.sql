@@ -62,7 +62,7 @@ SELECT is_empty(
 
 -- For a revert, which gives back the comments there were
 SELECT set_eq(
-    'SELECT object_name FROM tenancy.earlier_comments',
+    $$SELECT d.object FROM tenancy.definitions AS d WHERE d.change = 'api/deprecated'$$,
     ARRAY[
         'TABLE public.customer_booking_stats',
         'COLUMN public.customers.preferred_stylist_id',

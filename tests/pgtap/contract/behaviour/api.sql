@@ -97,11 +97,12 @@ SELECT is(
 );
 
 -- The archive
-INSERT INTO tenancy_archive.customers (customer_id, average_spend_cents, no_show_count)
+INSERT INTO tenancy_archive.customers (customer_id, average_spend_cents, no_show_count, known_stylist_ids)
 SELECT
     k.id,
     0,
-    0
+    0,
+    '{}'
 FROM customer AS k;
 INSERT INTO tenancy_archive.customer_booking_stats (customer_id, total_bookings, total_spend_cents)
 SELECT

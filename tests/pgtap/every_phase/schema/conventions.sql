@@ -109,7 +109,7 @@ SELECT is_empty(
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.prosqlbody IS NULL
         AND NOT coalesce(p.proconfig, '{}') @> ARRAY['search_path=pg_catalog, pg_temp']
-        AND NOT (p.prokind = 'p' AND p.prosrc ~ '\mCOMMIT;')
+        AND NOT (p.prokind = 'p' AND p.prosrc ~ '\m(COMMIT|ROLLBACK);')
         AND p.oid <> 'tenancy.begin_batch()'::regprocedure -- which does it for those
     $$,
     'every function fixes search_path or has a body parsed at its creation; a procedure that commits cannot'
@@ -120,14 +120,14 @@ SELECT is_empty(
     SELECT p.oid::regprocedure
     FROM pg_catalog.pg_proc AS p
     WHERE p.pronamespace = 'tenancy'::regnamespace
-        AND p.prosrc ~ '\mCOMMIT;'
+        AND p.prosrc ~ '\m(COMMIT|ROLLBACK);'
         AND (
             substring(p.prosrc FROM '\mBEGIN\s+([^;]+);') <> 'CALL tenancy.begin_batch()'
-            OR regexp_count(p.prosrc, '\mCOMMIT;')
-            <> regexp_count(p.prosrc, '\mCOMMIT;(\s*--[^\n]*)?\s+CALL tenancy\.begin_batch\(\);')
+            OR regexp_count(p.prosrc, '\m(COMMIT|ROLLBACK);')
+            <> regexp_count(p.prosrc, '\m(COMMIT|ROLLBACK);(\s*--[^\n]*)?\s+CALL tenancy\.begin_batch\(\);')
         )
     $$,
-    'a procedure that commits calls begin_batch first, and after each COMMIT'
+    'a procedure that commits calls begin_batch first, and after each COMMIT and ROLLBACK'
 );
 
 SELECT is_empty(
@@ -160,7 +160,7 @@ SELECT is_empty(
     FROM pg_catalog.pg_proc AS p
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.prokind = 'p'
-        AND p.prosrc ~ '\mCOMMIT;'
+        AND p.prosrc ~ '\m(COMMIT|ROLLBACK);'
         AND (p.proconfig IS NOT NULL OR p.prosecdef)
     $$,
     'a procedure that commits has no SET and is SECURITY INVOKER: with either it could not commit'
@@ -311,7 +311,7 @@ SELECT is_empty(
         AND c.relkind IN ('r', 'p')
         AND NOT c.relrowsecurity
         AND c.relname NOT IN (
-            'settings', 'changes', 'deployed_parts', 'backfill_progress', 'legacy_writes', 'earlier_comments', 'contracted'
+            'settings', 'changes', 'deployed_parts', 'backfill_progress', 'legacy_writes', 'definitions', 'contracted', 'tracked_customers'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'

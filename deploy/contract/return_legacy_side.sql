@@ -1,0 +1,111 @@
+-- Deploy convo_tenancy:contract/return_legacy_side to pg
+
+\set ON_ERROR_STOP on
+\set change contract/return_legacy_side
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE PROCEDURE tenancy.put_stray_table_aside()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stray CONSTANT text := to_char(clock_timestamp(), '"stray_booking_stats_"YYYYMMDDHH24MISS');
+BEGIN
+    IF to_regclass('public.customer_booking_stats') IS NULL THEN
+        RETURN;
+    END IF;
+    IF EXISTS (
+        SELECT
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass('public.customer_booking_stats')
+            AND (t.relkind <> 'r' OR pg_get_userbyid(t.relowner) <> current_user)
+    ) THEN
+        RAISE EXCEPTION 'public.customer_booking_stats is there, and not ours: rename or drop it, then run the same again'
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+    IF EXISTS (SELECT FROM public.customer_booking_stats) THEN
+        RAISE WARNING 'an old application wrote to a customer_booking_stats of its own: it is tenancy_archive.% now, '
+            'look what in it the profiles do not have', stray;
+        -- A copy: its indexes have the names of those that come back.
+        EXECUTE format('CREATE TABLE tenancy_archive.%I AS TABLE public.customer_booking_stats', stray);
+    END IF;
+    DROP TABLE public.customer_booking_stats;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.put_stray_table_aside() IS
+'Part of reverting the contract: an old application that started meanwhile made a table of its own. '
+'Example: CALL tenancy.put_stray_table_aside()';
+
+-- It commits, so it carries no SET and qualifies every name.
+CREATE OR REPLACE PROCEDURE tenancy.return_legacy_side(tracking_state text)
+LANGUAGE plpgsql
+SECURITY INVOKER
+AS $$
+DECLARE
+    attempt integer NOT NULL := 0;
+    tried pg_catalog.record;
+BEGIN
+    CALL tenancy.begin_batch();
+
+    -- All tables at once, when few customers have changed since they were restored; else given back, and once more.
+    LOOP
+        CALL tenancy.restore_tracked_customers();
+        PERFORM tenancy.begin_change('revert', 'contract/switch');
+        attempt := attempt + 1;
+        tried := tenancy.try_lock_tables('ACCESS EXCLUSIVE', ARRAY[
+            'public.bookings',
+            'public.customers',
+            'public.customer_shop_profiles',
+            'public.customer_stylist_preferences',
+            'public.stylists'
+        ]);
+        EXIT WHEN tried.missing IS NULL AND tenancy.has_few_tracked_customers();
+        ROLLBACK;
+        CALL tenancy.begin_batch();
+        CALL tenancy.wait_for_locks(
+            attempt, coalesce(tried.missing, 'the tables while few customers change'), coalesce(tried.holders, 'those who write')
+        );
+    END LOOP;
+
+    -- From here on everybody waits: nothing may take longer where there are more customers.
+    IF tenancy.tracking_state() IS DISTINCT FROM return_legacy_side.tracking_state THEN
+        RAISE EXCEPTION 'a table was truncated or rewritten, or a trigger that notes changes was switched off, since the restore '
+            'began: run the same again'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    PERFORM tenancy.restore_legacy_side(tenancy.take_tracked_customers(1000));
+    CALL tenancy.put_stray_table_aside();
+
+    ALTER TABLE tenancy_archive.customer_booking_stats
+    DROP CONSTRAINT IF EXISTS customer_booking_stats_customer_id_fkey;
+    ALTER TABLE tenancy_archive.customer_booking_stats SET SCHEMA public;
+
+    CALL tenancy.restore_definitions('contract/switch', '{not null,constraint}'); -- by the CHECK, without a look at the rows
+    ALTER TABLE public.customers
+    DROP CONSTRAINT customers_restored_check;
+
+    -- The copy is in the columns again, and its key would hold up who deletes a customer.
+    DROP TABLE tenancy_archive.customers;
+
+    CREATE OR REPLACE FUNCTION tenancy.has_legacy_side()
+    RETURNS boolean
+    LANGUAGE sql
+    STABLE
+    PARALLEL SAFE
+    RETURN TRUE;
+
+    CALL tenancy.drop_tracking();
+    CALL tenancy.attach_mirrors();
+
+    DELETE FROM tenancy.contracted;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.return_legacy_side(text) IS
+'The revert of the contract, after the restore: the legacy side comes back with its mirrors, in one short transaction. '
+'tracking_state is tenancy.tracking_state() of before the restore. Outside a transaction only, from revert/contract/switch.sql.';
+
+COMMIT;

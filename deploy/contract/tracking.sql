@@ -1,0 +1,283 @@
+-- Deploy convo_tenancy:contract/tracking to pg
+
+-- Who changes while the contract or its revert works is noted, so that nothing is searched for while everybody waits.
+
+\set ON_ERROR_STOP on
+\set change contract/tracking
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- No key: two writers of one customer would wait for one another.
+CREATE TABLE IF NOT EXISTS tenancy.tracked_customers (
+    customer_id integer NOT NULL
+);
+
+COMMENT ON TABLE tenancy.tracked_customers IS
+'While the contract or its revert works: the customers who changed since it looked at them, a row a change.';
+COMMENT ON COLUMN tenancy.tracked_customers.customer_id IS 'The customer, who may be deleted by now.';
+
+-- The rights of the writer do not reach the notes.
+CREATE OR REPLACE FUNCTION tenancy.track_customer()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO tenancy.tracked_customers (customer_id)
+        VALUES (OLD.id);
+    END IF;
+    IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND NEW.id <> OLD.id) THEN
+        INSERT INTO tenancy.tracked_customers (customer_id)
+        VALUES (NEW.id);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.track_customer() IS 'Trigger: notes a customer who changed.';
+
+CREATE OR REPLACE FUNCTION tenancy.track_customer_of()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        INSERT INTO tenancy.tracked_customers (customer_id)
+        VALUES (OLD.customer_id);
+    END IF;
+    IF TG_OP = 'INSERT' OR (TG_OP = 'UPDATE' AND NEW.customer_id <> OLD.customer_id) THEN
+        INSERT INTO tenancy.tracked_customers (customer_id)
+        VALUES (NEW.customer_id);
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.track_customer_of() IS 'Trigger: notes the customer whose statistics or profile changed.';
+
+CREATE OR REPLACE FUNCTION tenancy.track_customers_of_stylist()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Their profiles are noted by themselves: here, who preferred the stylist over all shops.
+    IF tenancy.has_legacy_side() THEN
+        INSERT INTO tenancy.tracked_customers (customer_id)
+        SELECT c.id
+        FROM public.customers AS c
+        WHERE c.preferred_stylist_id = OLD.id;
+    ELSE
+        INSERT INTO tenancy.tracked_customers (customer_id)
+        SELECT a.customer_id
+        FROM tenancy_archive.customers AS a
+        WHERE a.preferred_stylist_id = OLD.id;
+    END IF;
+    INSERT INTO tenancy.tracked_customers (customer_id)
+    SELECT p.customer_id
+    FROM public.customer_shop_profiles AS p
+    WHERE p.preferred_stylist_id = OLD.id;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.track_customers_of_stylist() IS
+'Trigger: notes who prefers a stylist that moves to another shop, or goes.';
+
+CREATE OR REPLACE VIEW tenancy.tracking (trigger_name, table_name, state)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    t.tgname,
+    t.tgrelid::regclass,
+    -- ALTER TABLE may rewrite a table, and TRUNCATE empty it, past all triggers; DISABLE and ENABLE leave no other trace than xmin.
+    concat_ws(' ', t.tgrelid, pg_catalog.pg_relation_filenode(t.tgrelid), t.oid, t.xmin, t.tgenabled, f.xmin)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+WHERE f.pronamespace = 'tenancy'::pg_catalog.regnamespace
+    AND t.tgname LIKE 'track\_%';
+
+COMMENT ON VIEW tenancy.tracking IS
+'The triggers that note who changes: while the contract or its revert works, and after a contract that was refused. '
+'Example: SELECT trigger_name, table_name FROM tenancy.tracking';
+COMMENT ON COLUMN tenancy.tracking.trigger_name IS 'The trigger.';
+COMMENT ON COLUMN tenancy.tracking.table_name IS 'Its table.';
+COMMENT ON COLUMN tenancy.tracking.state IS 'Another one than before: somebody may have changed customers without a note.';
+
+CREATE OR REPLACE PROCEDURE tenancy.drop_tracking()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tracking record;
+BEGIN
+    FOR tracking IN SELECT t.trigger_name, t.table_name FROM tenancy.tracking AS t LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', tracking.trigger_name, tracking.table_name);
+    END LOOP;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.drop_tracking() IS
+'Drops the triggers that note who changes. The caller has locked the tables. Example: CALL tenancy.drop_tracking()';
+
+CREATE OR REPLACE PROCEDURE tenancy.start_tracking()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    has_legacy_side CONSTANT boolean NOT NULL := tenancy.has_legacy_side();
+    tracking record;
+BEGIN
+    -- Whoever wrote before has committed by then; whoever writes after it is noted.
+    CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', VARIADIC (
+        ARRAY['public.customers', 'public.customer_shop_profiles', 'public.stylists']
+        || CASE WHEN has_legacy_side THEN ARRAY['public.customer_booking_stats'] ELSE ARRAY[]::text[] END
+    ));
+    CALL tenancy.drop_tracking();
+
+    FOR tracking IN
+        SELECT t.*
+        FROM (
+            VALUES
+            -- The revert writes customers itself: there, only who comes and goes.
+            (
+                TRUE, 'track_customer', CASE WHEN has_legacy_side THEN 'INSERT OR UPDATE OR DELETE' ELSE 'INSERT OR DELETE' END,
+                'public.customers', 'TRUE', 'tenancy.track_customer()'
+            ),
+            (
+                NOT has_legacy_side, 'track_customer_id', 'UPDATE',
+                'public.customers', 'NEW.id <> OLD.id', 'tenancy.track_customer()'
+            ),
+            (
+                has_legacy_side, 'track_statistics', 'INSERT OR UPDATE OR DELETE',
+                'public.customer_booking_stats', 'TRUE', 'tenancy.track_customer_of()'
+            ),
+            (
+                TRUE, 'track_profile', 'INSERT OR UPDATE OR DELETE',
+                'public.customer_shop_profiles', 'TRUE', 'tenancy.track_customer_of()'
+            ),
+            (
+                TRUE, 'track_stylist', 'UPDATE',
+                'public.stylists', '(NEW.id, NEW.shop_id) <> (OLD.id, OLD.shop_id)', 'tenancy.track_customers_of_stylist()'
+            ),
+            (
+                TRUE, 'track_gone_stylist', 'DELETE',
+                'public.stylists', 'TRUE', 'tenancy.track_customers_of_stylist()'
+            )
+        ) AS t (is_wanted, name, events, table_name, condition, function_name)
+        WHERE t.is_wanted
+    LOOP
+        EXECUTE format(
+            'CREATE TRIGGER %I AFTER %s ON %s FOR EACH ROW WHEN (%s) EXECUTE FUNCTION %s',
+            tracking.name, tracking.events, tracking.table_name, tracking.condition, tracking.function_name
+        );
+        -- For a replication's writes, too
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tracking.table_name, tracking.name);
+        EXECUTE format(
+            'COMMENT ON TRIGGER %I ON %s IS %L', tracking.name, tracking.table_name,
+            'While the contract or its revert works: notes which customers change.'
+        );
+    END LOOP;
+
+    DELETE FROM tenancy.tracked_customers;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.start_tracking() IS
+'From the commit on, who changes is noted: on the legacy side or in the profiles, or after the contract in the profiles. What was '
+'noted before is forgotten, so look at everybody then. The first thing a transaction does. Example: CALL tenancy.start_tracking()';
+
+CREATE OR REPLACE PROCEDURE tenancy.stop_tracking()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tables CONSTANT text[] := ARRAY(SELECT DISTINCT t.table_name::text FROM tenancy.tracking AS t);
+BEGIN
+    CALL tenancy.act_as_owner();
+    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC tables);
+    CALL tenancy.drop_tracking();
+    DELETE FROM tenancy.tracked_customers;
+    UPDATE tenancy.deployed_parts AS d
+    SET is_there = FALSE
+    WHERE d.kind = 'trigger'
+        AND d.name ~ '^track_';
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.stop_tracking() IS
+'Ends what a contract began that was refused: its triggers would cost each write some microseconds, and their notes space. The next '
+'contract begins it again. Example: CALL tenancy.stop_tracking()';
+
+CREATE OR REPLACE FUNCTION tenancy.tracking_state()
+RETURNS text
+LANGUAGE sql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT md5(string_agg(t.state, ', ' ORDER BY t.state)) FROM tenancy.tracking AS t;
+$$;
+
+COMMENT ON FUNCTION tenancy.tracking_state() IS
+'That of all triggers of tenancy.tracking; NULL without any. Example: SELECT tenancy.tracking_state()';
+
+CREATE OR REPLACE FUNCTION tenancy.take_tracked_customers(notes integer)
+RETURNS integer[]
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer_ids integer[];
+BEGIN
+    WITH taken AS (
+        DELETE FROM tenancy.tracked_customers AS t
+        WHERE t.ctid = ANY (ARRAY(
+            SELECT n.ctid
+            FROM tenancy.tracked_customers AS n
+            LIMIT take_tracked_customers.notes
+        ))
+        RETURNING t.customer_id
+    )
+
+    SELECT array_agg(DISTINCT k.customer_id)
+    INTO customer_ids
+    FROM taken AS k;
+    RETURN coalesce(customer_ids, ARRAY[]::integer[]);
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.take_tracked_customers(integer) IS
+'Takes so many notes away, and returns their customers; those whose writers have not committed come later. What is looked at next, '
+'in another statement, is at least as new as the notes. Example: SELECT tenancy.take_tracked_customers(1000)';
+
+CREATE OR REPLACE FUNCTION tenancy.has_few_tracked_customers()
+RETURNS boolean
+LANGUAGE sql
+VOLATILE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT count(*) <= 300
+    FROM (
+        SELECT
+        FROM tenancy.tracked_customers AS t
+        LIMIT 301
+    ) AS n;
+$$;
+
+COMMENT ON FUNCTION tenancy.has_few_tracked_customers() IS
+'Whether what is noted can be seen to while everybody waits. Example: SELECT tenancy.has_few_tracked_customers()';
+
+GRANT SELECT ON tenancy.tracking TO convo_health;
+
+COMMIT;

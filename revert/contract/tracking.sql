@@ -1,0 +1,25 @@
+-- Revert convo_tenancy:contract/tracking from pg
+
+\set ON_ERROR_STOP on
+\set change contract/tracking
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+SELECT to_regprocedure('tenancy.stop_tracking()') IS NOT NULL AS can_stop \gset
+\if :can_stop
+CALL tenancy.stop_tracking(); -- of a contract that was refused
+\endif
+
+DROP FUNCTION IF EXISTS tenancy.has_few_tracked_customers();
+DROP FUNCTION IF EXISTS tenancy.take_tracked_customers(integer);
+DROP FUNCTION IF EXISTS tenancy.tracking_state();
+DROP PROCEDURE IF EXISTS tenancy.stop_tracking();
+DROP PROCEDURE IF EXISTS tenancy.start_tracking();
+DROP PROCEDURE IF EXISTS tenancy.drop_tracking();
+DROP VIEW IF EXISTS tenancy.tracking;
+DROP FUNCTION IF EXISTS tenancy.track_customers_of_stylist();
+DROP FUNCTION IF EXISTS tenancy.track_customer_of();
+DROP FUNCTION IF EXISTS tenancy.track_customer();
+DROP TABLE IF EXISTS tenancy.tracked_customers;
+
+COMMIT;

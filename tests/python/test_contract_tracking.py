@@ -1,0 +1,235 @@
+"""Whoever changes while the contract or its revert works is noted, however they write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from support.cluster import Cluster
+from support.commands import psql, sqitch, start_sqitch, value
+from support.sessions import Session, waiting_for
+from support.sides import drift
+from support.waiting import wait_until
+
+CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
+# The last change before contract/switch
+BEFORE = "contract/return_legacy_side"
+
+# Of customer 10, each in a transaction of its own
+WRITES = {
+    "a replication's write": """
+        SET LOCAL session_replication_role = replica;
+        UPDATE public.customers SET no_show_count = no_show_count + 3 WHERE id = 10;
+        UPDATE public.customer_shop_profiles SET no_show_count = no_show_count + 3
+        WHERE id = (SELECT min(id) FROM public.customer_shop_profiles WHERE customer_id = 10);
+    """,
+    "an id that changes": """
+        UPDATE public.customers SET email = 'copy' || email WHERE id = 10;
+        INSERT INTO public.customers (id, email, name) VALUES (1000010, 'ten@example.test', 'Ten');
+        UPDATE public.customers SET id = 1000011 WHERE id = 1000010;
+    """,
+    "many in one transaction": """
+        UPDATE public.customers SET no_show_count = no_show_count + 1;
+    """,
+    "a customer who goes": """
+        DELETE FROM public.customer_stylist_preferences WHERE customer_id = 10;
+        DELETE FROM public.customer_service_preferences WHERE customer_id = 10;
+        DELETE FROM public.customer_booking_stats WHERE customer_id = 10;
+        DELETE FROM public.customers WHERE id = 10;
+    """,
+    "a shop that closes": """
+        DELETE FROM public.customer_shop_profiles WHERE shop_id = 3;
+    """,
+}
+
+
+@pytest.fixture
+def before(cluster: Cluster, phase2_database: str) -> Iterator[str]:
+    """A database with all of phase 3 but the contract itself."""
+    sqitch(phase2_database, "deploy", "--to", BEFORE, *CONTRACT)
+    yield phase2_database
+
+
+def hold_and_write(url: str, write: str, *command: str) -> str:
+    """It is written when everybody has been copied and the script wants its locks."""
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    reader = Session(url)
+    try:
+        reader.execute("SELECT FROM public.stylists LIMIT 1")  # what the script locks last
+        running = start_sqitch(url, *command)
+        wait_until(lambda: waiting_for(url, reader.pid), "the script wants its locks")
+        with psycopg.connect(url) as connection:
+            connection.execute(write)
+        reader.rollback()
+        output = running.communicate()[0]
+        assert running.returncode == 0, output
+    finally:
+        reader.close()
+    return output
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_written_before_the_lock(before: str, write: str) -> None:
+    """The archive has what was there in the last moment, and what comes back is that."""
+    url = before
+    hold_and_write(url, WRITES[write], "deploy", *CONTRACT)
+    archived = """
+        SELECT count(*), sum(a.no_show_count), sum(p.no_shows)
+        FROM tenancy_archive.customers AS a
+        LEFT JOIN (
+            SELECT customer_id, sum(no_show_count) AS no_shows
+            FROM public.customer_shop_profiles GROUP BY customer_id
+        ) AS p ON p.customer_id = a.customer_id
+    """
+    customers, legacy, profiles = value(url, archived).split("|")
+    assert customers == value(url, "SELECT count(*) FROM public.customers")
+    assert legacy == profiles
+    assert value(url, "SELECT count(*) FROM tenancy.tracking") == "0"
+    assert value(url, "SELECT count(*) FROM tenancy.tracked_customers") == "0"
+
+    sqitch(url, "revert", "-y", "--to", "@phase2")
+    assert drift(url) == []
+
+
+PROFILES_ALONE = {
+    "a replication's write": """
+        SET LOCAL session_replication_role = replica;
+        UPDATE public.customer_shop_profiles SET no_show_count = no_show_count + 3
+        WHERE id = (SELECT min(id) FROM public.customer_shop_profiles WHERE customer_id = 10);
+    """,
+    "an id that changes": """
+        INSERT INTO public.customers (id, email, name) VALUES (1000010, 'ten@example.test', 'Ten');
+        UPDATE public.customers SET id = 1000011 WHERE id = 1000010;
+    """,
+    "many in one transaction": """
+        UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1;
+    """,
+    "a profile that goes": """
+        DELETE FROM public.customer_shop_profiles WHERE customer_id = 10;
+    """,
+    "a stylist who goes": """
+        DELETE FROM public.customer_stylist_preferences WHERE stylist_id = 2;
+        DELETE FROM public.bookings WHERE stylist_id = 2;
+        DELETE FROM public.stylists WHERE id = 2;
+    """,
+}
+
+
+@pytest.mark.parametrize("write", PROFILES_ALONE)
+def test_written_before_the_lock_of_the_revert(phase3_database: str, write: str) -> None:
+    url = phase3_database
+    hold_and_write(url, PROFILES_ALONE[write], "revert", "-y", "--to", "@phase2")
+    assert drift(url) == []
+    assert value(url, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'track%'") == "0"
+
+
+PAST_TRIGGERS = {
+    "a trigger that was off for a moment": """
+        ALTER TABLE public.customers DISABLE TRIGGER track_customer;
+        ALTER TABLE public.customers ENABLE ALWAYS TRIGGER track_customer;
+    """,
+    "a trigger that is off": "ALTER TABLE public.customers DISABLE TRIGGER track_customer",
+    "a trigger that is gone": "DROP TRIGGER track_profile ON public.customer_shop_profiles",
+    "a function that does nothing": """
+        CREATE OR REPLACE FUNCTION tenancy.track_customer_of() RETURNS trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+        AS 'BEGIN RETURN NULL; END;'
+    """,
+    "a column of another type": """
+        ALTER TABLE public.customers ALTER COLUMN name TYPE varchar(300) USING upper(name)
+    """,
+}
+
+
+@pytest.mark.parametrize("damage", [*PAST_TRIGGERS, "a table that is emptied"])
+def test_past_the_triggers(before: str, damage: str) -> None:
+    """What no trigger sees is refused under the lock, and the same command again looks anew."""
+    url = before
+    statement = PAST_TRIGGERS.get(
+        damage,
+        """
+        ALTER TABLE public.customer_shop_profiles DISABLE TRIGGER refuse_truncate;
+        TRUNCATE public.customer_shop_profiles;
+        ALTER TABLE public.customer_shop_profiles ENABLE TRIGGER refuse_truncate;
+        """,
+    )
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    reader = Session(url)
+    try:
+        reader.execute("SELECT FROM public.services LIMIT 1")
+        reader.execute("LOCK TABLE public.stylists IN ACCESS SHARE MODE")
+        running = start_sqitch(url, "deploy", *CONTRACT)
+        wait_until(lambda: waiting_for(url, reader.pid), "the script wants its locks")
+        psql(url, "-c", statement)
+        reader.rollback()
+        output = running.communicate()[0]
+    finally:
+        reader.close()
+    assert running.returncode != 0
+    assert "was truncated or rewritten, or a trigger that notes changes was switched off" in output
+    assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
+
+    done = sqitch(url, "deploy", *CONTRACT, check=False)
+    if "emptied" in damage:
+        assert "customers drift" in done.stderr
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+def test_what_a_refusal_leaves(before: str) -> None:
+    """One command takes it away; it costs each write something until then."""
+    url = before
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    with psycopg.connect(url) as holder:
+        holder.execute("SELECT FROM public.stylists")
+        done = sqitch(url, "deploy", *CONTRACT, check=False)
+        assert "could not lock public.stylists within 1 attempts" in done.stderr
+    noted = "SELECT count(*) > 0 FROM tenancy.tracking"
+    if value(url, noted) == "f":  # it could not even begin
+        psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 2")
+    psql(url, "-c", "CALL tenancy.start_tracking()")
+    psql(url, "-c", "UPDATE public.customers SET name = name WHERE id = 10")
+    assert value(url, "SELECT customer_id FROM tenancy.tracked_customers") == "10"
+
+    psql(url, "-c", "CALL tenancy.stop_tracking()")
+    assert value(url, noted) == "f"
+    psql(url, "-c", "UPDATE public.customers SET name = name WHERE id = 10")
+    assert value(url, "SELECT count(*) FROM tenancy.tracked_customers") == "0"
+    assert value(url, "SET search_path = pg_catalog; TABLE tenancy.part_problems") == ""
+
+
+def test_who_does_not_fit_is_named(phase3_database: str) -> None:
+    """Nobody else is stopped, and the page's commands put them right."""
+    url = phase3_database
+    psql(
+        url,
+        "-c",
+        """
+        UPDATE public.customer_shop_profiles SET total_spend_cents = 2000000000
+        WHERE customer_id = (
+            SELECT customer_id FROM public.customer_shop_profiles
+            GROUP BY customer_id HAVING count(*) > 1 ORDER BY customer_id LIMIT 1
+        )
+        """,
+    )
+    customer = value(url, "SELECT array_to_string(tenancy.unfitting_customers(), ' ')")
+    done = sqitch(url, "revert", "-y", "--to", "@phase2")
+    assert "the profiles of 1 customers add up to more than the legacy side can hold" in (
+        done.stdout + done.stderr
+    )
+    assert f"for them: {customer}." in done.stdout + done.stderr
+    assert [row[:2] for row in drift(url)] == [("totals", int(customer))]
+
+    # A repair of everybody mends the others.
+    psql(url, "-c", "UPDATE public.customer_booking_stats SET total_bookings = total_bookings")
+    psql(
+        url,
+        stdin=f"""
+        UPDATE public.customer_shop_profiles SET total_spend_cents = 100
+        WHERE customer_id = {customer};
+        SELECT * FROM tenancy.repair(ARRAY[{customer}], 'profiles');
+        """,
+    )
+    assert drift(url) == []

@@ -1,0 +1,7 @@
+-- Verify convo_tenancy:contract/remove_legacy_side on pg
+
+\set ON_ERROR_STOP on
+\set change contract/remove_legacy_side
+\ir ../support/begin.sql
+
+ROLLBACK;
