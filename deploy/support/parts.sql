@@ -31,22 +31,22 @@ WITH part AS MATERIALIZED (
     WHERE p.pronamespace = 'tenancy'::regnamespace
     UNION ALL
     SELECT
-        'view',
-        c.oid::regclass::text,
-        concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid)),
-        TRUE
+        'view' AS kind, -- named in each branch: else a restored dump would have other names
+        c.oid::regclass::text AS name,
+        concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid)) AS definition,
+        TRUE AS is_valid
     FROM pg_class AS c
     WHERE c.relnamespace = 'tenancy'::regnamespace
         AND c.relkind = 'v'
     UNION ALL
     SELECT
-        'table',
-        c.oid::regclass::text,
+        'table' AS kind,
+        c.oid::regclass::text AS name,
         string_agg(
             concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull),
             E'\n' ORDER BY a.attname
-        ),
-        TRUE
+        ) AS definition,
+        TRUE AS is_valid
     FROM pg_class AS c
     JOIN pg_attribute AS a
         ON a.attrelid = c.oid
@@ -60,10 +60,10 @@ WITH part AS MATERIALIZED (
     GROUP BY c.oid
     UNION ALL
     SELECT
-        'index',
-        c.oid::regclass::text,
-        pg_get_indexdef(c.oid),
-        i.indisvalid AND i.indisready
+        'index' AS kind,
+        c.oid::regclass::text AS name,
+        pg_get_indexdef(c.oid) AS definition,
+        i.indisvalid AND i.indisready AS is_valid
     FROM pg_index AS i
     JOIN pg_class AS c ON c.oid = i.indexrelid
     JOIN pg_class AS t ON t.oid = i.indrelid
@@ -71,32 +71,32 @@ WITH part AS MATERIALIZED (
         OR t.oid IN (to_regclass('public.customer_shop_profiles'), to_regclass('public.stylists'))
     UNION ALL
     SELECT
-        'constraint',
-        format('%I on %s', c.conname, c.conrelid::regclass),
-        regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', ''),
+        'constraint' AS kind,
+        format('%I on %s', c.conname, c.conrelid::regclass) AS name,
+        regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', '') AS definition,
         c.convalidated AND NOT EXISTS (
             SELECT
             FROM pg_trigger AS g
             WHERE g.tgconstraint = c.oid
                 AND g.tgenabled IN ('D', 'R')
-        )
+        ) AS is_valid
     FROM pg_constraint AS c
     JOIN pg_class AS t ON t.oid = c.conrelid
     WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = to_regclass('public.customer_shop_profiles'))
         AND c.contype IN ('p', 'u', 'f', 'c')
     UNION ALL
     SELECT
-        'trigger',
-        format('%I on %s', t.tgname, t.tgrelid::regclass),
-        pg_get_triggerdef(t.oid),
-        t.tgenabled IN ('O', 'A')
+        'trigger' AS kind,
+        format('%I on %s', t.tgname, t.tgrelid::regclass) AS name,
+        pg_get_triggerdef(t.oid) AS definition,
+        t.tgenabled IN ('O', 'A') AS is_valid
     FROM pg_trigger AS t
     JOIN pg_proc AS f ON f.oid = t.tgfoid
     WHERE f.pronamespace = 'tenancy'::regnamespace
     UNION ALL
     SELECT
-        'policy',
-        format('%I on %s', p.polname, p.polrelid::regclass),
+        'policy' AS kind,
+        format('%I on %s', p.polname, p.polrelid::regclass) AS name,
         concat_ws(
             E'\n', t.relforcerowsecurity, p.polpermissive, p.polcmd,
             (
@@ -104,8 +104,8 @@ WITH part AS MATERIALIZED (
                 FROM unnest(p.polroles) AS m (oid) LEFT JOIN pg_roles AS r ON r.oid = m.oid
             ),
             pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
-        ),
-        t.relrowsecurity
+        ) AS definition,
+        t.relrowsecurity AS is_valid
     FROM pg_policy AS p
     JOIN pg_class AS t ON t.oid = p.polrelid
     WHERE t.relnamespace = 'public'::regnamespace

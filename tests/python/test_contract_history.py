@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
 from support.cluster import Cluster
-from support.commands import sqitch
+from support.commands import pg_dump_schema, psql, run, sqitch, value
 from support.history import legacy_history
 from support.sides import drift
 
 SEED = 20261123
 CALLS = 400
+TIMES = ("created_at", "updated_at")
+KINDS = ("booking", "no-show", "choice", "no choice")
 
 Call = tuple[str, tuple[Any, ...]]
 
@@ -88,7 +91,7 @@ def test_as_if_it_had_never_gone(
         sqitch(contracted, "revert", "-y", "--to", "@phase2")
 
         assert drift(contracted) == []
-        but = ("created_at", "updated_at", *but)
+        but = (*TIMES, *but)
         expected, found = legacy_history(stayed, *but), legacy_history(contracted, *but)
         for table, rows in expected.items():
             assert found[table] == rows, table
@@ -100,3 +103,30 @@ def test_as_if_it_had_never_gone(
     finally:
         for name in ("stayed", "contracted"):
             cluster.drop_database(name)
+
+
+def test_in_another_cluster(tmp_path: Path, phase3_database: str) -> None:
+    """Written after the contract, dumped and restored elsewhere: the way back is the same."""
+    print(f"seed {SEED}")
+    url = phase3_database
+    make(url, SEED, KINDS)
+    # Transaction ids are others there, and small.
+    elsewhere = Cluster.create()
+    try:
+        moved = elsewhere.create_database("moved")
+        psql(moved, stdin=run("pg_dumpall", "--roles-only", "-d", url).stdout, check=False)
+        dump = str(tmp_path / "dump")
+        run("pg_dump", "--format=custom", "-d", url, "-f", dump)
+        run("pg_restore", "--exit-on-error", "-d", moved, dump)
+        for each in (moved, url):
+            sqitch(each, "revert", "-y", "--to", "@phase2")
+            assert drift(each) == []
+        assert legacy_history(moved, *TIMES) == legacy_history(url, *TIMES)
+        assert pg_dump_schema(moved, "public") == pg_dump_schema(url, "public")
+        problems = "SET search_path = pg_catalog; SELECT name, problem FROM tenancy.part_problems"
+        assert value(moved, problems) == ""
+        for each in (moved, url):
+            sqitch(each, "revert", "-y")
+        assert legacy_history(moved, *TIMES) == legacy_history(url, *TIMES)
+    finally:
+        elsewhere.remove()
