@@ -132,6 +132,11 @@ def _changes(url: str, direction: str, observed: Observed) -> list[ChangeRun]:
     names = [name for name, _ in rows]
     moments = [observed.started, *(at - offset for _, at in rows)]
     return [
-        ChangeRun(name, end - start, longest(observed.log.between(start, end)).seconds)
+        ChangeRun(
+            name,
+            end - start,
+            # A change may be over before any client is at work again.
+            max((write.seconds for write in observed.log.between(start, end)), default=0.0),
+        )
         for name, (start, end) in zip(names, pairwise(moments), strict=True)
     ]

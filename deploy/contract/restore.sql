@@ -109,8 +109,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.unfitting_customers() IS
-'Customers whose profiles add up to more than the integer columns of the legacy side hold. The revert of the contract gives them the '
-'greatest that fits. Example: SELECT tenancy.unfitting_customers()';
+'Customers whose profiles add up to more than the integer columns of the legacy side hold. The revert of the contract gives them '
+'the greatest that fits. Example: SELECT tenancy.unfitting_customers()';
 
 CREATE OR REPLACE FUNCTION tenancy.restore_step(customer_ids integer[])
 RETURNS integer
@@ -204,7 +204,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.restore_tracked_customers(integer) IS
-'Part of reverting the contract: brings the legacy side up to date for those who changed since tenancy.start_tracking(), until few are '
-'left; commits. Outside a transaction only. Example: CALL tenancy.restore_tracked_customers()';
+'Part of reverting the contract: brings the legacy side up to date for those who changed since tenancy.start_tracking(), until few '
+'are left; commits. Outside a transaction only. Example: CALL tenancy.restore_tracked_customers()';
 
 COMMIT;

@@ -136,10 +136,12 @@ DECLARE
     tracking record;
 BEGIN
     -- Whoever wrote before has committed by then; whoever writes after it is noted.
-    CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', VARIADIC (
-        ARRAY['public.customers', 'public.customer_shop_profiles', 'public.stylists']
-        || CASE WHEN has_legacy_side THEN ARRAY['public.customer_booking_stats'] ELSE ARRAY[]::text[] END
-    ));
+    CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', VARIADIC array_remove(ARRAY[
+        'public.customers',
+        CASE WHEN has_legacy_side THEN 'public.customer_booking_stats' END,
+        'public.customer_shop_profiles',
+        'public.stylists'
+    ], NULL));
     CALL tenancy.drop_tracking();
 
     FOR tracking IN
@@ -200,7 +202,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    tables CONSTANT text[] := ARRAY(SELECT DISTINCT t.table_name::text FROM tenancy.tracking AS t);
+    tables CONSTANT text[] := ARRAY(SELECT DISTINCT t.table_name::text AS name FROM tenancy.tracking AS t ORDER BY name);
 BEGIN
     CALL tenancy.act_as_owner();
     CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC tables);
@@ -214,8 +216,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.stop_tracking() IS
-'Ends what a contract began that was refused: its triggers would cost each write some microseconds, and their notes space. The next '
-'contract begins it again. Example: CALL tenancy.stop_tracking()';
+'Ends what a contract began that was refused: its triggers would cost each write some microseconds, and their notes space. The '
+'next contract begins it again. Example: CALL tenancy.stop_tracking()';
 
 CREATE OR REPLACE FUNCTION tenancy.tracking_state()
 RETURNS text

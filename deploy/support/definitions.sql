@@ -21,8 +21,8 @@ COMMENT ON TABLE tenancy.definitions IS
 'did. Example: SELECT kind, statement FROM tenancy.definitions ORDER BY change, position';
 COMMENT ON COLUMN tenancy.definitions.change IS 'The change that took it away.';
 COMMENT ON COLUMN tenancy.definitions.kind IS
-'table, column, default, not null, storage, key, index, constraint, validation, statistics, trigger, rule, policy, grant, comment or '
-'table comment.';
+'table, column, default, not null, storage, key, index, constraint, validation, statistics, trigger, rule, policy, grant, comment '
+'or table comment.';
 COMMENT ON COLUMN tenancy.definitions.object IS 'What it is about.';
 COMMENT ON COLUMN tenancy.definitions.position IS 'The order within a kind.';
 COMMENT ON COLUMN tenancy.definitions.statement IS 'Makes it again. Complete: names are qualified.';
@@ -163,7 +163,9 @@ BEGIN
                 format('CREATE POLICY %I ON %s', p.polname, relation),
                 CASE WHEN NOT p.polpermissive THEN ' AS RESTRICTIVE' END,
                 ' FOR ',
-                CASE p.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END,
+                CASE p.polcmd
+                    WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL'
+                END,
                 ' TO ',
                 (
                     SELECT string_agg(CASE WHEN m.oid = 0 THEN 'PUBLIC' ELSE m.oid::regrole::text END, ', ')

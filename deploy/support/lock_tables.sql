@@ -50,11 +50,11 @@ DECLARE
         ),
         1
     );
-    ends_at CONSTANT timestamptz NOT NULL := clock_timestamp() + budget * interval '1 millisecond';
+    -- Half of it, and for all tables together: who writes to the first waits while the last is waited for, and then for the work.
+    ends_at CONSTANT timestamptz NOT NULL := clock_timestamp() + budget * interval '0.5 milliseconds';
     milliseconds_left integer;
 BEGIN
     BEGIN
-        -- One budget for all tables: who writes to the first waits while the last is waited for.
         FOREACH missing IN ARRAY tables LOOP
             milliseconds_left := extract(EPOCH FROM ends_at - clock_timestamp()) * 1000;
             PERFORM set_config('lock_timeout', greatest(milliseconds_left, 1)::text, TRUE);
@@ -82,7 +82,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.try_lock_tables(text, text[]) IS
-'One attempt at strong locks, in the given order, within tenancy.settings.lock_timeout_ms for all of them. missing is the '
+'One attempt at strong locks, in the given order, within half of tenancy.settings.lock_timeout_ms for all of them. missing is the '
 'table that could not be locked, and then none is; NULL when all are. Example: '
 'SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers}'')';
 

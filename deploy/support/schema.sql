@@ -75,7 +75,7 @@ COMMENT ON COLUMN tenancy.settings.default_shop_id IS
 'The shop that owns what no booking places. Set by sqitch deploy --set default_shop_id=N; not to be changed once '
 'profiles exist: theirs would be the rest of another shop.';
 COMMENT ON COLUMN tenancy.settings.lock_timeout_ms IS
-'How long one attempt at a strong lock waits, in milliseconds, and so how long writers may queue behind it. '
+'How long writers may queue behind one attempt at strong locks, in milliseconds: half to wait for them, half for the work. '
 'At most half of deadlock_timeout is used, so that no other transaction is ended in our favour.';
 COMMENT ON COLUMN tenancy.settings.lock_attempts IS
 'How often a strong lock is tried, with a growing pause between, before the change is refused.';

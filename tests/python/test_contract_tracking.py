@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import psycopg
 import pytest
 
-from support.cluster import Cluster
 from support.commands import psql, psql_file, sqitch, start_sqitch, value
 from support.sessions import Session, waiting_for
 from support.sides import drift
@@ -46,10 +43,10 @@ WRITES = {
 
 
 @pytest.fixture
-def before(cluster: Cluster, phase2_database: str) -> Iterator[str]:
+def before(phase2_database: str) -> str:
     """A database with all of phase 3 but the contract itself."""
     sqitch(phase2_database, "deploy", "--to", BEFORE, *CONTRACT)
-    yield phase2_database
+    return phase2_database
 
 
 def hold_and_write(url: str, write: str, *command: str) -> str:
