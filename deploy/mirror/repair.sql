@@ -69,6 +69,7 @@ DECLARE
     locked integer[];
     sides_before jsonb;
     drifted record;
+    is_split_anew boolean;
 BEGIN
     IF source IS NULL OR source NOT IN ('legacy', 'profiles') THEN
         RAISE EXCEPTION 'source is "%", expected legacy or profiles', source
@@ -105,12 +106,24 @@ BEGIN
         UPDATE public.customers AS c SET no_show_count = c.no_show_count WHERE c.id = drifted.id;
         UPDATE public.customer_booking_stats AS s SET total_bookings = s.total_bookings WHERE s.customer_id = drifted.id;
 
+        PERFORM
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = drifted.id
+        ORDER BY p.shop_id
+        FOR NO KEY UPDATE;
+        is_split_anew := is_reconcile AND source = 'legacy' AND NOT EXISTS (
+            SELECT
+            FROM tenancy.written_customers AS w
+            WHERE w.customer_id = drifted.id
+        );
+
         UPDATE public.customer_shop_profiles AS p
         SET
             preferred_stylist_id = NULL,
             updated_at = now()
         WHERE p.customer_id = drifted.id
             AND 'foreign_stylist' = ANY (drifted.kinds)
+            AND NOT is_split_anew
             AND NOT EXISTS (
                 SELECT
                 FROM public.stylists AS s
@@ -122,13 +135,7 @@ BEGIN
             PERFORM tenancy.fill_profiles(ARRAY[drifted.id]); -- whatever the source: profiles that are not there say nothing
         ELSIF source = 'profiles' THEN
             PERFORM tenancy.repair_from_profiles(drifted.id, drifted.kinds);
-        ELSIF is_reconcile AND NOT EXISTS (
-            SELECT
-            FROM public.customer_shop_profiles AS p
-            CROSS JOIN tenancy.backfill_progress AS b
-            WHERE p.customer_id = drifted.id
-                AND (p.updated_at <> p.created_at OR p.created_at > coalesce(b.finished_at, 'infinity'))
-        ) THEN
+        ELSIF is_split_anew THEN
             PERFORM tenancy.split_anew(drifted.id);
         ELSE
             PERFORM tenancy.repair_from_legacy(drifted.id, drifted.kinds);
@@ -159,7 +166,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.repair(integer[], text, boolean) IS
 'Mends the drift of these customers, and returns each value that it changed. source says which side is right: legacy (by the '
-'residual rule; in the reconcile, profiles that are as the backfill left them are split anew) or profiles (totals are sums); '
+'residual rule; in the reconcile, profiles that nobody but the split wrote are split anew) or profiles (totals are sums); '
 'what is negative there is left alone. Missing profiles come from the legacy side and a stylist of another shop is cleared, '
 'whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry run. '
 'Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';

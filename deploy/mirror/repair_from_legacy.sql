@@ -12,6 +12,9 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    INSERT INTO tenancy.splits_under_way (xid) VALUES (pg_current_xact_id());
+
+    -- Not deleted: whoever waits for the row is to find one.
     UPDATE public.customer_shop_profiles AS p
     SET
         preferred_stylist_id = NULL,
@@ -19,6 +22,7 @@ BEGIN
         total_spend_cents = 0,
         last_booking_at = NULL,
         no_show_count = 0,
+        created_at = now(),
         updated_at = now()
     WHERE p.customer_id = split_anew.customer_id;
 
@@ -47,11 +51,13 @@ BEGIN
         total_spend_cents = excluded.total_spend_cents,
         last_booking_at = excluded.last_booking_at,
         no_show_count = excluded.no_show_count;
+
+    DELETE FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id();
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.split_anew(integer) IS
-'Part of tenancy.repair(): writes the profiles of one customer as tenancy.split() gives them now.';
+'Part of tenancy.repair(): writes the profiles of one customer as tenancy.split() gives them now, as new ones (created_at).';
 
 CREATE OR REPLACE FUNCTION tenancy.repair_from_legacy(customer_id integer, kinds text[])
 RETURNS void

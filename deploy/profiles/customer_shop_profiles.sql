@@ -1,6 +1,6 @@
 -- Deploy convo_tenancy:profiles/customer_shop_profiles to pg
 
--- The foreign keys follow after the backfill (profiles/foreign_keys): checked row by
+-- The table, and the record of who wrote it. The foreign keys follow after the backfill (profiles/foreign_keys): checked row by
 -- row they cost the backfill more than all else together.
 
 \set ON_ERROR_STOP on
@@ -8,8 +8,17 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
--- What an earlier revert put aside comes back as it was.
+-- What an earlier revert put aside comes back as it was, with the record of who wrote it.
 DO $$
+DECLARE
+    aside CONSTANT text[] NOT NULL := ARRAY(
+        SELECT format('tenancy_archive.%I', t.relname)
+        FROM pg_class AS t
+        WHERE t.relnamespace = to_regnamespace('tenancy_archive')
+            AND t.relname IN ('customer_shop_profiles', 'profile_origins')
+        ORDER BY t.relname
+    );
+    table_name text;
 BEGIN
     IF to_regclass('tenancy_archive.customer_shop_profiles') IS NULL
         OR to_regclass('public.customer_shop_profiles') IS NOT NULL
@@ -18,21 +27,24 @@ BEGIN
     END IF;
 
     -- Somebody else's table would bring triggers and an owner of its own.
-    IF NOT EXISTS (
-        SELECT
-        FROM pg_class AS t
-        JOIN pg_namespace AS n ON n.oid = t.relnamespace
-        WHERE t.oid = 'tenancy_archive.customer_shop_profiles'::regclass
-            AND t.relkind = 'r'
-            AND t.relowner = n.nspowner
-            AND pg_get_userbyid(t.relowner) = current_user
-    ) THEN
-        RAISE EXCEPTION 'tenancy_archive.customer_shop_profiles is no table of the owner of public.customers: rename it'
-            USING ERRCODE = 'duplicate_object';
-    END IF;
+    FOREACH table_name IN ARRAY aside LOOP
+        IF NOT EXISTS (
+            SELECT
+            FROM pg_class AS t
+            JOIN pg_namespace AS n ON n.oid = t.relnamespace
+            WHERE t.oid = table_name::regclass
+                AND t.relkind = 'r'
+                AND t.relowner = n.nspowner
+                AND pg_get_userbyid(t.relowner) = current_user
+        ) THEN
+            RAISE EXCEPTION '% is no table of the owner of public.customers: rename it', table_name
+                USING ERRCODE = 'duplicate_object';
+        END IF;
+    END LOOP;
 
-    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'tenancy_archive.customer_shop_profiles');
+    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC aside);
     ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA public;
+    ALTER TABLE IF EXISTS tenancy_archive.profile_origins SET SCHEMA tenancy;
     BEGIN
         DROP SCHEMA tenancy_archive;
     EXCEPTION
@@ -102,5 +114,59 @@ COMMENT ON COLUMN public.customer_shop_profiles.last_booking_at IS
 COMMENT ON COLUMN public.customer_shop_profiles.no_show_count IS 'Bookings in this shop that the customer did not keep.';
 COMMENT ON COLUMN public.customer_shop_profiles.created_at IS 'When the profile was made, by the backfill or by a first booking.';
 COMMENT ON COLUMN public.customer_shop_profiles.updated_at IS 'When the profile was last written.';
+
+-- Who wrote them. No row for what the split wrote, which is nearly all: the backfill has nothing more to write.
+
+SELECT to_regclass('tenancy.profile_origins') IS NULL AS is_unknown \gset
+
+CREATE TABLE IF NOT EXISTS tenancy.profile_origins (
+    customer_id integer NOT NULL,
+    shop_id integer NOT NULL,
+    origin text NOT NULL,
+    CONSTRAINT profile_origins_pkey PRIMARY KEY (customer_id, shop_id),
+    CONSTRAINT profile_origins_origin_check CHECK (origin IN ('mirror', 'statement', 'unknown'))
+);
+
+COMMENT ON TABLE tenancy.profile_origins IS
+'The profiles that somebody else than the split wrote, or deleted: what they hold, the legacy side may not be able to give again. '
+'Triggers of public.customer_shop_profiles enter them; tenancy.written_customers shows whose they are. '
+'Example: SELECT origin, count(*) FROM tenancy.profile_origins GROUP BY origin';
+COMMENT ON COLUMN tenancy.profile_origins.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.profile_origins.shop_id IS 'The shop.';
+COMMENT ON COLUMN tenancy.profile_origins.origin IS
+'Who was the first: mirror (a trigger: a mirror, or that of a stylist who moved), statement (the SQL API, a repair, a person), or '
+'unknown (the profile was there before the record).';
+
+\if :is_unknown
+INSERT INTO tenancy.profile_origins (customer_id, shop_id, origin)
+SELECT
+    p.customer_id,
+    p.shop_id,
+    'unknown'
+FROM public.customer_shop_profiles AS p;
+\endif
+
+-- A statement at a time, so that the backfill pays once a batch.
+CREATE OR REPLACE TRIGGER record_origin_of_new
+AFTER INSERT ON public.customer_shop_profiles
+REFERENCING NEW TABLE AS written
+FOR EACH STATEMENT
+EXECUTE FUNCTION tenancy.record_origins();
+
+CREATE OR REPLACE TRIGGER record_origin_of_deleted
+AFTER DELETE ON public.customer_shop_profiles
+REFERENCING OLD TABLE AS written
+FOR EACH STATEMENT
+EXECUTE FUNCTION tenancy.record_origins();
+
+-- Without WHEN: to read the condition costs a statement more than the function that asks first.
+CREATE OR REPLACE TRIGGER record_origin
+AFTER UPDATE ON public.customer_shop_profiles
+FOR EACH ROW
+EXECUTE FUNCTION tenancy.record_origin();
+
+COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is new.';
+COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is gone.';
+COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
 
 COMMIT;

@@ -21,6 +21,12 @@ DECLARE
 BEGIN
     -- What comes from the legacy side is not to be mirrored back to it (mirror/mirrors).
     guard := set_config('tenancy.mirroring', 'on', TRUE);
+    INSERT INTO tenancy.splits_under_way (xid) VALUES (pg_current_xact_id());
+
+    -- Who has no profile begins anew.
+    IF EXISTS (SELECT FROM tenancy.profile_origins) THEN
+        DELETE FROM tenancy.profile_origins AS o WHERE o.customer_id = ANY (customer_ids);
+    END IF;
 
     INSERT INTO public.customer_shop_profiles (
         customer_id,
@@ -42,6 +48,7 @@ BEGIN
     FROM tenancy.split(customer_ids, assumed) AS s;
     GET DIAGNOSTICS written = ROW_COUNT;
 
+    DELETE FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id();
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN written;
 END;
@@ -50,5 +57,21 @@ $$;
 COMMENT ON FUNCTION tenancy.fill_profiles(integer[], tenancy.statistics) IS
 'Gives customers without any profile theirs, by tenancy.split(), and returns how many. Fails (23505) if somebody else did. '
 'Example: SELECT tenancy.fill_profiles(ARRAY[42])';
+
+CREATE OR REPLACE VIEW tenancy.written_customers (customer_id)
+WITH (security_invoker = TRUE)
+AS
+SELECT o.customer_id
+FROM tenancy.profile_origins AS o
+UNION ALL
+-- Written while the trigger was off, or by one of somebody else's that sets the time of each row
+SELECT p.customer_id
+FROM public.customer_shop_profiles AS p
+WHERE p.updated_at <> p.created_at;
+
+COMMENT ON VIEW tenancy.written_customers IS
+'Customers of whom somebody else than the split wrote a profile, or deleted one: their profiles are never split anew. Maybe more '
+'than one row a customer. Example: SELECT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = 42)';
+COMMENT ON COLUMN tenancy.written_customers.customer_id IS 'The customer.';
 
 COMMIT;

@@ -11,6 +11,8 @@ LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    stale integer[];
 BEGIN
     -- The legacy tables may never have been analyzed. A table that something else works on is left out:
     -- whoever it is (autovacuum, as a rule) leaves statistics, too.
@@ -27,19 +29,26 @@ BEGIN
             'GRANT pg_read_all_stats TO %', current_user, quote_ident(current_user);
     END IF;
 
-    -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made
-    -- anew, unless somebody but the backfill wrote them: that, the legacy side cannot give again.
+    -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made anew, unless somebody else
+    -- than the split wrote them: that, the legacy side cannot give again.
     IF (SELECT b.started_at IS NULL FROM tenancy.backfill_progress AS b)
         AND EXISTS (SELECT FROM public.customer_shop_profiles)
     THEN
+        stale := ARRAY(
+            SELECT p.id
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id IN (SELECT d.customer_id FROM tenancy.drift AS d)
+                AND NOT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = p.customer_id)
+            ORDER BY p.id
+            FOR UPDATE OF p
+        );
+
+        -- A new statement, and so a new snapshot: it sees what those who had the locks committed.
+        INSERT INTO tenancy.splits_under_way (xid) VALUES (pg_current_xact_id());
         DELETE FROM public.customer_shop_profiles AS p
-        WHERE p.customer_id IN (SELECT d.customer_id FROM tenancy.drift AS d)
-            AND NOT EXISTS (
-                SELECT
-                FROM public.customer_shop_profiles AS written
-                WHERE written.customer_id = p.customer_id
-                    AND written.updated_at <> written.created_at
-            );
+        WHERE p.id = ANY (stale)
+            AND NOT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = p.customer_id);
+        DELETE FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id();
 
         UPDATE tenancy.backfill_progress AS b
         SET (customers_done, profiles_written) = (

@@ -5,6 +5,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+DROP VIEW IF EXISTS tenancy.written_customers;
 DROP FUNCTION IF EXISTS tenancy.fill_profiles(integer[], tenancy.statistics);
 
 COMMIT;

@@ -272,6 +272,12 @@ CREATE TRIGGER mirror_statistics_to_profiles AFTER INSERT OR DELETE OR UPDATE ON
 COMMENT ON TRIGGER mirror_statistics_to_profiles ON public.customer_booking_stats IS 'Mirror: totals, to the profiles.';
 CREATE TRIGGER mirror_stylist_preference_to_profile AFTER INSERT OR DELETE OR UPDATE ON public.customer_stylist_preferences FOR EACH ROW WHEN ((current_setting('tenancy.mirroring'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles();
 COMMENT ON TRIGGER mirror_stylist_preference_to_profile ON public.customer_stylist_preferences IS 'Mirror: the stylist booked most, to the profile of the shop.';
+CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
+COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
+CREATE TRIGGER record_origin_of_deleted AFTER DELETE ON public.customer_shop_profiles REFERENCING OLD TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
+COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is gone.';
+CREATE TRIGGER record_origin_of_new AFTER INSERT ON public.customer_shop_profiles REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
+COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is new.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_booking_stats FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
 COMMENT ON TRIGGER refuse_truncate ON public.customer_booking_stats IS 'Refuses TRUNCATE, which no mirror sees.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_shop_profiles FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();

@@ -38,7 +38,9 @@ SELECT is_empty(
         CASE
             WHEN p.prorettype <> 'trigger'::regtype THEN 0
             ELSE coalesce(t.tgrelid, 'public.bookings'::regclass) -- a trigger that the reconcile took away again
-        END
+        END,
+        oldtable => t.tgoldtable,
+        newtable => t.tgnewtable
     ) AS c
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND l.lanname = 'plpgsql'

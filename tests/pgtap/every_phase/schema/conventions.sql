@@ -311,7 +311,8 @@ SELECT is_empty(
         AND c.relkind IN ('r', 'p')
         AND NOT c.relrowsecurity
         AND c.relname NOT IN (
-            'settings', 'changes', 'deployed_parts', 'backfill_progress', 'legacy_writes', 'definitions', 'contracted', 'tracked_customers'
+            'settings', 'changes', 'deployed_parts', 'definitions', 'profile_origins', 'splits_under_way', 'backfill_progress',
+            'legacy_writes', 'contracted', 'tracked_customers'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(41);
+SELECT plan(43);
 
 \ir ../../helpers/salons.sql
 
@@ -154,9 +154,9 @@ FROM (
 ) AS e (position, damage, expected)
 ORDER BY e.position;
 
--- In the reconcile, profiles as the backfill left them are split anew: by their bookings, not to one shop.
-UPDATE tenancy.backfill_progress SET finished_at = now();
+-- In the reconcile, profiles that nobody but the split wrote are split anew: by their bookings, not to one shop.
 UPDATE public.customer_shop_profiles SET updated_at = created_at;
+DELETE FROM tenancy.profile_origins;
 SELECT pg_temp.book(2, 9011, pg_temp.day(1), '+15550009102');
 SELECT pg_temp.book(3, 9021, pg_temp.day(2), '+15550009102');
 SELECT pg_temp.book(4, 9031, pg_temp.day(3), '+15550009102');
@@ -175,25 +175,45 @@ SELECT is(
     'shop 901 total_bookings: NULL -> 1; shop 901 total_spend_cents: NULL -> 4000; '
     'shop 902 last_booking_at: NULL -> 2026-01-03T10:00:00+00:00; shop 902 no_show_count: NULL -> 0; '
     'shop 902 total_bookings: NULL -> 1; shop 902 total_spend_cents: NULL -> 5000',
-    'reconcile: profiles as the backfill left them are split anew'
+    'reconcile: profiles that nobody but the split wrote are split anew'
 );
 SELECT is(
     pg_temp.reconciled(FALSE),
     'shop 903 total_bookings: 1 -> 3; shop 903 total_spend_cents: 6000 -> 15000',
     'which the repair does not: they may have been right since'
 );
-UPDATE tenancy.backfill_progress SET finished_at = now() - interval '1 second';
+SELECT is(
+    pg_temp.what_if(
+        'SET LOCAL tenancy.mirroring = ''on'';
+        UPDATE public.customer_booking_stats SET total_bookings = 3 WHERE customer_id = 9102;
+        SELECT tenancy.repair(ARRAY[9102], is_reconcile => TRUE)',
+        'EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = 9102)'
+    ),
+    'false',
+    'reconcile: they are the split''s as before'
+);
+SELECT is(
+    pg_temp.what_if(
+        'SET LOCAL tenancy.mirroring = ''on'';
+        UPDATE public.customer_booking_stats SET total_bookings = 3 WHERE customer_id = 9102;
+        SELECT tenancy.repair(ARRAY[9102])',
+        '(SELECT o.origin FROM tenancy.profile_origins AS o WHERE o.customer_id = 9102)'
+    ),
+    'statement',
+    'what a repair wrote, it wrote'
+);
+INSERT INTO tenancy.profile_origins (customer_id, shop_id, origin) VALUES (9102, 903, 'mirror');
 SELECT is(
     pg_temp.reconciled(TRUE),
     'shop 903 total_bookings: 1 -> 3; shop 903 total_spend_cents: 6000 -> 15000',
-    'reconcile: nor those that were made after the backfill'
+    'reconcile: not those that somebody else wrote'
 );
-UPDATE tenancy.backfill_progress SET finished_at = now();
+DELETE FROM tenancy.profile_origins;
 UPDATE public.customer_shop_profiles SET updated_at = created_at + interval '1 second' WHERE customer_id = 9102;
 SELECT is(
     pg_temp.reconciled(TRUE),
     'shop 903 total_bookings: 1 -> 3; shop 903 total_spend_cents: 6000 -> 15000',
-    'reconcile: nor those that somebody wrote since'
+    'reconcile: nor those whose times tell that somebody did'
 );
 
 -- Only the named ones

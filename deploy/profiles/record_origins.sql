@@ -1,0 +1,103 @@
+-- Deploy convo_tenancy:profiles/record_origins to pg
+
+-- What the triggers of the profiles run (profiles/customer_shop_profiles makes them, and the table that they write). It comes first, so
+-- that no profile is ever there without them.
+
+\set ON_ERROR_STOP on
+\set change profiles/record_origins
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- Not a setting: whoever writes a profile could set it, too.
+CREATE TABLE IF NOT EXISTS tenancy.splits_under_way (
+    xid xid8 NOT NULL,
+    CONSTRAINT splits_under_way_pkey PRIMARY KEY (xid)
+);
+
+COMMENT ON TABLE tenancy.splits_under_way IS
+'The transaction that writes profiles by the split, while it does: it enters itself, and takes its row out again before it '
+'commits. So nobody sees a row of another transaction, and a dump has none.';
+COMMENT ON COLUMN tenancy.splits_under_way.xid IS 'The transaction.';
+
+CREATE OR REPLACE FUNCTION tenancy.record_origin()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    origin text;
+BEGIN
+    -- Written before, as a rule: tenancy.written_customers sees by the two times that it was. Whoever leaves them the same, or makes
+    -- them so again, is entered.
+    IF OLD.updated_at <> OLD.created_at
+        AND NEW.updated_at <> NEW.created_at
+        AND NEW.customer_id = OLD.customer_id
+        AND NEW.shop_id = OLD.shop_id
+    THEN
+        RETURN NULL;
+    END IF;
+
+    IF EXISTS (SELECT FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id()) THEN
+        RETURN NULL;
+    END IF;
+
+    origin := CASE WHEN pg_trigger_depth() > 1 THEN 'mirror' ELSE 'statement' END;
+    INSERT INTO tenancy.profile_origins (customer_id, shop_id, origin)
+    VALUES
+    (OLD.customer_id, OLD.shop_id, origin),
+    (NEW.customer_id, NEW.shop_id, origin)
+    ON CONFLICT ON CONSTRAINT profile_origins_pkey DO NOTHING;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_origin() IS
+'Trigger: enters a profile in tenancy.profile_origins when it is updated for the first time, unless the split does it.';
+
+CREATE OR REPLACE FUNCTION tenancy.record_origins()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    origin CONSTANT text NOT NULL := CASE WHEN pg_trigger_depth() > 1 THEN 'mirror' ELSE 'statement' END;
+BEGIN
+    IF EXISTS (SELECT FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id()) THEN
+        RETURN NULL;
+    END IF;
+
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO tenancy.profile_origins AS o (customer_id, shop_id, origin)
+        SELECT
+            w.customer_id,
+            w.shop_id,
+            origin
+        FROM written AS w
+        ON CONFLICT ON CONSTRAINT profile_origins_pkey DO NOTHING;
+        RETURN NULL;
+    END IF;
+
+    -- A customer whose last profile went has nothing left that the split would take away.
+    DELETE FROM tenancy.profile_origins AS o
+    USING written AS w
+    WHERE o.customer_id = w.customer_id
+        AND NOT EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = w.customer_id);
+
+    INSERT INTO tenancy.profile_origins AS o (customer_id, shop_id, origin)
+    SELECT
+        w.customer_id,
+        w.shop_id,
+        origin
+    FROM written AS w
+    WHERE EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = w.customer_id)
+    ON CONFLICT ON CONSTRAINT profile_origins_pkey DO NOTHING;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.record_origins() IS
+'Trigger: enters inserted and deleted profiles in tenancy.profile_origins, unless the split wrote them.';
+
+COMMIT;
