@@ -1,7 +1,8 @@
 -- Deploy convo_tenancy:contract/switch to pg
 
 -- The contract. All is checked first, on one snapshot and without a lock; under the lock, which is short, what was written since.
--- Variables: contract=yes, without which nothing is deployed; legacy_quiet_period, in place of the one in tenancy.settings.
+-- Variables: contract=yes, without which nothing is deployed; legacy_quiet_period, in place of the one in tenancy.settings;
+-- contract_despite, the findings of the gate that do not matter.
 
 \if :{?contract}
 \else
@@ -10,6 +11,10 @@
 \if :{?legacy_quiet_period}
 \else
     \set legacy_quiet_period ''
+\endif
+\if :{?contract_despite}
+\else
+    \set contract_despite ''
 \endif
 \set ON_ERROR_STOP on
 \set change contract/switch
@@ -29,7 +34,7 @@ ANALYZE tenancy_archive.customers;
 -- The check on one snapshot decides nothing but whether to go on: it is repeated behind the lock.
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
-CALL tenancy.check_contract(:'contract', :'legacy_quiet_period');
+CALL tenancy.check_contract(:'contract', :'legacy_quiet_period', :'contract_despite');
 
 SELECT
     pg_snapshot_xmin(pg_current_snapshot()) AS horizon,
@@ -57,6 +62,7 @@ CALL tenancy.mark_begun();
 
 SELECT
     set_config('tenancy.quiet_period', :'legacy_quiet_period', TRUE),
+    set_config('tenancy.despite', :'contract_despite', TRUE),
     set_config('tenancy.horizon', :'horizon', TRUE),
     set_config('tenancy.customers', :'customers', TRUE),
     set_config('tenancy.profiles', :'profiles', TRUE) \g /dev/null
@@ -67,7 +73,7 @@ DECLARE
     legacy record;
     profiles record;
 BEGIN
-    CALL tenancy.check_contract('yes', current_setting('tenancy.quiet_period'), written);
+    CALL tenancy.check_contract_again(current_setting('tenancy.quiet_period'), current_setting('tenancy.despite'), written);
 
     -- Rows that went leave no trace for the check above. Who deletes with the mirrors on leaves both sides with the same sums;
     -- profiles go with their customers, or one by one with their numbers.

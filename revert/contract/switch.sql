@@ -10,6 +10,7 @@
 
 -- An old application may have made a table of its own meanwhile. To look into what somebody else made would run it.
 DO $$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
     stray text := (
         SELECT format('%s of role %I', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'relation' END, pg_get_userbyid(t.relowner))
@@ -98,6 +99,7 @@ SELECT tenancy.restore_legacy_side(tenancy.customers_since(:'horizon')) \g /dev/
 
 -- An old application that started meanwhile made a table of its own.
 DO $$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
     stray CONSTANT text := to_char(clock_timestamp(), '"stray_booking_stats_"YYYYMMDDHH24MISS');
 BEGIN
