@@ -5,8 +5,25 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CREATE OR REPLACE FUNCTION tenancy.contract_findings(quiet_period interval DEFAULT NULL, customer_ids integer[] DEFAULT NULL)
-RETURNS TABLE (finding text, occurrences bigint, example text, remedy text)
+CREATE OR REPLACE FUNCTION tenancy.despite_names(despite text)
+RETURNS text[]
+LANGUAGE sql
+IMMUTABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    -- A comma in quotes or parentheses does not separate.
+    SELECT coalesce(array_agg(DISTINCT btrim(m.match[1], E' \n\t')), '{}')
+    FROM regexp_matches(despite, '((?:[^,"()]|"[^"]*"|\((?:[^"()]|"[^"]*")*\))+|["()])', 'g') AS m (match)
+    WHERE btrim(m.match[1], E' \n\t') <> '';
+$$;
+
+COMMENT ON FUNCTION tenancy.despite_names(text) IS
+'The names in a list that commas separate. '
+'Example: SELECT tenancy.despite_names(''function public.f(integer, text), index public.i'')';
+
+CREATE OR REPLACE FUNCTION tenancy.quick_findings(quiet_period interval, customer_ids integer[])
+RETURNS TABLE (priority integer, finding text, name text, detail text, remedy text, may_be_overridden boolean)
 LANGUAGE plpgsql
 STABLE
 SECURITY INVOKER
@@ -14,133 +31,220 @@ SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET jit = off
 AS $$
+DECLARE
+    quiet CONSTANT interval := coalesce(quiet_period, (SELECT s.legacy_quiet_period FROM tenancy.settings AS s));
 BEGIN
     RETURN QUERY
-    WITH quiet AS (
-        SELECT coalesce(contract_findings.quiet_period, s.legacy_quiet_period) AS period
-        FROM tenancy.settings AS s
-    )
-
     SELECT
-        f.finding,
-        f.occurrences,
-        f.example,
-        f.remedy
-    FROM (
+        1,
+        'customers drift',
+        'drift',
+        count(*) || ' times; ' || min(
+            format(
+                'customer %s, %s: legacy %s, profile %s', d.customer_id, d.kind,
+                coalesce(d.legacy_value, 'none'), coalesce(d.profile_value, 'none')
+            )
+        ),
+        'convo-tenancy repair',
+        FALSE
+    FROM tenancy.drift AS d
+    WHERE quick_findings.customer_ids IS NULL
+        OR d.customer_id = ANY (quick_findings.customer_ids)
+    HAVING count(*) > 0
+    UNION ALL
+    SELECT
+        2,
+        'the dual write is not as it was deployed',
+        'trigger ' || d.name,
+        CASE WHEN t.is_enabled IS NULL THEN 'missing' ELSE 'disabled' END,
+        'convo-tenancy health names the command',
+        FALSE
+    FROM tenancy.deployed_parts AS d
+    LEFT JOIN (
         SELECT
-            1 AS position,
-            'customers drift' AS finding,
-            count(*) AS occurrences,
-            min(
-                format(
-                    'customer %s, %s: legacy %s, profile %s', d.customer_id, d.kind,
-                    coalesce(d.legacy_value, 'none'), coalesce(d.profile_value, 'none')
-                )
-            ) AS example,
-            'convo-tenancy repair' AS remedy
-        FROM tenancy.drift AS d
-        WHERE contract_findings.customer_ids IS NULL
-            OR d.customer_id = ANY (contract_findings.customer_ids)
+            format('%I on %s', g.tgname, g.tgrelid::regclass) AS name,
+            g.tgenabled IN ('O', 'A') AS is_enabled
+        FROM pg_trigger AS g
+        JOIN pg_proc AS p ON p.oid = g.tgfoid
+        WHERE p.pronamespace = 'tenancy'::regnamespace
+    ) AS t ON t.name = d.name
+    WHERE d.kind = 'trigger'
+        AND d.is_there
+        AND t.is_enabled IS NOT TRUE
+    UNION ALL
+    SELECT
+        4,
+        format('somebody wrote to the legacy side within %s', quiet),
+        format('writer "%s" as %I', replace(w.application_name, '"', '""'), w.role_name),
+        format('last at %s', w.last_at),
+        'move or stop it and wait, or shorten the time: --set legacy_quiet_period=''1 hour''',
+        TRUE
+    FROM tenancy.legacy_writers AS w
+    WHERE w.last_at + interval '5 minutes' > now() - quiet -- a row stands for so long
+        AND quiet <> '0' -- also of who wrote after this transaction began
+    UNION ALL
+    SELECT
+        5,
+        format('nobody knows who wrote to the legacy side within %s', quiet),
+        'watch',
+        CASE
+            WHEN w.since IS NULL THEN 'the mirrors do not watch'
+            WHEN w.gap IS NOT NULL THEN format(
+                'since %s this was off, replaced, or restored from a dump: %s', w.since, w.gap
+            )
+            ELSE format('the mirrors watch since %s', w.since)
+        END,
+        CASE WHEN w.since IS NULL OR w.gap IS NOT NULL THEN 'CALL tenancy.restart_watch(), then ' ELSE '' END
+        || 'wait, or shorten the time: --set legacy_quiet_period=''1 hour''',
+        TRUE
+    FROM tenancy.watch AS w
+    WHERE (w.since IS NULL OR w.gap IS NOT NULL OR w.since > now() - quiet)
+        AND quiet <> '0'
+    UNION ALL
+    SELECT
+        7,
+        'something depends on what goes',
+        d.name,
+        d.detail,
+        'move it to the profiles or drop it',
+        d.goes_along
+    FROM tenancy.legacy_dependents() AS d;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.quick_findings(interval, integer[]) IS
+'Of tenancy.contract_findings(), what can be asked under the lock of the contract. With customer_ids, only their drift. '
+'Example: SELECT * FROM tenancy.quick_findings(NULL, ARRAY[42])';
+
+CREATE OR REPLACE FUNCTION tenancy.contract_findings(quiet_period interval DEFAULT NULL, despite text DEFAULT '')
+RETURNS TABLE (finding text, name text, detail text, remedy text, may_be_overridden boolean, is_overridden boolean)
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+SET jit = off
+AS $$
+DECLARE
+    named CONSTANT text[] NOT NULL := tenancy.despite_names(coalesce(contract_findings.despite, ''));
+BEGIN
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT q.*
+        FROM tenancy.quick_findings(contract_findings.quiet_period, NULL) AS q
         UNION ALL
         SELECT
             2,
-            'parts of the dual write are missing, disabled or altered',
-            count(*),
-            min(format('%s %s is %s', p.kind, p.name, p.problem)),
-            'convo-tenancy health names the command for each; if they are meant, SELECT tenancy.accept_parts()'
+            'the dual write is not as it was deployed',
+            format('%s %s', p.kind, p.name),
+            p.problem,
+            'convo-tenancy health names the command; if it is meant, SELECT tenancy.accept_parts()',
+            FALSE
         FROM tenancy.part_problems AS p
-        WHERE p.kind IN ('function', 'trigger')
+        WHERE p.kind IN ('function', 'view')
+            OR (p.kind = 'trigger' AND p.problem = 'altered')
         UNION ALL
         SELECT
             3,
-            'foreign keys of customer_shop_profiles are missing or not validated',
-            count(*),
-            min(format('%s is %s', p.name, p.problem)),
-            'psql -f deploy/profiles/foreign_keys.sql'
+            'a foreign key of customer_shop_profiles is not in force',
+            'constraint ' || p.name,
+            p.problem,
+            'psql -f deploy/profiles/foreign_keys.sql',
+            FALSE
         FROM tenancy.part_problems AS p
         WHERE p.kind = 'constraint'
             AND p.change = 'profiles/foreign_keys'
         UNION ALL
         SELECT
-            4,
-            format('applications wrote to the legacy side within %s', quiet.period),
-            count(*),
-            min(format('"%s" as %s, last at %s', w.application_name, w.role_name, w.last_at)),
-            'move or stop them and wait, or shorten the time: sqitch deploy --set contract=yes --set legacy_quiet_period=''1 hour'''
-        FROM tenancy.legacy_writers AS w
-        CROSS JOIN quiet
-        WHERE w.last_at > now() - quiet.period
-            AND quiet.period <> '0' -- also of who wrote after this transaction began
-        GROUP BY quiet.period
+            6,
+            'somebody reads what goes',
+            'reader ' || r.queryid,
+            format(
+                '%s calls by %s since %s: %s',
+                sum(r.calls), string_agg(DISTINCT r.role_name, ', '), min(r.counted_since), min(r.statement)
+            ),
+            format('move it, %s, and wait whether it comes again', min(r.forget)),
+            TRUE
+        FROM tenancy.legacy_readers() AS r
+        GROUP BY r.queryid
         UNION ALL
         SELECT
-            5,
-            'other objects depend on what goes',
-            count(*),
-            min(dependent.name),
-            'move them to the profiles or drop them'
-        FROM (
-            SELECT DISTINCT pg_describe_object(coalesce(r.classid, d.classid), coalesce(r.objid, d.objid), 0) AS name
-            FROM pg_depend AS d
-            -- A view depends by its rule.
-            LEFT JOIN (
-                SELECT
-                    w.oid,
-                    'pg_class'::regclass AS classid,
-                    w.ev_class AS objid
-                FROM pg_rewrite AS w
-            ) AS r
-                ON d.classid = 'pg_rewrite'::regclass
-                AND r.oid = d.objid
-            LEFT JOIN pg_attribute AS a
-                ON a.attrelid = d.refobjid
-                AND a.attnum = d.refobjsubid
-            WHERE d.refclassid = 'pg_class'::regclass
-                AND (d.deptype = 'n' OR d.classid = 'pg_class'::regclass) -- an index would go with its column
-                AND (
-                    (d.refobjid = 'public.customer_booking_stats'::regclass AND d.deptype = 'n')
-                    OR (
-                        d.refobjid = 'public.customers'::regclass
-                        AND a.attname IN ('preferred_stylist_id', 'average_spend_cents', 'no_show_count')
-                    )
-                )
-                AND r.objid IS DISTINCT FROM to_regclass('tenancy.drift')
-                -- Ours: triggers
-                AND NOT EXISTS (
-                    SELECT
-                    FROM pg_trigger AS t
-                    JOIN pg_proc AS p ON p.oid = t.tgfoid
-                    WHERE d.classid = 'pg_trigger'::regclass
-                        AND t.oid = d.objid
-                        AND p.pronamespace = 'tenancy'::regnamespace
-                )
-                -- The foreign keys of the legacy side itself
-                AND NOT EXISTS (
-                    SELECT
-                    FROM pg_constraint AS c
-                    WHERE d.classid = 'pg_constraint'::regclass
-                        AND c.oid = d.objid
-                        AND c.conrelid IN ('public.customers'::regclass, 'public.customer_booking_stats'::regclass)
-                )
-        ) AS dependent
-    ) AS f
-    WHERE f.occurrences > 0 AND f.position <> 5
-    ORDER BY f.position;
+            8,
+            'its text names what goes, as far as a search of words can tell',
+            m.name,
+            'it would fail when it is called',
+            'move it to the profiles or drop it',
+            TRUE
+        FROM tenancy.legacy_mentions() AS m
+        WHERE m.name NOT IN (SELECT d.name FROM tenancy.legacy_dependents() AS d)
+    )
+
+    SELECT
+        a.finding,
+        a.name,
+        a.detail,
+        a.remedy,
+        a.may_be_overridden,
+        a.is_overridden
+    FROM (
+        SELECT
+            f.*,
+            f.may_be_overridden AND f.name = ANY (named) AS is_overridden
+        FROM found AS f
+        UNION ALL
+        SELECT
+            9,
+            'contract_despite names what the gate does not find',
+            n.name,
+            'misspelt, or gone',
+            'take it out of contract_despite',
+            FALSE,
+            FALSE
+        FROM unnest(named) AS n (name)
+        WHERE n.name NOT IN (SELECT f.name FROM found AS f)
+    ) AS a
+    ORDER BY
+        a.priority,
+        a.name;
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.contract_findings(interval, integer[]) IS
-'What keeps the contract (phase 3) from being safe, a row a kind: what, how often, an example, what to do. No row: the gate is '
-'open. quiet_period is how long nobody must have written to the legacy side; by default that of tenancy.settings, and 0 for no '
-'matter. With customer_ids, only their drift is looked at. Example: SELECT * FROM tenancy.contract_findings()';
+COMMENT ON FUNCTION tenancy.contract_findings(interval, text) IS
+'What keeps the contract (phase 3) from being safe: a row for each finding, and each that is not overridden closes the gate. '
+'quiet_period is how long nobody must have written to the legacy side, with the mirrors watching; by default that of '
+'tenancy.settings, and 0 for no matter. despite names the findings to be overridden. '
+'Example: SELECT * FROM tenancy.contract_findings()';
 
-CREATE OR REPLACE PROCEDURE tenancy.check_contract(contract text, quiet_period text, despite text, customer_ids integer[] DEFAULT NULL)
+CREATE OR REPLACE FUNCTION tenancy.refusal(findings text[], names text[])
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        'the contract is refused and changed nothing. Findings: ' || cardinality(findings) || '. '
+        || array_to_string(findings[:12], '. ')
+        || CASE WHEN cardinality(findings) > 12 THEN '. All of them: convo-tenancy gate' ELSE '' END
+        || coalesce(
+            '. Whoever is sure that some do not matter names them: --set contract_despite='''
+            || replace(array_to_string(names, ', '), '''', '''\''''') || '''',
+            ''
+        );
+$$;
+
+COMMENT ON FUNCTION tenancy.refusal(text[], text[]) IS
+'What a refused contract says of these findings, and of the names of those that may be overridden. NULL without findings. '
+'Example: SELECT tenancy.refusal(''{drift}'', NULL)';
+
+CREATE OR REPLACE PROCEDURE tenancy.check_contract(contract text, quiet_period text, despite text)
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    findings text;
+    refusal text;
+    unseen text;
 BEGIN
     IF NOT tenancy.has_legacy_side() THEN
         RETURN; -- the script runs again
@@ -157,31 +261,58 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    SELECT string_agg(format('%s: %s (%s; remedy: %s)', f.occurrences, f.finding, f.example, f.remedy), '. ')
-    INTO findings
-    FROM tenancy.contract_findings(nullif(quiet_period, '')::interval, customer_ids) AS f;
+    unseen := tenancy.unseen_readers();
+    IF unseen IS NOT NULL THEN
+        RAISE WARNING 'who reads the legacy side is not seen: %', unseen;
+    END IF;
 
-    IF findings IS NOT NULL THEN
-        RAISE EXCEPTION 'the contract is refused and changed nothing. %', findings
+    SELECT
+        tenancy.refusal(
+            array_agg(format('%s: %s (%s; remedy: %s)', f.name, f.finding, f.detail, f.remedy))
+            FILTER (WHERE NOT f.is_overridden),
+            array_agg(f.name) FILTER (WHERE f.may_be_overridden)
+        )
+    INTO refusal
+    FROM tenancy.contract_findings(nullif(quiet_period, '')::interval, despite) AS f;
+
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION '%', refusal
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END;
 $$;
 
-COMMENT ON PROCEDURE tenancy.check_contract(text, text, text, integer[]) IS
-'The gate: fails (55000) unless contract is yes and tenancy.contract_findings() finds nothing. After the contract it '
-'passes. Example: CALL tenancy.check_contract(''yes'', ''1 hour'')';
+COMMENT ON PROCEDURE tenancy.check_contract(text, text, text) IS
+'The gate: fails (55000) unless contract is yes and each of tenancy.contract_findings() is overridden. It takes no lock, and warns '
+'where it does not see who reads. After the contract it passes. Example: CALL tenancy.check_contract(''yes'', ''1 hour'', '''')';
 
 CREATE OR REPLACE PROCEDURE tenancy.check_contract_again(quiet_period text, despite text, customer_ids integer[])
 LANGUAGE plpgsql
+SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_custom_plan
 AS $$
+DECLARE
+    named CONSTANT text[] NOT NULL := tenancy.despite_names(coalesce(despite, ''));
+    refusal text;
 BEGIN
-    CALL tenancy.check_contract('yes', quiet_period, despite, customer_ids);
+    SELECT
+        tenancy.refusal(
+            array_agg(format('%s: %s (%s; remedy: %s)', f.name, f.finding, f.detail, f.remedy) ORDER BY f.priority, f.name)
+            FILTER (WHERE NOT (f.may_be_overridden AND f.name = ANY (named))),
+            array_agg(f.name ORDER BY f.priority, f.name) FILTER (WHERE f.may_be_overridden)
+        )
+    INTO refusal
+    FROM tenancy.quick_findings(nullif(quiet_period, '')::interval, customer_ids) AS f;
+
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION '%', refusal
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
 END;
 $$;
 
-COMMENT ON PROCEDURE tenancy.check_contract_again(text, text, integer[]) IS 'stub';
+COMMENT ON PROCEDURE tenancy.check_contract_again(text, text, integer[]) IS
+'The gate under the lock of the contract, which tenancy.check_contract() passed: fails (55000) for what tenancy.quick_findings() '
+'says of these customers. Example: CALL tenancy.check_contract_again(''1 hour'', '''', ARRAY[42])';
 
 COMMIT;

@@ -79,14 +79,21 @@ tenancy.parts,
 tenancy.part_problems,
 tenancy.backfill_progress,
 tenancy.legacy_writes,
-tenancy.legacy_writers
+tenancy.legacy_writers,
+tenancy.mirror_watch,
+tenancy.mirror_marks,
+tenancy.watch
 TO convo_health;
 
 GRANT EXECUTE
 ON FUNCTION
 tenancy.is_registered(text),
 tenancy.command_for(text, text),
-tenancy.open_changes()
+tenancy.open_changes(),
+tenancy.names_legacy_side(text),
+tenancy.statements_relation(name),
+tenancy.unseen_readers(),
+tenancy.legacy_readers()
 TO convo_health;
 
 -- What the contract takes away.

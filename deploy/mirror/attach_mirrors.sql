@@ -40,14 +40,17 @@ BEGIN
     WHEN (NEW.status = 'CONFIRMED')
     EXECUTE FUNCTION tenancy.confirm_booking();
 
-    -- The guard: a mirror's own write is not mirrored back. That of profiles asks for it in its function, for it matters who
-    -- set it.
+    -- The guard: a mirror's own write is not mirrored back. A mirror writes with the owner's rights; who has not these may set the
+    -- guard, and is mirrored all the same. The mirror of profiles asks for it in its function.
     CREATE OR REPLACE TRIGGER mirror_customer_to_profiles
     AFTER UPDATE ON public.customers
     FOR EACH ROW
     WHEN (
         (NEW.preferred_stylist_id IS DISTINCT FROM OLD.preferred_stylist_id OR NEW.no_show_count <> OLD.no_show_count)
-        AND current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+        AND (
+            current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+            OR NOT has_schema_privilege('tenancy', 'CREATE')
+        )
     )
     EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 
@@ -56,14 +59,20 @@ BEGIN
     FOR EACH ROW
     WHEN (
         (NEW.preferred_stylist_id IS NOT NULL OR NEW.no_show_count <> 0)
-        AND current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+        AND (
+            current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+            OR NOT has_schema_privilege('tenancy', 'CREATE')
+        )
     )
     EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 
     CREATE OR REPLACE TRIGGER mirror_statistics_to_profiles
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_booking_stats
     FOR EACH ROW
-    WHEN (current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on')
+    WHEN (
+        current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+        OR NOT has_schema_privilege('tenancy', 'CREATE')
+    )
     EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles();
 
     CREATE OR REPLACE TRIGGER mirror_profile_to_legacy
@@ -74,7 +83,10 @@ BEGIN
     CREATE OR REPLACE TRIGGER mirror_stylist_preference_to_profile
     AFTER INSERT OR UPDATE OR DELETE ON public.customer_stylist_preferences
     FOR EACH ROW
-    WHEN (current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on')
+    WHEN (
+        current_setting('tenancy.mirroring', TRUE) IS DISTINCT FROM 'on'
+        OR NOT has_schema_privilege('tenancy', 'CREATE')
+    )
     EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles();
 
     CREATE OR REPLACE TRIGGER refuse_truncate
@@ -112,12 +124,14 @@ BEGIN
     COMMENT ON TRIGGER refuse_truncate ON public.customer_booking_stats IS 'Refuses TRUNCATE, which no mirror sees.';
     COMMENT ON TRIGGER refuse_truncate ON public.customer_shop_profiles IS 'Refuses TRUNCATE, which no mirror sees.';
     COMMENT ON TRIGGER refuse_truncate ON public.customer_stylist_preferences IS 'Refuses TRUNCATE, which no mirror sees.';
+
+    CALL tenancy.restart_watch();
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.attach_mirrors() IS
-'Part of deploying phase 2 and of reverting the contract: creates the triggers of the dual write, all at one moment. The caller '
-'has locked the tables. Example: CALL tenancy.attach_mirrors()';
+'Part of deploying phase 2 and of reverting the contract: creates the triggers of the dual write, all at one moment, from which on '
+'they watch who writes to the legacy side. The caller has locked the tables. Example: CALL tenancy.attach_mirrors()';
 
 CREATE OR REPLACE PROCEDURE tenancy.detach_mirrors()
 LANGUAGE plpgsql
@@ -139,6 +153,8 @@ BEGIN
     DROP TRIGGER IF EXISTS refuse_truncate ON public.customer_shop_profiles;
     DROP TRIGGER IF EXISTS mirror_stylist_preference_to_profile ON public.customer_stylist_preferences;
     DROP TRIGGER IF EXISTS refuse_truncate ON public.customer_stylist_preferences;
+
+    DELETE FROM tenancy.mirror_watch;
 END;
 $$;
 

@@ -15,6 +15,7 @@ DECLARE
     no_shows_before CONSTANT integer NOT NULL := CASE TG_OP WHEN 'UPDATE' THEN OLD.no_show_count ELSE 0 END;
     stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
     shop integer;
+    is_new_writer boolean;
 BEGIN
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
@@ -57,7 +58,7 @@ BEGIN
         END IF;
     END IF;
 
-    PERFORM tenancy.count_legacy_write();
+    is_new_writer := tenancy.count_legacy_write(); -- cheaper than PERFORM
     RETURN NULL;
 END;
 $$;

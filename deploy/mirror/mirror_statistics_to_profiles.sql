@@ -15,6 +15,7 @@ DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     average integer;
+    is_new_writer boolean;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
@@ -76,7 +77,7 @@ BEGIN
         END IF;
     END IF;
 
-    PERFORM tenancy.count_legacy_write();
+    is_new_writer := tenancy.count_legacy_write(); -- cheaper than PERFORM
     RETURN NULL;
 END;
 $$;

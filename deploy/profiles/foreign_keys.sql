@@ -16,6 +16,7 @@ CALL tenancy.lock_tables(
 CALL tenancy.keep_open(is_begun => TRUE);
 
 DO $$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
     foreign_key record;
 BEGIN

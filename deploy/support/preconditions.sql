@@ -24,6 +24,7 @@ SET LOCAL lock_timeout = '5s';
 SELECT set_config('tenancy.default_shop_id', :'default_shop_id', TRUE) AS default_shop_id \gset
 
 DO $$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
     wanted_shop CONSTANT text := current_setting('tenancy.default_shop_id');
     problem text;

@@ -6,7 +6,10 @@
 \if :is_done \quit \endif
 
 DROP PROCEDURE IF EXISTS tenancy.check_contract_again(text, text, integer[]);
-DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, text, integer[]);
-DROP FUNCTION IF EXISTS tenancy.contract_findings(interval, integer[]);
+DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, text);
+DROP FUNCTION IF EXISTS tenancy.refusal(text[], text[]);
+DROP FUNCTION IF EXISTS tenancy.contract_findings(interval, text);
+DROP FUNCTION IF EXISTS tenancy.quick_findings(interval, integer[]);
+DROP FUNCTION IF EXISTS tenancy.despite_names(text);
 
 COMMIT;

@@ -10,6 +10,7 @@
 
 -- An old application may have made a table of its own meanwhile. To look into what somebody else made would run it.
 DO $$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
     stray text := (
         SELECT format('%s of role %I', CASE t.relkind WHEN 'r' THEN 'table' WHEN 'v' THEN 'view' ELSE 'relation' END, pg_get_userbyid(t.relowner))
@@ -95,6 +96,7 @@ DELETE FROM tenancy.tracked_customers;
 CALL tenancy.restore_definitions('contract/switch', '{validation,storage,statistics,grant,comment}');
 
 DO $$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
     unfitting CONSTANT integer[] := tenancy.unfitting_customers();
 BEGIN

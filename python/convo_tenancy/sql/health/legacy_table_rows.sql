@@ -1,3 +1,3 @@
 SELECT count(*) AS rows_found
--- Somebody's, and nothing that tenancy mirrors: no read of the legacy side (health/legacy_readers).
+-- convo-tenancy: somebody's, and nobody's read of the legacy side (mirror/legacy_readers)
 FROM public.customer_booking_stats;

@@ -1,0 +1,152 @@
+-- Deploy convo_tenancy:mirror/watch to pg
+
+\set ON_ERROR_STOP on
+\set change mirror/watch
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', 'tenancy.legacy_writes');
+
+CREATE TABLE IF NOT EXISTS tenancy.mirror_watch (
+    singleton boolean NOT NULL DEFAULT TRUE,
+    since timestamptz NOT NULL,
+    marks jsonb NOT NULL,
+    CONSTRAINT mirror_watch_pkey PRIMARY KEY (singleton),
+    CONSTRAINT mirror_watch_singleton_check CHECK (singleton)
+);
+
+COMMENT ON TABLE tenancy.mirror_watch IS
+'Since when the mirrors record who writes to the legacy side: one row, none without mirrors. tenancy.watch says whether they did '
+'without a gap.';
+COMMENT ON COLUMN tenancy.mirror_watch.singleton IS 'Always true: there is one row.';
+COMMENT ON COLUMN tenancy.mirror_watch.since IS 'When the watch began.';
+COMMENT ON COLUMN tenancy.mirror_watch.marks IS 'tenancy.mirror_marks at that moment.';
+
+CREATE OR REPLACE VIEW tenancy.mirror_marks (name, mark)
+WITH (security_invoker = TRUE)
+AS
+WITH watching AS (
+    SELECT
+        p.oid,
+        p.xmin
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.proname IN (
+            'confirm_booking',
+            'count_legacy_write',
+            'keep_watch',
+            'mirror_customers_to_profiles',
+            'mirror_profiles_to_legacy',
+            'mirror_statistics_to_profiles',
+            'mirror_stylist_preferences_to_profiles',
+            'refuse_truncate'
+        )
+)
+
+SELECT
+    'function ' || w.oid::regprocedure,
+    concat_ws(' ', w.oid, w.xmin)
+FROM watching AS w
+UNION ALL
+SELECT
+    format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
+    concat_ws(' ', t.oid, t.xmin)
+FROM pg_trigger AS t
+JOIN watching AS w ON w.oid = t.tgfoid;
+
+COMMENT ON VIEW tenancy.mirror_marks IS
+'The mirrors, what they call to record a writer, and what keeps that record, each with a mark that no alteration leaves as it is. '
+'To be read with search_path = pg_catalog.';
+COMMENT ON COLUMN tenancy.mirror_marks.name IS 'The trigger or function.';
+COMMENT ON COLUMN tenancy.mirror_marks.mark IS
+'oid and xmin of its row in the catalog: another oid after DROP and CREATE, another xmin after ENABLE, ALTER and REPLACE.';
+
+CREATE OR REPLACE VIEW tenancy.watch (since, gap)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    w.since,
+    g.gap
+FROM (VALUES (TRUE)) AS always (singleton)
+LEFT JOIN tenancy.mirror_watch AS w ON w.singleton = always.singleton
+CROSS JOIN LATERAL (
+    SELECT min(coalesce(n.name, b.key)) || CASE WHEN count(*) > 1 THEN format(' and %s more', count(*) - 1) ELSE '' END AS gap
+    FROM jsonb_each_text(w.marks) AS b
+    FULL JOIN tenancy.mirror_marks AS n ON n.name = b.key
+    WHERE n.mark IS DISTINCT FROM b.value
+        AND w.since IS NOT NULL
+) AS g;
+
+COMMENT ON VIEW tenancy.watch IS
+'Whether the mirrors watch who writes to the legacy side: one row. To be read with search_path = pg_catalog. '
+'Example: SELECT * FROM tenancy.watch';
+COMMENT ON COLUMN tenancy.watch.since IS 'Since when; NULL when they do not.';
+COMMENT ON COLUMN tenancy.watch.gap IS
+'What is not as it was then: it was dropped, disabled, replaced, or restored from a dump since, so nobody knows who wrote '
+'meanwhile. NULL when there is no gap.';
+
+CREATE OR REPLACE PROCEDURE tenancy.restart_watch()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+BEGIN
+    INSERT INTO tenancy.mirror_watch AS w (since, marks)
+    SELECT
+        clock_timestamp(),
+        coalesce(jsonb_object_agg(m.name, m.mark), '{}')
+    FROM tenancy.mirror_marks AS m
+    ON CONFLICT (singleton) DO UPDATE
+    SET
+        since = excluded.since,
+        marks = excluded.marks;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.restart_watch() IS
+'The watch of the mirrors begins now: as they are attached, and after a gap. Example: CALL tenancy.restart_watch()';
+
+CREATE OR REPLACE FUNCTION tenancy.keep_watch()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    known_since timestamptz := clock_timestamp();
+BEGIN
+    IF TG_OP <> 'TRUNCATE' THEN
+        IF TG_OP = 'UPDATE'
+            AND (NEW.application_name, NEW.role_name) = (OLD.application_name, OLD.role_name)
+            AND NEW.written_at >= OLD.written_at
+        THEN
+            RETURN NULL;
+        END IF;
+        known_since := least(known_since, OLD.written_at + interval '5 minutes'); -- what the row stood for
+    END IF;
+
+    UPDATE tenancy.mirror_watch AS w
+    SET since = known_since
+    WHERE w.since < known_since;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.keep_watch() IS
+'Trigger: who wrote is known from the newest row on that somebody took away or lowered, so the watch begins there.';
+
+CREATE OR REPLACE TRIGGER keep_watch
+AFTER UPDATE OR DELETE ON tenancy.legacy_writes
+FOR EACH ROW
+EXECUTE FUNCTION tenancy.keep_watch();
+
+CREATE OR REPLACE TRIGGER keep_watch_at_truncate
+AFTER TRUNCATE ON tenancy.legacy_writes
+FOR EACH STATEMENT
+EXECUTE FUNCTION tenancy.keep_watch();
+
+COMMENT ON TRIGGER keep_watch ON tenancy.legacy_writes IS 'The watch begins after the rows that went.';
+COMMENT ON TRIGGER keep_watch_at_truncate ON tenancy.legacy_writes IS 'The watch begins anew.';
+
+COMMIT;
