@@ -311,7 +311,8 @@ SELECT is_empty(
         AND c.relkind IN ('r', 'p')
         AND NOT c.relrowsecurity
         AND c.relname NOT IN (
-            'settings', 'changes', 'deployed_parts', 'backfill_progress', 'legacy_writes', 'earlier_comments', 'contracted'
+            'settings', 'changes', 'deployed_parts', 'backfill_progress', 'legacy_writes', 'mirror_watch', 'earlier_comments',
+            'contracted'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'
