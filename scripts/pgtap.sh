@@ -29,7 +29,7 @@ while read -r tag completed <&3; do
     query "CREATE DATABASE $database TEMPLATE template0" "$server"
     DATABASE_URL=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" "$database")
     scripts/load-legacy.sh "$DATABASE_URL" minimal
-    log=$(sqitch deploy --to "$tag" --set contract=yes --target "db:$DATABASE_URL" 2>&1) ||
+    log=$(sqitch deploy --to "$tag" --set contract=yes --set legacy_quiet_period=0 --target "db:$DATABASE_URL" 2>&1) ||
         die "sqitch deploy --to $tag failed:"$'\n'"$log"
     folders=()
     for room in ${wanted:-$(rooms_at "$tag")}; do folders+=("tests/pgtap/$room/schema"); done

@@ -81,7 +81,7 @@ def measure_contract(
         before = counted_bookings(url)
         booked = 0
         works: dict[str, Callable[[], None]] = {
-            DEPLOY: lambda: deploy(url, TAG_PHASE_3, contract="yes"),
+            DEPLOY: lambda: deploy(url, TAG_PHASE_3, contract="yes", legacy_quiet_period="0"),
             REVERT: lambda: revert(url, TAG_PHASE_2),
         }
         for direction, work in works.items():

@@ -5,6 +5,26 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CREATE OR REPLACE FUNCTION tenancy.name_of(classid oid, objid oid, objsubid integer)
+RETURNS text
+LANGUAGE sql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+    -- The names of pg_describe_object() depend on lc_messages.
+    SELECT format(
+        '%s %s',
+        i.type,
+        CASE name_of.classid WHEN 'pg_proc'::regclass THEN name_of.objid::regprocedure::text ELSE i.identity END
+    )
+    FROM pg_identify_object(name_of.classid, name_of.objid, name_of.objsubid) AS i;
+$$;
+
+COMMENT ON FUNCTION tenancy.name_of(oid, oid, integer) IS
+'What the gate calls an object, as pg_depend has it. Example: SELECT tenancy.name_of(''pg_class''::regclass, 42, 0)';
+
 CREATE OR REPLACE FUNCTION tenancy.legacy_dependents()
 RETURNS TABLE (name text, detail text, goes_along boolean)
 LANGUAGE plpgsql
@@ -26,7 +46,7 @@ DECLARE
 BEGIN
     RETURN QUERY
     WITH depending AS (
-        -- What depends on a column automatically goes along with it; what depends normally and not automatically makes DROP COLUMN fail.
+        -- What depends on a column automatically goes along with it; what depends normally alone makes DROP COLUMN fail.
         SELECT
             d.classid,
             d.objid,
@@ -46,7 +66,7 @@ BEGIN
             d.classid,
             d.objid,
             'customer_booking_stats',
-            TRUE
+            NULL
         FROM pg_depend AS d
         WHERE (
             (
@@ -109,14 +129,12 @@ BEGIN
     )
 
     SELECT
-        i.type || ' ' || i.identity,
+        n.name,
         'depends on ' || string_agg(DISTINCT o.what, ', '),
-        bool_or(o.is_automatic)
+        coalesce(bool_or(o.is_automatic), TRUE)
     FROM others AS o
-    CROSS JOIN LATERAL pg_identify_object(o.classid, o.objid, o.objsubid) AS i
-    GROUP BY
-        i.type,
-        i.identity
+    CROSS JOIN LATERAL tenancy.name_of(o.classid, o.objid, o.objsubid) AS n (name)
+    GROUP BY n.name
     UNION ALL
     SELECT
         'default of public.customers.' || quote_ident(a.attname),
@@ -203,7 +221,7 @@ BEGIN
         'inherits from ' || h.inhparent::regclass,
         TRUE
     FROM pg_inherits AS h
-    WHERE h.inhparent IN (customers, statistics)
+    WHERE h.inhparent = customers
     UNION ALL
     SELECT
         'table ' || h.inhparent::regclass,
@@ -237,10 +255,9 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
-    SELECT i.type || ' ' || i.identity
+    SELECT tenancy.name_of('pg_proc'::regclass, p.oid, 0)
     FROM pg_proc AS p
     JOIN pg_namespace AS n ON n.oid = p.pronamespace
-    CROSS JOIN LATERAL pg_identify_object('pg_proc'::regclass, p.oid, 0) AS i
     WHERE n.nspname NOT IN ('tenancy', 'information_schema')
         AND n.nspname !~ '^pg_'
         AND NOT EXISTS (

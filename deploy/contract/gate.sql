@@ -12,9 +12,9 @@ IMMUTABLE
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    -- A comma in quotes or parentheses does not separate.
+    -- A comma in quotes or parentheses does not separate. A quote or parenthesis without its other half makes a name of nothing.
     SELECT coalesce(array_agg(DISTINCT btrim(m.match[1], E' \n\t')), '{}')
-    FROM regexp_matches(despite, '((?:[^,"()]|"[^"]*"|\((?:[^"()]|"[^"]*")*\))+|["()])', 'g') AS m (match)
+    FROM regexp_matches(despite, '((?:[^,"()]|"[^"]*"|"(?![^"]*")|\((?:[^"()]|"[^"]*")*\)|[()])+)', 'g') AS m (match)
     WHERE btrim(m.match[1], E' \n\t') <> '';
 $$;
 

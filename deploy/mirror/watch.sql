@@ -28,7 +28,8 @@ AS
 WITH watching AS (
     SELECT
         p.oid,
-        p.xmin
+        p.xmin,
+        p.proname
     FROM pg_proc AS p
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.proname IN (
@@ -44,19 +45,20 @@ WITH watching AS (
 )
 
 SELECT
-    'function ' || w.oid::regprocedure,
+    concat('function tenancy.', w.proname, '()'),
     concat_ws(' ', w.oid, w.xmin)
 FROM watching AS w
 UNION ALL
 SELECT
-    format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
+    concat('trigger ', t.tgname, ' on ', n.nspname, '.', c.relname),
     concat_ws(' ', t.oid, t.xmin)
 FROM pg_trigger AS t
-JOIN watching AS w ON w.oid = t.tgfoid;
+JOIN watching AS w ON w.oid = t.tgfoid
+JOIN pg_class AS c ON c.oid = t.tgrelid
+JOIN pg_namespace AS n ON n.oid = c.relnamespace;
 
 COMMENT ON VIEW tenancy.mirror_marks IS
-'The mirrors, what they call to record a writer, and what keeps that record, each with a mark that no alteration leaves as it is. '
-'To be read with search_path = pg_catalog.';
+'The mirrors, what they call to record a writer, and what keeps that record, each with a mark that no alteration leaves as it is.';
 COMMENT ON COLUMN tenancy.mirror_marks.name IS 'The trigger or function.';
 COMMENT ON COLUMN tenancy.mirror_marks.mark IS
 'oid and xmin of its row in the catalog: another oid after DROP and CREATE, another xmin after ENABLE, ALTER and REPLACE.';
@@ -78,7 +80,7 @@ CROSS JOIN LATERAL (
 ) AS g;
 
 COMMENT ON VIEW tenancy.watch IS
-'Whether the mirrors watch who writes to the legacy side: one row. To be read with search_path = pg_catalog. '
+'Whether the mirrors watch who writes to the legacy side: one row. '
 'Example: SELECT * FROM tenancy.watch';
 COMMENT ON COLUMN tenancy.watch.since IS 'Since when; NULL when they do not.';
 COMMENT ON COLUMN tenancy.watch.gap IS
@@ -89,7 +91,6 @@ CREATE OR REPLACE PROCEDURE tenancy.restart_watch()
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET quote_all_identifiers = off
 AS $$
 BEGIN
     INSERT INTO tenancy.mirror_watch AS w (since, marks)

@@ -238,7 +238,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    variables CONSTANT text := CASE WHEN change ~ '^contract/(?!gate$)' AND direction = 'deploy' THEN ' --set contract=yes' ELSE '' END;
+    variables CONSTANT text := CASE WHEN change ~ '^contract/(?!(dependents|gate)$)' AND direction = 'deploy' THEN ' --set contract=yes' ELSE '' END;
     is_registered CONSTANT boolean := tenancy.is_registered(change);
     registry CONSTANT text := (
         SELECT CASE WHEN s.registry = 'sqitch' THEN '' ELSE format(' --registry %I', s.registry) END

@@ -83,7 +83,7 @@ COMMENT ON COLUMN tenancy.settings.backfill_batch_size IS 'Customers in one tran
 COMMENT ON COLUMN tenancy.settings.replica_lag_limit_bytes IS
 'The backfill pauses while a replica is further behind than this, in bytes of WAL.';
 COMMENT ON COLUMN tenancy.settings.legacy_quiet_period IS
-'How long nobody must have written to the legacy side directly before the contract (phase 3).';
+'How long the mirrors must have watched, and nobody have written to the legacy side directly, before the contract (phase 3).';
 COMMENT ON COLUMN tenancy.settings.registry IS
 'The schema of Sqitch''s registry, as Sqitch named it when it last ran a script.';
 

@@ -7,5 +7,6 @@
 
 DROP FUNCTION IF EXISTS tenancy.legacy_mentions();
 DROP FUNCTION IF EXISTS tenancy.legacy_dependents();
+DROP FUNCTION IF EXISTS tenancy.name_of(oid, oid, integer);
 
 COMMIT;

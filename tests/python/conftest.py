@@ -54,7 +54,9 @@ def _deployed(cluster: Cluster, tag: str, below: str) -> Iterator[str]:
     """A template one phase further than the template below it."""
 
     def fill(url: str) -> None:
-        sqitch(url, "deploy", "--to", tag, "--set", "contract=yes")
+        sqitch(
+            url, "deploy", "--to", tag, "--set", "contract=yes", "--set", "legacy_quiet_period=0"
+        )
 
     yield from _template(cluster, tag.removeprefix("@"), fill, below)
 

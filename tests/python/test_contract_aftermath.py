@@ -39,9 +39,9 @@ def test_two_operators(phase2_database: str) -> None:
     """Each ends well, and the state is that of one."""
     url = phase2_database
     for command, arguments, phase in (
-        ("deploy", ("--set", "contract=yes"), "f"),
+        ("deploy", ("--set", "contract=yes", "--set", "legacy_quiet_period=0"), "f"),
         ("revert", ("-y", "--to", "@phase2"), "t"),
-        ("deploy", ("--set", "contract=yes"), "f"),
+        ("deploy", ("--set", "contract=yes", "--set", "legacy_quiet_period=0"), "f"),
     ):
         both = [start_sqitch(url, command, *arguments) for _ in range(2)]
         outputs = [process.communicate()[0] for process in both]
@@ -53,7 +53,7 @@ def test_two_operators(phase2_database: str) -> None:
     once = pg_dump_schema(url, "public", "tenancy*")
     sqitch(url, "revert", "-y", "--to", "@phase2")
     assert drift(url) == []
-    sqitch(url, "deploy", "--set", "contract=yes")
+    sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
     assert pg_dump_schema(url, "public", "tenancy*") == once
 
 
@@ -85,7 +85,7 @@ def test_the_contract_again_after_a_purge(phase3_database: str) -> None:
     psql(url, "-c", f"SELECT tenancy.purge_archive('{name}')")
     sqitch(url, "revert", "-y", "--to", "@phase2")
     history = legacy_history(url)
-    sqitch(url, "deploy", "--set", "contract=yes")
+    sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
     sqitch(url, "revert", "-y", "--to", "@phase2")
     assert legacy_history(url) == history
 

@@ -18,9 +18,11 @@ from support.health import role
 from support.waiting import wait_until
 
 RESTORE_POINT = "SELECT pg_create_restore_point('before_contract')"
-FIELDS = ["quiet_period", "since", "findings", "extent", "columns", "locked_tables"]
+FIELDS = ["quiet_period", "since", "findings", "unseen_readers", "extent", "columns"]
+FIELDS += ["locked_tables", "way_back"]
 FINDINGS = """
-    SELECT finding, occurrences, example, remedy FROM tenancy.contract_findings()
+    SELECT finding, name, detail, remedy, may_be_overridden, is_overridden
+    FROM tenancy.contract_findings()
 """
 DRIFT = """
     SET session_replication_role = replica;
@@ -31,6 +33,7 @@ LEGACY_WRITE = """
     SET application_name = 'old front desk';
     UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 10;
 """
+WATCHED = "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'"
 DENIED = "run it as the owner of the legacy tables, who also runs sqitch deploy"
 
 
@@ -42,7 +45,8 @@ def gate(url: str, *args: str, exit_code: int = 0) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(done.stdout)
     assert list(found) == ["is_open", *FIELDS, "restore_point", "deploy"]
     assert list(found["extent"]) == ["customers", "statistics_rows", "statistics_bytes"]
-    assert found["is_open"] == (found["findings"] == []) == (exit_code == 0)
+    refused = [each for each in found["findings"] if not each["is_overridden"]]
+    assert found["is_open"] == (refused == []) == (exit_code == 0)
     return found
 
 
@@ -61,6 +65,7 @@ def slow_drift(url: str, seconds: float) -> None:
 
 def test_what_it_says_is_what_happens(phase2_database: str) -> None:
     url = phase2_database
+    psql(url, "-c", WATCHED)
     schemas = ("public", "tenancy", "sqitch")
     before = pg_dump_schema(url), pg_dump_data(url, *schemas)
     found = gate(url)
@@ -74,7 +79,9 @@ def test_what_it_says_is_what_happens(phase2_database: str) -> None:
     assert found["extent"]["statistics_rows"] == rows
     assert "copy these columns of 1,824 customers to tenancy_archive.customers" in text.stdout
     assert f"move public.customer_booking_stats to tenancy_archive: {rows:,} rows, " in text.stdout
-    for words in (*found["columns"], *found["locked_tables"], RESTORE_POINT):
+    assert "as the last ones of public.customers" in found["way_back"]
+    assert f"Readers of the legacy side: not all seen: {found['unseen_readers']}\n" in text.stdout
+    for words in (*found["columns"], *found["locked_tables"], found["way_back"], RESTORE_POINT):
         assert words in text.stdout
     assert found["restore_point"] == RESTORE_POINT
     assert text.stdout.splitlines()[-1] == f"  {found['deploy']}"
@@ -102,16 +109,18 @@ def test_the_tables_that_it_names_are_those_that_are_locked(phase2_database: str
     calls = re.findall(r"CALL tenancy\.lock_tables\((.*?)\);", script, re.DOTALL)
     mode, *tables = re.findall(r"'(.*?)'", calls[0])
     assert (len(calls), mode) == (1, "ACCESS EXCLUSIVE")
-    assert gate(phase2_database)["locked_tables"] == tables
+    assert gate(phase2_database, "--legacy-quiet-period", "0")["locked_tables"] == tables
 
 
 def test_the_gate_is_shut(phase2_database: str) -> None:
     url = phase2_database
+    psql(url, "-c", WATCHED)
     psql(url, "-c", LEGACY_WRITE)
     psql(url, "-c", DRIFT)
     with psycopg.connect(url) as connection:
         expected = connection.execute(FINDINGS).fetchall()
-    assert [row[1] for row in expected] == [2, 1]
+    writer = 'writer "old front desk" as postgres'
+    assert [row[1] for row in expected] == ["drift", writer]
 
     found = gate(url, exit_code=1)
     assert [tuple(finding.values()) for finding in found["findings"]] == expected
@@ -122,9 +131,11 @@ def test_the_gate_is_shut(phase2_database: str) -> None:
         " run convo-tenancy gate again\n",
     )
     assert done.stdout.startswith("Gate of phase 3: shut\n")
-    for what, occurrences, example, remedy in expected:
-        block = f"\n{occurrences}: {what}\n  example: {example}\n  remedy:  {remedy}\n"
+    for what, name, detail, remedy, *_ in expected:
+        block = f"\n{name}\n  finding:  {what}\n  detail:   {detail}\n  remedy:   {remedy}\n"
         assert block in done.stdout
+    assert done.stdout.count("  override: ") == 1
+    assert f"  override: --contract-despite {shlex.quote(writer)}\n" in done.stdout
     assert "\nOnce the gate is open:\n" in done.stdout
     assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
 
@@ -132,12 +143,21 @@ def test_the_gate_is_shut(phase2_database: str) -> None:
     assert call(url, "repair").returncode == 0
     assert "(1 finding)" in call(url, "gate").stderr
     assert gate(url, "--legacy-quiet-period", "0")["findings"] == []
+    named = call(url, "gate", "--contract-despite", writer)
+    assert named.returncode == 0
+    assert f"\n{writer} (overridden)\n" in named.stdout
+    deploy = f"  sqitch deploy --set contract=yes --set contract_despite={shlex.quote(writer)}"
+    assert named.stdout.splitlines()[-1] == deploy
+    assert gate(url, "--contract-despite", writer)["findings"][0]["is_overridden"]
+    wrong = gate(url, "--contract-despite", f"{writer}, view public.x", exit_code=1)
+    assert [each["name"] for each in wrong["findings"]] == [writer, "view public.x"]
 
 
 def test_the_time_since_the_last_legacy_write(phase2_database: str) -> None:
     url = phase2_database
     psql(url, "-c", LEGACY_WRITE)
     psql(url, "-c", "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
+    psql(url, "-c", WATCHED)
     shut = gate(url, exit_code=1)
     assert (shut["quiet_period"], shut["deploy"]) == ("1 day", "sqitch deploy --set contract=yes")
     found = gate(url, "--legacy-quiet-period", "1 hour")
@@ -205,7 +225,9 @@ def test_after_the_contract(phase3_database: str, args: str, purpose: str) -> No
 
 def test_after_the_revert(phase3_database: str) -> None:
     sqitch(phase3_database, "revert", "--to", "@phase2", "-y")
-    assert gate(phase3_database)["extent"]["customers"] == 1824
+    found = gate(phase3_database, exit_code=1)
+    assert [each["name"] for each in found["findings"]] == ["watch"]
+    assert found["extent"]["customers"] == 1824
     for command in (["repair"], ["backfill", "status"]):
         assert call(phase3_database, *command).returncode == 0
 
@@ -248,7 +270,7 @@ def test_it_stands_in_nobodys_way(phase2_database: str) -> None:
         ).fetchone()
         assert tables
         busy.execute(f"LOCK TABLE {tables[0]} IN EXCLUSIVE MODE".encode())
-        assert gate(phase2_database)["is_open"]
+        assert gate(phase2_database, "--legacy-quiet-period", "0")["is_open"]
 
 
 def test_a_statement_that_takes_long(phase2_database: str) -> None:
@@ -256,7 +278,8 @@ def test_a_statement_that_takes_long(phase2_database: str) -> None:
     url = phase2_database
     slow_drift(url, 0.7)
     hasty = f"{url}&options=-c%20statement_timeout%3D500"
-    assert len(gate(hasty, exit_code=1)["findings"]) == 1
+    found = gate(hasty, "--legacy-quiet-period", "0", exit_code=1)
+    assert [each["name"] for each in found["findings"]] == ["drift", "view tenancy.drift"]
 
     slow_drift(url, 600)
     asking = """

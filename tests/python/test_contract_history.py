@@ -85,7 +85,7 @@ def test_as_if_it_had_never_gone(
         cluster.create_database(name, phase2_template) for name in ("stayed", "contracted")
     )
     try:
-        sqitch(contracted, "deploy", "--set", "contract=yes")
+        sqitch(contracted, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
         # Who calls, sees no difference.
         assert make(contracted, SEED, kinds) == make(stayed, SEED, kinds)
         sqitch(contracted, "revert", "-y", "--to", "@phase2")

@@ -49,7 +49,9 @@ def templates(cluster: Cluster) -> Iterator[dict[str, str]]:
         "contract/return_legacy_side",
         "contract/switch",
     ):
-        sqitch(url, "deploy", "--to", change, "--set", "contract=yes")
+        sqitch(
+            url, "deploy", "--to", change, "--set", "contract=yes", "--set", "legacy_quiet_period=0"
+        )
         names[change] = f"killed_{change.partition('/')[2]}"
         cluster.create_database(names[change], "killed_build")
         cluster.mark_template(names[change])
@@ -148,7 +150,7 @@ def test_sqitch_at_the_switch(
 ) -> None:
     """Killed with everything locked; the same command again finishes."""
     start, *arguments = {
-        "deploy": ("contract/return_legacy_side", "--set", "contract=yes"),
+        "deploy": ("contract/return_legacy_side", "--set", "contract=yes", "--set", "legacy_quiet_period=0"),
         "revert": ("contract/switch", "-y", "--to", "@phase2"),
     }[command]
     name = f"killed_{command}_{victim.split()[0]}"

@@ -114,13 +114,22 @@ def profile(url: str) -> tuple[int, int]:
 def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: str) -> None:
     """It began before the switch, and waits for it: then it does what is right behind it."""
     start, *arguments = {
-        "deploy": ("phase2_database", "--set", "contract=yes"),
+        "deploy": ("phase2_database", "--set", "contract=yes", "--set", "legacy_quiet_period=0"),
         "revert": ("phase3_database", "-y", "--to", "@phase2"),
     }[command]
     url: str = request.getfixturevalue(start)
     patient(url)
     if command == "deploy":
-        sqitch(url, "deploy", "--to", "contract/restore", "--set", "contract=yes")
+        sqitch(
+            url,
+            "deploy",
+            "--to",
+            "contract/restore",
+            "--set",
+            "contract=yes",
+            "--set",
+            "legacy_quiet_period=0",
+        )
     bookings, no_shows = profile(url)
     holder, caller = Session(url), Session(url)
     try:
@@ -152,12 +161,21 @@ def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: s
 def test_what_is_written_before_the_lock(request: pytest.FixtureRequest, command: str) -> None:
     """Copied or restored already, a customer is written once more: under the lock it is made up."""
     start, *arguments = {
-        "deploy": ("phase2_database", "--set", "contract=yes"),
+        "deploy": ("phase2_database", "--set", "contract=yes", "--set", "legacy_quiet_period=0"),
         "revert": ("phase3_database", "-y", "--to", "@phase2"),
     }[command]
     url: str = request.getfixturevalue(start)
     if command == "deploy":
-        sqitch(url, "deploy", "--to", "contract/restore", "--set", "contract=yes")
+        sqitch(
+            url,
+            "deploy",
+            "--to",
+            "contract/restore",
+            "--set",
+            "contract=yes",
+            "--set",
+            "legacy_quiet_period=0",
+        )
     written_at = "SELECT updated_at FROM public.customers WHERE id = 10"
     reader = Session(url)
     try:

@@ -13,7 +13,7 @@ from support.history import legacy_history
 from support.sessions import Session, waiting_for
 from support.waiting import wait_until
 
-CONTRACT = ("--set", "contract=yes")
+CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
 CHANGES = re.findall(r"^(\w+/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
 
 # What a role or a database may set, each to something that a script was not written for.
@@ -141,7 +141,7 @@ def test_all_the_way_and_back(recorded_database: str) -> None:
     set_all(url)
     # Sqitch's own connection is Sqitch's; its scripts are ours.
     for change in CHANGES:
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         psql_file(url, f"verify/{change}.sql")
         assert called(url) == "", change
     for change in reversed(CHANGES):
@@ -158,7 +158,17 @@ def test_the_same_schema(request: pytest.FixtureRequest, recorded_database: str,
     url = recorded_database
     usual: str = request.getfixturevalue(f"{tag.removeprefix('@')}_database")
     set_all(url)
-    sqitch(url, "deploy", "--verify", "--to", tag, "--set", "contract=yes")
+    sqitch(
+        url,
+        "deploy",
+        "--verify",
+        "--to",
+        tag,
+        "--set",
+        "contract=yes",
+        "--set",
+        "legacy_quiet_period=0",
+    )
     name = value(url, "SELECT current_database()")
     psql(url, "-c", f"ALTER DATABASE {name} RESET ALL")
     schemas = ("public", "tenancy", "tenancy_archive")
@@ -259,7 +269,7 @@ def test_another_encoding(cluster: Cluster, encoding: str) -> None:
     try:
         psql_file(url, "tests/legacy/schema.sql")
         psql_file(url, "tests/legacy/sample.sql", "-v", "customers=20")
-        sqitch(url, "deploy", "--set", "contract=yes")
+        sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
         sqitch(url, "revert", "-y")
     finally:
         cluster.drop_database("encoded")

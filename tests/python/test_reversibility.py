@@ -158,14 +158,14 @@ def test_each_change_taken_back_and_deployed_again(
         psql(url, "-c", COMMENTS)
     schema = _schema(url)
     for change in changes_of(tag):
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         deployed = _schema(url)
         psql_file(url, f"revert/{change}.sql")
         # The triggers of the catch-up go for good when the reconcile is over.
         assert _schema(url) == (deployed if change == "mirror/reconcile_profiles" else schema), (
             change
         )
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         assert _schema(url) == deployed, change
         schema = deployed
 
@@ -310,7 +310,9 @@ def test_each_script_twice(
     for tag in TAGS:
         for change in changes_of(tag):
             for _ in range(2):
-                psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+                psql_file(
+                    url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0"
+                )
             psql_file(url, f"verify/{change}.sql")
         assert without_comments(_schema(url)) == without_comments(_schema(once[tag])), tag
     assert "Counted by hand" not in _schema(url)

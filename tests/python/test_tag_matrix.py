@@ -98,7 +98,16 @@ def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, hi
 
     for command, tag in WALK if history == "recorded" else SHORT_WALK:
         if command == "deploy":
-            sqitch(url, "deploy", "--to", tag, "--set", "contract=yes")
+            sqitch(
+                url,
+                "deploy",
+                "--to",
+                tag,
+                "--set",
+                "contract=yes",
+                "--set",
+                "legacy_quiet_period=0",
+            )
         else:
             sqitch(url, "revert", "-y", *([] if tag == "@ROOT" else ["--to", tag]))
         if tag != "@ROOT" and history == "empty":

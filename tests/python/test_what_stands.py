@@ -31,7 +31,7 @@ from support.waiting import wait_until
 WORDS = re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
 CHANGES = [word for word in WORDS if not word.startswith("@")]
 TAGS = [word for word in WORDS if word.startswith("@")]
-CONTRACT = ("--set", "contract=yes")
+CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
 SECOND = CHANGES[1]
 
 # The one command of a refusal, up to its period or to the other command.
@@ -108,7 +108,7 @@ def test_every_deploy_that_was_not_registered(url: str) -> None:
     history = legacy_history(url)
     sqitch(url, "deploy", "--to", SECOND)
     for number, change in enumerate(CHANGES[2:], 2):
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         assert registered(url) == CHANGES[:number]
         assert standing(url) == CHANGES[1 : number + 1]
         # Back: to the change below, which Sqitch takes for the last.
@@ -148,7 +148,7 @@ def test_a_deploy_then_a_revert_to_each_tag(url: str, change: str, tag: str | No
     """The archive is not dropped, and nobody is stuck."""
     history = legacy_history(url)
     sqitch(url, "deploy", "--to", CHANGES[CHANGES.index(change) - 1], *CONTRACT)
-    psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+    psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
     if tag in (*names(url, "SELECT tag FROM sqitch.tags"), None):
         finish(url, "revert", "-y", *(["--to", tag] if tag else []))
         assert legacy_history(url) == history
@@ -309,7 +309,7 @@ def test_a_script_that_runs_again_later(url: str, tag: str) -> None:
     sqitch(url, "deploy", "--to", tag, *CONTRACT)
     before = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
     for change in CHANGES[: WORDS.index(tag) - TAGS.index(tag)]:
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes")
+        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         if change not in ("support/preconditions", CHANGES[WORDS.index(tag) - 1 - TAGS.index(tag)]):
             assert psql_file(url, f"revert/{change}.sql", check=False).returncode != 0, change
     after = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")

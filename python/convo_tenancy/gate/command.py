@@ -17,6 +17,10 @@ from ..signals import Stopped, stoppable
 from .gate import COLUMNS, LOCKED, Gate, ask
 
 COMMAND = "convo-tenancy gate"
+WAY_BACK = (
+    "sqitch revert --to @phase2 brings the columns back as the last ones of public.customers;"
+    " indexes, checks, statistics objects, defaults and rights of yours on them do not come back"
+)
 RESTORE_POINT = "SELECT pg_create_restore_point('before_contract')"
 
 _DryRunOption = Annotated[bool, typer.Option("--dry-run", hidden=True)]
@@ -31,10 +35,21 @@ _QuietPeriodOption = Annotated[
     ),
 ]
 
+_DespiteOption = Annotated[
+    str,
+    typer.Option(
+        "--contract-despite",
+        metavar="NAMES",
+        help="Findings that do not matter, by the names that they have here, with commas between.",
+        show_default=False,
+    ),
+]
+
 
 def gate(
     database_url: UrlOption = None,
     quiet_period: _QuietPeriodOption = None,
+    despite: _DespiteOption = "",
     output: FormatOption = Format.TEXT,
     _dry_run: _DryRunOption = False,
 ) -> None:
@@ -42,7 +57,7 @@ def gate(
 
     The contract takes customer_booking_stats and three columns of customers away, and is refused
     while that is not safe: its gate is tenancy.contract_findings(). This asks the same, in a
-    transaction that only reads, and prints each finding with an example and what to do about it.
+    transaction that only reads, and prints each finding with its name and what to do about it.
 
     Exit codes: 0 the gate is open, 1 the contract would be refused, or any other problem, 2 called
     wrongly.
@@ -51,9 +66,10 @@ def gate(
     Examples:
       convo-tenancy gate
       convo-tenancy gate --legacy-quiet-period '1 hour'
+      convo-tenancy gate --contract-despite 'publication export, index public.fans'
       convo-tenancy gate --format json | jq .findings
     """
-    deploy = _deploy(quiet_period)
+    deploy = _deploy(quiet_period, despite)
     try:
         with (
             stoppable(),
@@ -65,17 +81,17 @@ def gate(
         ):
             require_deployed(
                 connection,
-                "tenancy.contract_findings(interval, integer[])",
+                "tenancy.contract_findings(interval, text)",
                 "phase 2",
                 "@phase2",
             )
             require_legacy_side(connection, "to take away")
-            found = ask(connection, quiet_period)
+            found = ask(connection, quiet_period, despite)
     except Stopped as stopped:
         raise Problem("cancelled; nothing was changed", 128 + stopped.number) from None
     _SHOWN[output](found, deploy)
     if not found.is_open:
-        number = len(found.findings)
+        number = len(found.refused)
         raise Problem(
             f"the contract would be refused ({number} finding{'s' if number > 1 else ''}):"
             f" do what each one says, then run {COMMAND} again"
@@ -85,6 +101,7 @@ def gate(
 def contract(
     database_url: UrlOption = None,
     quiet_period: _QuietPeriodOption = None,
+    despite: _DespiteOption = "",
     output: FormatOption = Format.TEXT,
     dry_run: _DryRunOption = False,
 ) -> None:
@@ -92,26 +109,33 @@ def contract(
     if not dry_run:
         raise Problem(
             f"the contract is deployed by sqitch: see what {COMMAND} says, then run"
-            f" {_deploy(quiet_period)}",
+            f" {_deploy(quiet_period, despite)}",
             2,
         )
-    gate(database_url, quiet_period, output)
+    gate(database_url, quiet_period, despite, output)
 
 
-def _deploy(quiet_period: str | None) -> str:
+def _deploy(quiet_period: str | None, despite: str) -> str:
     command = "sqitch deploy --set contract=yes"
-    if quiet_period is None:
-        return command
-    return f"{command} --set legacy_quiet_period={shlex.quote(quiet_period)}"
+    if quiet_period is not None:
+        command += f" --set legacy_quiet_period={shlex.quote(quiet_period)}"
+    if despite:
+        command += f" --set contract_despite={shlex.quote(despite)}"
+    return command
 
 
 def _print_text(found: Gate, deploy: str) -> None:
     print(f"Gate of phase 3: {'open' if found.is_open else 'shut'}")
     print(f"Legacy quiet period: {found.quiet_period}, since {found.since}")
+    seen = "seen by pg_stat_statements" if found.unseen_readers is None else "not all seen: "
+    print(f"Readers of the legacy side: {seen}{found.unseen_readers or ''}")
     for finding in found.findings:
-        print(f"\n{finding.occurrences:,}: {finding.finding}")
-        print(f"  example: {finding.example}")
-        print(f"  remedy:  {finding.remedy}")
+        print(f"\n{finding.name}{' (overridden)' if finding.is_overridden else ''}")
+        print(f"  finding:  {finding.finding}")
+        print(f"  detail:   {finding.detail}")
+        print(f"  remedy:   {finding.remedy}")
+        if finding.may_be_overridden and not finding.is_overridden:
+            print(f"  override: --contract-despite {shlex.quote(finding.name)}")
     extent = found.extent
     print(
         "\nThe contract would\n"
@@ -119,7 +143,8 @@ def _print_text(found: Gate, deploy: str) -> None:
         f" drop them from public.customers: {', '.join(COLUMNS)}\n"
         f"- move public.customer_booking_stats to tenancy_archive: {extent.statistics_rows:,} rows,"
         f" {decimal(extent.statistics_bytes)}\n"
-        f"- lock for a moment, so that everybody waits: {', '.join(LOCKED)}"
+        f"- lock for a moment, so that everybody waits: {', '.join(LOCKED)}\n"
+        f"The way back: {WAY_BACK}"
     )
     print(
         f"\n{'Next' if found.is_open else 'Once the gate is open'}:\n"
@@ -137,6 +162,7 @@ def _print_json(found: Gate, deploy: str) -> None:
                 **fields,
                 "columns": COLUMNS,
                 "locked_tables": LOCKED,
+                "way_back": WAY_BACK,
                 "restore_point": RESTORE_POINT,
                 "deploy": deploy,
             },

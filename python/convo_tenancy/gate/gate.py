@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from ..database import Connection, on_one_snapshot, one, one_line, rows
+from ..database import Connection, on_one_snapshot, one, one_line, rows, scalar
 from ..errors import Problem
 
 COLUMNS = ("preferred_stylist_id", "average_spend_cents", "no_show_count")
@@ -28,9 +28,11 @@ class Finding:
     """What keeps the contract from being safe (tenancy.contract_findings)."""
 
     finding: str
-    occurrences: int
-    example: str
+    name: str
+    detail: str
     remedy: str
+    may_be_overridden: bool
+    is_overridden: bool
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,26 @@ class Gate:
     Args:
         quiet_period: how long nobody must have written to the legacy side.
         since: the moment that this reaches back to.
-        findings: none when the gate is open.
+        findings: each that is not overridden shuts the gate.
+        unseen_readers: why not every reader is seen, and what to do; None when they all are.
         extent: of what the contract would do.
     """
 
     quiet_period: str
     since: str
     findings: list[Finding]
+    unseen_readers: str | None
     extent: Extent
+
+    @property
+    def refused(self) -> list[Finding]:
+        """For what the contract would be refused."""
+        return [finding for finding in self.findings if not finding.is_overridden]
 
     @property
     def is_open(self) -> bool:
         """Whether the contract would not be refused."""
-        return not self.findings
+        return not self.refused
 
 
 @dataclass(frozen=True)
@@ -71,12 +80,13 @@ class _QuietPeriod:
     since: str
 
 
-def ask(connection: Connection, quiet_period: str | None) -> Gate:
+def ask(connection: Connection, quiet_period: str | None, despite: str) -> Gate:
     """Ask the gate, in one REPEATABLE READ, READ ONLY transaction.
 
     Args:
         connection: in autocommit mode, to a database in phase 2.
         quiet_period: an interval, as PostgreSQL writes them; None for that of tenancy.settings.
+        despite: names of findings to be overridden, with commas between.
 
     Raises:
         Problem: the interval is none, or negative (exit code 2).
@@ -84,10 +94,12 @@ def ask(connection: Connection, quiet_period: str | None) -> Gate:
     """
     with on_one_snapshot(connection):
         quiet = _quiet(connection, quiet_period)
+        unseen = scalar(connection, "unseen_readers")
         return Gate(
             quiet.period,
             quiet.since,
-            rows(connection, Finding, "gate/findings", quiet_period),
+            rows(connection, Finding, "gate/findings", quiet_period, despite),
+            None if unseen is None else str(unseen),
             one(connection, Extent, "gate/extent"),
         )
 

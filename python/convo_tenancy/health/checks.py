@@ -22,7 +22,7 @@ from ..database import (
     set_timeouts,
 )
 from .contracted import check_archive, check_stray_legacy_table
-from .legacy_use import check_legacy_readers, check_legacy_writers
+from .legacy_use import check_legacy_readers, check_legacy_watch, check_legacy_writers
 from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
 from .model import Check, Report, Status, skipped
 from .parts import KINDS, check_parts
@@ -43,6 +43,7 @@ _OF_LEGACY_SIDE = {
     "other_triggers",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
 }
 _OF_PHASE_2 = {
@@ -50,6 +51,7 @@ _OF_PHASE_2 = {
     "replication_role",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
     "stray_legacy_table",
     "archive",
@@ -183,6 +185,7 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("replication_role", lambda: check_replication_role(connection, phase))
     make("subscriptions", lambda: check_subscriptions(connection))
     make("legacy_writers", lambda: check_legacy_writers(connection, report))
+    make("legacy_watch", lambda: check_legacy_watch(connection))
     make("legacy_readers", lambda: check_legacy_readers(connection, report))
     if not phase.has_legacy_side:
         make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))

@@ -89,7 +89,7 @@ def as_prometheus(report: Report) -> None:
         ),
         (
             "legacy_writes",
-            "Rows that somebody wrote to the legacy side directly.",
+            "Rows that somebody wrote to the legacy side directly, at least.",
             [(_writer(each), each.writes) for each in report.legacy_writers],
         ),
         (
@@ -99,7 +99,7 @@ def as_prometheus(report: Report) -> None:
         ),
         (
             "legacy_read_calls",
-            "Calls of statements that read the legacy side.",
+            "Calls of statements that name the legacy side.",
             [({"role": each.role_name}, each.calls) for each in report.legacy_readers],
         ),
     ]

@@ -1,12 +1,13 @@
-"""Who still uses the legacy side."""
+"""Who still uses the legacy side, and since when that is known."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from psycopg import errors
 
-from ..database import Connection, in_schema, rows
+from ..database import Connection, one, one_line, rows, scalar
 from ..display import listed
 from .model import TIME, Check, LegacyReader, LegacyWriter, Report, Status, skipped
 
@@ -14,9 +15,13 @@ _SHOWN = 5
 
 
 @dataclass(frozen=True)
-class _Extension:
-    schema_name: str
-    sees_all: bool
+class _Watch:
+    since: datetime | None
+    gap: str | None
+    hours: int | None
+    quiet_period: str
+    over_at: datetime | None
+    is_over: bool | None
 
 
 def check_legacy_writers(connection: Connection, report: Report) -> Check:
@@ -38,37 +43,47 @@ def check_legacy_writers(connection: Connection, report: Report) -> Check:
     )
 
 
-def check_legacy_readers(connection: Connection, report: Report) -> Check:
-    """Statements that read the legacy side, as pg_stat_statements knows them."""
-    for extension in rows(connection, _Extension, "health/statements_extension"):
-        try:
-            with in_schema(connection, extension.schema_name):
-                report.legacy_readers = rows(connection, LegacyReader, "health/legacy_readers")
-        except errors.ObjectNotInPrerequisiteState:
-            break
-        except (errors.UndefinedColumn, errors.UndefinedTable):
-            return skipped("legacy_readers", "run ALTER EXTENSION pg_stat_statements UPDATE")
-        return _readers(report.legacy_readers, extension.sees_all)
-    return skipped(
-        "legacy_readers",
-        "reads are seen by pg_stat_statements alone: add it to shared_preload_libraries, restart"
-        " the server, and CREATE EXTENSION pg_stat_statements",
+def check_legacy_watch(connection: Connection) -> Check:
+    """Since when the mirrors note who writes: the gate of phase 3 asks for a quiet period of it."""
+    watch = one(connection, _Watch, "health/watch")
+    name, restart = "legacy_watch", "CALL tenancy.restart_watch() begins it anew"
+    if watch.since is None or watch.over_at is None:
+        return Check(name, Status.OK, None, f"the mirrors do not watch who writes: {restart}")
+    since = f"the mirrors watch who writes since {watch.since:{TIME}}"
+    if watch.gap is not None:
+        gap = f"with a gap: {watch.gap} was off, replaced, or restored from a dump"
+        return Check(name, Status.OK, None, f"{since}, {gap}: {restart}")
+    over = "is over" if watch.is_over else f"is over at {watch.over_at:{TIME}}"
+    return Check(
+        name,
+        Status.OK,
+        watch.hours,
+        f"{since}; the quiet period of {watch.quiet_period} {over}",
     )
 
 
-def _readers(readers: list[LegacyReader], sees_all: bool) -> Check:
-    hidden = "" if sees_all else "; of other roles not seen: GRANT pg_read_all_stats"
+def check_legacy_readers(connection: Connection, report: Report) -> Check:
+    """Statements that name the legacy side, as pg_stat_statements knows them."""
+    name = "legacy_readers"
+    try:
+        with connection.transaction():
+            unseen = scalar(connection, "unseen_readers")
+            report.legacy_readers = rows(connection, LegacyReader, "health/legacy_readers")
+    except errors.InsufficientPrivilege as error:
+        return skipped(name, f"{one_line(error)}: GRANT it, or convo_health")
+    if unseen and not report.legacy_readers:
+        return skipped(name, str(unseen))
     seen = listed(
         [
             f"role {reader.role_name}: {reader.calls:,} calls of {reader.statements:,} statements"
             f" since {reader.counted_since:{TIME}}, mostly {reader.example}"
-            for reader in readers
+            for reader in report.legacy_readers
         ],
         _SHOWN,
     )
     return Check(
-        "legacy_readers",
+        name,
         Status.OK,
-        sum(reader.statements for reader in readers),
-        (seen or "no statement names the legacy side") + hidden,
+        sum(reader.statements for reader in report.legacy_readers),
+        (seen or "no statement names the legacy side") + (f"; {unseen}" if unseen else ""),
     )

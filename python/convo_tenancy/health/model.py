@@ -65,7 +65,7 @@ class LegacyWriter:
 
 @dataclass(frozen=True)
 class LegacyReader:
-    """Who reads the legacy side, with the statement called most (pg_stat_statements)."""
+    """Who names the legacy side, with the statement called most (tenancy.legacy_readers)."""
 
     role_name: str
     statements: int

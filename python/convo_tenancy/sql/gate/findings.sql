@@ -1,6 +1,8 @@
 SELECT
     f.finding,
-    f.occurrences,
-    f.example,
-    f.remedy
-FROM tenancy.contract_findings($1::interval) AS f;
+    f.name,
+    f.detail,
+    f.remedy,
+    f.may_be_overridden,
+    f.is_overridden
+FROM tenancy.contract_findings($1::interval, $2) AS f;

@@ -132,7 +132,7 @@ SELECT is_empty(
 SELECT throws_ok(
     'CALL tenancy.run_backfill()', NULL, NULL, 'what belongs to the legacy side works no more'
 );
-SELECT lives_ok($$CALL tenancy.check_contract('no', '')$$, 'the gate lets a contract pass that was');
+SELECT lives_ok($$CALL tenancy.check_contract('no', '', '')$$, 'the gate lets a contract pass that was');
 
 SELECT * FROM finish();
 

@@ -150,8 +150,12 @@ VALUES
 ('tenancy.drift', NULL, NULL, 'SELECT'),
 ('tenancy.get_or_create_customer', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.is_registered', NULL, NULL, 'EXECUTE'),
+('tenancy.legacy_readers', NULL, NULL, 'EXECUTE'),
 ('tenancy.legacy_writers', NULL, NULL, 'SELECT'),
 ('tenancy.legacy_writes', NULL, NULL, 'SELECT'),
+('tenancy.mirror_marks', NULL, NULL, 'SELECT'),
+('tenancy.mirror_watch', NULL, NULL, 'SELECT'),
+('tenancy.names_legacy_side', NULL, NULL, 'EXECUTE'),
 ('tenancy.normalized_email', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.normalized_phone', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.open_changes', NULL, NULL, 'EXECUTE'),
@@ -161,7 +165,10 @@ VALUES
 ('tenancy.record_no_show', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.set_preferred_stylist', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.settings', NULL, NULL, 'SELECT'),
-('tenancy.shop_context', 'EXECUTE', 'EXECUTE', NULL);
+('tenancy.shop_context', 'EXECUTE', 'EXECUTE', NULL),
+('tenancy.statements_relation', NULL, NULL, 'EXECUTE'),
+('tenancy.unseen_readers', NULL, NULL, 'EXECUTE'),
+('tenancy.watch', NULL, NULL, 'SELECT');
 
 -- What the contract takes away, and what it brings
 DELETE FROM expected AS e

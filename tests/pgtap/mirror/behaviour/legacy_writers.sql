@@ -1,10 +1,10 @@
--- Who still writes to the legacy side: recorded by application and role, at most one row a connection and five minutes.
+-- Who still writes to the legacy side: recorded by application and role, a row for five minutes, whatever the writer set before.
 
 BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(33);
+SELECT plan(36);
 
 \ir ../../helpers/salons.sql
 
@@ -86,23 +86,30 @@ ROLLBACK TO SAVEPOINT before_write;
 
 UPDATE public.customer_booking_stats SET total_bookings = 4;
 UPDATE public.customer_booking_stats SET total_bookings = 5;
-UPDATE public.customer_booking_stats SET total_bookings = 6;
 UPDATE public.customers SET no_show_count = 7 WHERE id = 9101;
 SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 1::bigint, 'many writes: one row');
-SELECT is(pg_temp.writers(), 'salon web as postgres: 1', 'written with the first; the others are not counted yet');
-SELECT results_eq(
-    'SELECT w.first_at, w.last_at FROM tenancy.legacy_writers AS w',
-    'VALUES (now(), now())',
-    'when: now'
+SELECT is(
+    (
+        SELECT bool_and(w.first_at = w.last_at AND w.last_at BETWEEN now() AND clock_timestamp())
+        FROM tenancy.legacy_writers AS w
+    ),
+    TRUE,
+    'when: as the row was written, however long ago the transaction began'
 );
 SAVEPOINT after_first;
 
--- Five minutes later: the session forgets when it wrote down the last time.
-SET LOCAL tenancy.legacy_period = '';
+UPDATE tenancy.legacy_writes SET written_at = written_at - interval '4 minutes 50 seconds';
 UPDATE public.customer_booking_stats SET total_bookings = 8;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 1::bigint, 'almost five minutes later: no other row');
+UPDATE tenancy.legacy_writes SET written_at = written_at - interval '10 seconds';
 UPDATE public.customer_booking_stats SET total_bookings = 9;
 SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 2::bigint, 'five minutes later: a second row');
-SELECT is(pg_temp.writers(), 'salon web as postgres: 5', 'with all that was written since');
+SELECT results_eq(
+    'SELECT w.writes, w.first_at, w.last_at FROM tenancy.legacy_writers AS w',
+    'SELECT 2::bigint, min(l.written_at), max(l.written_at) FROM tenancy.legacy_writes AS l',
+    'the view adds up, with the first and the last time'
+);
+ROLLBACK TO SAVEPOINT after_first;
 
 -- Another application on the same connection, as behind a pooler
 SET LOCAL application_name = 'salon app';
@@ -110,7 +117,7 @@ UPDATE public.customer_booking_stats SET total_bookings = 10;
 UPDATE public.customer_booking_stats SET total_bookings = 11;
 SELECT is(
     pg_temp.writers(),
-    'salon app as postgres: 1; salon web as postgres: 5',
+    'salon app as postgres: 1; salon web as postgres: 1',
     'another application on the same connection has a row of its own'
 );
 SET LOCAL ROLE salon_clerk;
@@ -118,32 +125,82 @@ UPDATE public.customer_booking_stats SET total_bookings = 12;
 RESET ROLE;
 SELECT is(
     pg_temp.writers(),
-    'salon app as postgres: 1; salon app as salon_clerk: 1; salon web as postgres: 5',
+    'salon app as postgres: 1; salon app as salon_clerk: 1; salon web as postgres: 1',
     'another role, too'
 );
 SET LOCAL application_name = 'salon web';
 UPDATE public.customer_booking_stats SET total_bookings = 13;
 SET LOCAL application_name = 'salon app';
 UPDATE public.customer_booking_stats SET total_bookings = 14;
-SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 4::bigint, 'who takes turns adds no rows');
-ROLLBACK TO SAVEPOINT after_first;
+SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 3::bigint, 'who takes turns adds no rows');
+ROLLBACK TO SAVEPOINT before_write;
 
--- Another connection of the same application: it has none of these settings.
-SET LOCAL tenancy.legacy_period = '';
-SET LOCAL tenancy.legacy_writer = '';
-SET LOCAL tenancy.legacy_writes = '';
-UPDATE public.customer_booking_stats SET total_bookings = 8;
-SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 1::bigint, 'another connection of a known application adds no row');
-UPDATE tenancy.legacy_writes SET written_at = now() - interval '5 minutes 1 second';
-SET LOCAL tenancy.legacy_period = '';
-SET LOCAL tenancy.legacy_writer = '';
-SET LOCAL tenancy.legacy_writes = '';
-UPDATE public.customer_booking_stats SET total_bookings = 9;
-SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 2::bigint, 'unless nobody of its kind wrote for five minutes');
-SELECT results_eq(
-    'SELECT w.writes, w.first_at, w.last_at FROM tenancy.legacy_writers AS w',
-    $$VALUES (2::bigint, now() - interval '5 minutes 1 second', now())$$,
-    'the view adds up, with the first and the last time'
+-- Nobody hides --------------------------------------------------------------------------------------------------------------------
+
+CREATE ROLE clerk;
+GRANT SELECT, UPDATE ON public.customer_booking_stats, public.customers TO clerk;
+
+-- As a session of this role, with whatever it set before: who is recorded for one write
+CREATE FUNCTION pg_temp.recorded(before text)
+RETURNS text
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    EXECUTE before;
+    UPDATE public.customer_booking_stats SET total_bookings = 4 WHERE customer_id = 9101;
+    RESET ROLE;
+    RETURN pg_temp.writers();
+END;
+$$;
+
+SELECT is(pg_temp.what_if('SELECT', format('pg_temp.recorded(%L)', e.before)), e.recorded, e.description)
+FROM (
+    VALUES
+    (
+        1,
+        'SET LOCAL tenancy.legacy_writer = ''none salon web''; SET LOCAL tenancy.legacy_writes = ''1''; '
+        || format('SET LOCAL tenancy.legacy_period = %L', date_part('epoch', now())::bigint / 300),
+        'salon web as postgres: 1',
+        'by settings that say that it is known'
+    ),
+    (
+        2,
+        'SET LOCAL tenancy.legacy_writes = ''many''',
+        'salon web as postgres: 1',
+        'by a setting that is no number'
+    ),
+    (
+        3,
+        'SET LOCAL ROLE clerk; SET LOCAL tenancy.mirroring = ''on''',
+        'salon web as clerk: 1',
+        'by the guard of a mirror, which only the owner may set'
+    ),
+    (
+        4,
+        $$INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)
+        VALUES ('web', 'salon', clock_timestamp()), ('salon web as postgres', '', clock_timestamp())$$,
+        'salon web as postgres: 1; salon web as postgres as : 1; web as salon: 1',
+        'behind another pair of names that reads the same'
+    ),
+    (
+        5,
+        $$INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)
+        VALUES ('salon web', 'postgres', clock_timestamp() + interval '1 year')$$,
+        'salon web as postgres: 2',
+        'behind a row of the future, of a clock that was put back'
+    )
+) AS e (position, before, recorded, description)
+ORDER BY e.position;
+
+SELECT is(
+    pg_temp.what_if(
+        'SET LOCAL ROLE clerk; SET LOCAL tenancy.mirroring = ''on''; '
+        'UPDATE public.customers SET no_show_count = 2 WHERE id = 9101; RESET ROLE',
+        'SELECT concat_ws('', '', pg_temp.writers(), sum(p.no_show_count)) '
+        'FROM public.customer_shop_profiles AS p WHERE p.customer_id = 9101'
+    ),
+    'salon web as clerk: 1, 2',
+    'and is mirrored, too'
 );
 
 SELECT * FROM finish();

@@ -27,7 +27,6 @@ SELECT results_eq(
         ('id', 'bigint', TRUE, 'identity'),
         ('application_name', 'text', TRUE, NULL),
         ('role_name', 'text', TRUE, NULL),
-        ('writes', 'bigint', TRUE, NULL),
         ('written_at', 'timestamp with time zone', TRUE, NULL)
     $$,
     'legacy_writes: columns'

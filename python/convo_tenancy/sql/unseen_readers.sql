@@ -1,0 +1,1 @@
+SELECT tenancy.unseen_readers();
