@@ -24,64 +24,60 @@ def cluster() -> Iterator[Cluster]:
 
 def _template(
     cluster: Cluster, stage: str, fill: Callable[[str], object], below: str = "template0"
-) -> Iterator[str]:
+) -> str:
     name = f"template_{stage}_{os.getpid()}"
     url = cluster.create_database(name, below)
     fill(url)
     cluster.mark_template(name)
-    yield name
-    cluster.start()
-    cluster.drop_database(name)
+    return name
 
 
 @pytest.fixture(scope="session")
-def legacy_template(cluster: Cluster) -> Iterator[str]:
+def legacy_template(cluster: Cluster) -> str:
     """The legacy schema and shop 1, nothing else."""
-    yield from _template(
+    return _template(
         cluster, "legacy", lambda url: run(ROOT / "scripts/load-legacy.sh", url, "minimal")
     )
 
 
 @pytest.fixture(scope="session")
-def recorded_template(cluster: Cluster) -> Iterator[str]:
+def recorded_template(cluster: Cluster) -> str:
     """The recorded legacy database."""
-    yield from _template(
+    return _template(
         cluster, "recorded", lambda url: run(ROOT / "scripts/load-legacy.sh", url, "recorded")
     )
 
 
-def _deployed(cluster: Cluster, tag: str, below: str) -> Iterator[str]:
+def _deployed(cluster: Cluster, tag: str, below: str) -> str:
     """A template one phase further than the template below it."""
 
     def fill(url: str) -> None:
         sqitch(url, "deploy", "--to", tag, "--set", "contract=yes")
 
-    yield from _template(cluster, tag.removeprefix("@"), fill, below)
+    return _template(cluster, tag.removeprefix("@"), fill, below)
 
 
 @pytest.fixture(scope="session")
-def phase1_template(cluster: Cluster, recorded_template: str) -> Iterator[str]:
+def phase1_template(cluster: Cluster, recorded_template: str) -> str:
     """The recorded legacy database, deployed to @phase1."""
-    yield from _deployed(cluster, "@phase1", recorded_template)
+    return _deployed(cluster, "@phase1", recorded_template)
 
 
 @pytest.fixture(scope="session")
-def phase2_template(cluster: Cluster, phase1_template: str) -> Iterator[str]:
+def phase2_template(cluster: Cluster, phase1_template: str) -> str:
     """The recorded legacy database, deployed to @phase2."""
-    yield from _deployed(cluster, "@phase2", phase1_template)
+    return _deployed(cluster, "@phase2", phase1_template)
 
 
 @pytest.fixture(scope="session")
-def phase3_template(cluster: Cluster, phase2_template: str) -> Iterator[str]:
+def phase3_template(cluster: Cluster, phase2_template: str) -> str:
     """The recorded legacy database, deployed to @phase3."""
-    yield from _deployed(cluster, "@phase3", phase2_template)
+    return _deployed(cluster, "@phase3", phase2_template)
 
 
 def _clone(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_serial)}"
-    cluster.start()  # an earlier test may have crashed it
     yield cluster.create_database(name, template)
-    cluster.start()
     cluster.drop_database(name)
 
 

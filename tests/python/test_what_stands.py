@@ -48,7 +48,6 @@ def url(cluster: Cluster) -> Iterator[str]:
     psql_file(made, "tests/legacy/schema.sql")
     psql_file(made, "tests/legacy/sample.sql", "-v", "customers=40")
     yield made
-    cluster.start()
     cluster.drop_database("stands")
 
 
