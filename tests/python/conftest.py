@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import run, sqitch
+from support.commands import LOADED, SQITCH, environment, run, sqitch
+from support.loaded import sqitch_loaded
 
 _serial = itertools.count(1)
 
@@ -20,6 +21,15 @@ def cluster() -> Iterator[Cluster]:
     own = Cluster.create()
     yield own
     own.remove()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _sqitch() -> Iterator[None]:
+    """Its Perl is compiled once for each worker, not once for each command."""
+    with sqitch_loaded(SQITCH, environment()) as extra:
+        LOADED.update(extra)
+        yield
+        LOADED.clear()
 
 
 def _template(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import psycopg
+import shutil
+from pathlib import Path
 
-from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import LOADED, SQITCH, pg_dump_schema, psql, run
 from support.profiles import wrong_profiles
 
 
@@ -51,3 +55,30 @@ def test_wrong_profiles_are_seen_both_ways(phase1_database: str) -> None:
         """,
     )
     assert len(wrong_profiles(phase1_database, [50])) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["--version"], 0),
+        (["config", "--get", "core.engine"], 0),
+        (["deploy", "--to", "Größe", "db:pg://nobody@127.0.0.1:1/none"], 2),
+        (["no-such-command"], 2),
+    ],
+)
+def test_the_loaded_sqitch_is_the_installed_one(
+    tmp_path: Path, arguments: list[str], status: int
+) -> None:
+    """The same words in, the same words out, of the same folder and environment."""
+    assert LOADED
+    shutil.copy(ROOT / "sqitch.plan", tmp_path)
+    env = {"SQITCH_CONFIG": str(ROOT / "sqitch.conf")}
+    installed, loaded = (
+        run(sqitch, *arguments, check=False, cwd=tmp_path, env=env) for sqitch in (SQITCH, "sqitch")
+    )
+    assert installed.returncode == status
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (
+        installed.returncode,
+        installed.stdout,
+        installed.stderr,
+    )

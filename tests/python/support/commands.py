@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,12 @@ _FIXED = {
     "SQITCH_SYSTEM_CONFIG": "/nonexistent/sqitch.conf",
 }
 
+# Sqitch as it is installed: what kills it, or runs it as somebody else, takes this one.
+SQITCH = str(shutil.which("sqitch"))
+
+# What each worker adds (conftest): a Sqitch that is loaded already, which is what "sqitch" means.
+LOADED: dict[str, str] = {}
+
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
     """The environment without PG* and DATABASE_URL, plus `extra`; None takes a variable away."""
@@ -29,7 +36,7 @@ def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]
         for name, value in os.environ.items()
         if not (name.startswith("PG") and name != "PG_BINDIR") and name != "DATABASE_URL"
     }
-    result |= _FIXED
+    result |= _FIXED | LOADED
     for name, value in (extra or {}).items():
         if value is None:
             result.pop(name, None)
@@ -64,12 +71,12 @@ def run(
     return done
 
 
-def _sqitch_command(url: str, args: tuple[str, ...]) -> list[str]:
+def _sqitch_command(sqitch: str, url: str, args: tuple[str, ...]) -> list[str]:
     command, *rest = args
     # The verify scripts have tests of their own; "--verify" runs them in a deploy, too.
     if command == "deploy" and not {"--verify", "--log-only"} & {*rest}:
         rest.append("--no-verify")
-    return ["sqitch", command, "--target", f"db:{url}", *rest]
+    return [sqitch, command, "--target", f"db:{url}", *rest]
 
 
 def sqitch(
@@ -80,7 +87,7 @@ def sqitch(
     cwd: Path | None = None,
 ) -> Completed:
     """`sqitch(url, "deploy", "--to", "@phase1")`; a revert needs "-y"."""
-    return run(*_sqitch_command(url, args), check=check, env=env, cwd=cwd)
+    return run(*_sqitch_command("sqitch", url, args), check=check, env=env, cwd=cwd)
 
 
 def start_sqitch(
@@ -94,7 +101,7 @@ def start_sqitch(
     To kill it together with its psql: `os.killpg(process.pid, signal.SIGKILL)`.
     """
     return subprocess.Popen(
-        _sqitch_command(url, args),
+        _sqitch_command(SQITCH, url, args),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
