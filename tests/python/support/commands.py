@@ -9,6 +9,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import psycopg
+
 from .cluster import ROOT
 
 Completed = subprocess.CompletedProcess[str]
@@ -136,8 +138,17 @@ def psql(
 
 
 def value(url: str, statement: str) -> str:
-    """The one value that the statement returns, as psql prints it; columns are divided by |."""
-    return psql(url, "-Atc", statement).stdout.strip()
+    """The one value that the statement returns, as psql -At prints it; columns are divided by |."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        result = connection.execute(statement).pgresult
+        assert result
+        rows = (
+            "|".join(
+                (result.get_value(row, column) or b"").decode() for column in range(result.nfields)
+            )
+            for row in range(result.ntuples)
+        )
+        return "\n".join(rows).strip()
 
 
 def psql_file(
