@@ -9,10 +9,25 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import LOADED, SQITCH, environment, run, sqitch
-from support.loaded import sqitch_loaded
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, run, sqitch
+from support.loaded import loaded
+
+# Their tests take the longest: begun last, one would still run when all others are done.
+LONG = (
+    "test_what_stands.py",
+    "test_tag_matrix.py",
+    "test_contract_killed.py",
+    "test_races.py",
+    "test_reversibility.py",
+    "test_roles.py",
+)
 
 _serial = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first; a file's tests stay together, for what they share."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
@@ -24,9 +39,9 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _sqitch() -> Iterator[None]:
-    """Its Perl is compiled once for each worker, not once for each command."""
-    with sqitch_loaded(SQITCH, environment()) as extra:
+def _loaded() -> Iterator[None]:
+    """Perl and Python are compiled and imported once for each worker, not for each command."""
+    with loaded(SQITCH, CONVO_TENANCY, environment()) as extra:
         LOADED.update(extra)
         yield
         LOADED.clear()

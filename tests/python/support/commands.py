@@ -15,7 +15,7 @@ from .cluster import ROOT
 
 Completed = subprocess.CompletedProcess[str]
 
-# Whoever runs the tests, their own settings decide nothing: neither Sqitch's nor PG* variables.
+# Whoever runs the tests, their own settings decide nothing: not Sqitch's, nor PG* and PYTHON*.
 _FIXED = {
     "LC_ALL": "C.UTF-8",
     "SQITCH_FULLNAME": "Test Runner",
@@ -24,19 +24,21 @@ _FIXED = {
     "SQITCH_SYSTEM_CONFIG": "/nonexistent/sqitch.conf",
 }
 
-# Sqitch as it is installed: what kills it, or runs it as somebody else, takes this one.
+# The commands as they are installed: what kills one, or runs it as somebody else, takes these.
 SQITCH = str(shutil.which("sqitch"))
+CONVO_TENANCY = str(ROOT / ".venv/bin/convo-tenancy")
 
-# What each worker adds (conftest): a Sqitch that is loaded already, which is what "sqitch" means.
+# What each worker adds (conftest), so that their bare names mean those that are loaded already.
 LOADED: dict[str, str] = {}
 
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """The environment without PG* and DATABASE_URL, plus `extra`; None takes a variable away."""
+    """Without PG*, PYTHON* and DATABASE_URL, plus `extra`; None takes a variable away."""
     result = {
         name: value
         for name, value in os.environ.items()
-        if not (name.startswith("PG") and name != "PG_BINDIR") and name != "DATABASE_URL"
+        if not (name.startswith(("PG", "PYTHON")) and name != "PG_BINDIR")
+        and name != "DATABASE_URL"
     }
     result |= _FIXED | LOADED
     for name, value in (extra or {}).items():
@@ -162,9 +164,6 @@ def psql_file(
     return psql(url, *args, "-f", str(ROOT / path), check=check, env=env)
 
 
-CONVO_TENANCY = ROOT / ".venv/bin/convo-tenancy"
-
-
 def convo_tenancy(
     url: str,
     *args: str,
@@ -174,7 +173,11 @@ def convo_tenancy(
 ) -> Completed:
     """The console script with DATABASE_URL set; its exit codes are a part of what is tested."""
     return run(
-        CONVO_TENANCY, *args, check=check, env={"DATABASE_URL": url, **(env or {})}, timeout=timeout
+        "convo-tenancy",
+        *args,
+        check=check,
+        env={"DATABASE_URL": url, **(env or {})},
+        timeout=timeout,
     )
 
 

@@ -1,33 +1,38 @@
-"""Sqitch, loaded once for all tests of a worker."""
+"""Commands that are loaded once for all tests of a worker."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
 
 
 @contextmanager
-def sqitch_loaded(installed: str, env: dict[str, str]) -> Iterator[dict[str, str]]:
-    """What to add to an environment, so that its "sqitch" is the loaded one.
+def loaded(sqitch: str, convo_tenancy: str, env: dict[str, str]) -> Iterator[dict[str, str]]:
+    """What to add to an environment, so that its commands are the loaded ones.
 
-    Nothing where /usr/bin/perl does not find Sqitch's modules: then the installed one does it all.
+    Not sqitch where /usr/bin/perl does not find its modules.
     """
-    with tempfile.TemporaryDirectory(prefix="sq.", dir="/tmp") as folder:
-        socket = f"{folder}/socket"
-        with subprocess.Popen(
-            [FOLDER / "server.pl", socket, installed],
-            env=env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as server:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ld.", dir="/tmp"))
+        servers = {
+            "sqitch": [str(FOLDER / "sqitch.pl")],
+            "convo-tenancy": [sys.executable, str(FOLDER / "convo_tenancy_cli.py")],
+        }
+        installed = {"sqitch": sqitch, "convo-tenancy": convo_tenancy}
+        for name, words in servers.items():
+            command = [*words, f"{folder}/{name}.socket", installed[name]]
+            server = stack.enter_context(
+                subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            )
+            stack.callback(server.communicate)
             assert server.stdout
-            path = f"{FOLDER}{os.pathsep}{env['PATH']}"
-            is_ready = server.stdout.readline() == b"ready\n"
-            yield {"PATH": path, "SQITCH_LOADED": socket} if is_ready else {}
-            server.communicate()
+            if server.stdout.readline() == b"ready\n":
+                Path(folder, name).symlink_to(FOLDER / "call.pl")
+        yield {"PATH": f"{folder}{os.pathsep}{env['PATH']}"}

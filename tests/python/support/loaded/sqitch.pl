@@ -1,6 +1,6 @@
 #!/usr/bin/perl -w -CAS
 # Sqitch, loaded once: to compile its Perl takes longer than most commands do. Each one runs in a fork of this process, which has
-# nothing of the one before. server.pl SOCKET SQITCH listens there until its standard input ends; SQITCH is the installed one.
+# nothing of the one before. sqitch.pl SOCKET SQITCH listens there until its standard input ends; SQITCH is the installed one.
 
 use POSIX qw(setlocale);
 BEGIN { setlocale POSIX::LC_ALL, ''; }
