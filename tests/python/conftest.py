@@ -9,9 +9,25 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import run, sqitch
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, run, sqitch
+from support.loaded import loaded
+
+# Their tests take the longest: begun last, one would still run when all others are done.
+LONG = (
+    "test_what_stands.py",
+    "test_tag_matrix.py",
+    "test_contract_killed.py",
+    "test_races.py",
+    "test_reversibility.py",
+    "test_roles.py",
+)
 
 _serial = itertools.count(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first; a file's tests stay together, for what they share."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")
@@ -22,35 +38,42 @@ def cluster() -> Iterator[Cluster]:
     own.remove()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _loaded() -> Iterator[None]:
+    """Perl and Python are compiled and imported once for each worker, not for each command."""
+    with loaded(SQITCH, CONVO_TENANCY, environment()) as extra:
+        LOADED.update(extra)
+        yield
+        LOADED.clear()
+
+
 def _template(
     cluster: Cluster, stage: str, fill: Callable[[str], object], below: str = "template0"
-) -> Iterator[str]:
+) -> str:
     name = f"template_{stage}_{os.getpid()}"
     url = cluster.create_database(name, below)
     fill(url)
     cluster.mark_template(name)
-    yield name
-    cluster.start()
-    cluster.drop_database(name)
+    return name
 
 
 @pytest.fixture(scope="session")
-def legacy_template(cluster: Cluster) -> Iterator[str]:
+def legacy_template(cluster: Cluster) -> str:
     """The legacy schema and shop 1, nothing else."""
-    yield from _template(
+    return _template(
         cluster, "legacy", lambda url: run(ROOT / "scripts/load-legacy.sh", url, "minimal")
     )
 
 
 @pytest.fixture(scope="session")
-def recorded_template(cluster: Cluster) -> Iterator[str]:
+def recorded_template(cluster: Cluster) -> str:
     """The recorded legacy database."""
-    yield from _template(
+    return _template(
         cluster, "recorded", lambda url: run(ROOT / "scripts/load-legacy.sh", url, "recorded")
     )
 
 
-def _deployed(cluster: Cluster, tag: str, below: str) -> Iterator[str]:
+def _deployed(cluster: Cluster, tag: str, below: str) -> str:
     """A template one phase further than the template below it."""
 
     def fill(url: str) -> None:
@@ -58,32 +81,30 @@ def _deployed(cluster: Cluster, tag: str, below: str) -> Iterator[str]:
             url, "deploy", "--to", tag, "--set", "contract=yes", "--set", "legacy_quiet_period=0"
         )
 
-    yield from _template(cluster, tag.removeprefix("@"), fill, below)
+    return _template(cluster, tag.removeprefix("@"), fill, below)
 
 
 @pytest.fixture(scope="session")
-def phase1_template(cluster: Cluster, recorded_template: str) -> Iterator[str]:
+def phase1_template(cluster: Cluster, recorded_template: str) -> str:
     """The recorded legacy database, deployed to @phase1."""
-    yield from _deployed(cluster, "@phase1", recorded_template)
+    return _deployed(cluster, "@phase1", recorded_template)
 
 
 @pytest.fixture(scope="session")
-def phase2_template(cluster: Cluster, phase1_template: str) -> Iterator[str]:
+def phase2_template(cluster: Cluster, phase1_template: str) -> str:
     """The recorded legacy database, deployed to @phase2."""
-    yield from _deployed(cluster, "@phase2", phase1_template)
+    return _deployed(cluster, "@phase2", phase1_template)
 
 
 @pytest.fixture(scope="session")
-def phase3_template(cluster: Cluster, phase2_template: str) -> Iterator[str]:
+def phase3_template(cluster: Cluster, phase2_template: str) -> str:
     """The recorded legacy database, deployed to @phase3."""
-    yield from _deployed(cluster, "@phase3", phase2_template)
+    return _deployed(cluster, "@phase3", phase2_template)
 
 
 def _clone(cluster: Cluster, template: str) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_serial)}"
-    cluster.start()  # an earlier test may have crashed it
     yield cluster.create_database(name, template)
-    cluster.start()
     cluster.drop_database(name)
 
 

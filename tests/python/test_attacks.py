@@ -70,7 +70,6 @@ FINGERPRINT = f"""
 
 @pytest.fixture(scope="module")
 def database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
-    cluster.start()
     url = cluster.create_database("attacked", phase2_template)
     psql(cluster.url(), "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
     yield url

@@ -7,14 +7,12 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from support.cluster import ROOT, Cluster
+from support.cluster import ROOT, Cluster, new_folder
 from support.command_line import Running, call, in_terminal, refusal
 from support.commands import environment, psql, run, sqitch, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
@@ -268,7 +266,7 @@ def test_a_bar_in_a_terminal(database: str) -> None:
 def replicated() -> Iterator[tuple[Cluster, Cluster]]:
     """A cluster of its own and a streaming replica, by name "far_away", that replays nothing."""
     primary = Cluster.create()
-    replica = Cluster(Path(tempfile.mkdtemp(prefix="ct.", dir="/tmp")))
+    replica = Cluster(new_folder())
     try:
         as_owner: list[str] = []
         if os.geteuid() == 0:

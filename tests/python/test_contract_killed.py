@@ -57,7 +57,6 @@ def templates(cluster: Cluster) -> Iterator[dict[str, str]]:
         cluster.mark_template(names[change])
     cluster.drop_database("killed_build")
     yield names
-    cluster.start()
     for name in names.values():
         cluster.drop_database(name)
 

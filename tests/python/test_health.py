@@ -344,7 +344,7 @@ def test_no_plan_or_no_sqitch_at_hand(phase1_database: str, tmp_path: Path) -> N
     assert (found.exit_code, found.said("plan")[0]) == (0, "ok")
     assert found.said("plan")[2].startswith("skipped: no sqitch.plan of this project at hand")
 
-    done = call(phase1_database, "health", env={"PATH": str(CONVO_TENANCY.parent)})
+    done = call(phase1_database, "health", env={"PATH": str(Path(CONVO_TENANCY).parent)})
     assert done.returncode == 0
     assert "skipped: sqitch is not installed here" in done.stdout
 

@@ -999,7 +999,6 @@ def customer_found_or_made(client: Client, person: int) -> None:
 @pytest.fixture(scope="module")
 def url(cluster: Cluster, legacy_template: str) -> Iterator[str]:
     """A small database at @phase2, with somebody else's triggers."""
-    cluster.start()  # an earlier test may have crashed it
     name = f"oracle_{os.getpid()}"
     url = cluster.create_database(name, legacy_template)
     psql(url, "-c", SHOPS_AND_STAFF)

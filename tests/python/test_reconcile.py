@@ -107,7 +107,6 @@ def stale_template(
     sqitch(url, "deploy", "--to", "mirror/mirrors")
     cluster.mark_template(name)
     yield name
-    cluster.start()
     cluster.drop_database(name)
 
 
@@ -115,9 +114,7 @@ def stale_template(
 def url(cluster: Cluster, stale_template: str) -> Iterator[str]:
     """URL of a copy of that."""
     name = f"stale_{os.getpid()}"
-    cluster.start()
     yield cluster.create_database(name, stale_template)
-    cluster.start()
     cluster.drop_database(name)
 
 

@@ -11,7 +11,16 @@ import psycopg
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, sqitch, value
+from support.commands import (
+    SQITCH,
+    Completed,
+    pg_dump_data,
+    pg_dump_schema,
+    psql,
+    run,
+    sqitch,
+    value,
+)
 
 IGNORED = shutil.ignore_patterns(".git", ".venv", "python", "tests", "bench", ".*")
 
@@ -230,7 +239,7 @@ def test_sqitch_without_a_user_name(legacy_database: str) -> None:
         for path, mode in ((tree, 0o755), (folder, 0o711), (folder / ".s.PGSQL.5432", 0o777)):
             path.chmod(mode)
         before = pg_dump_schema(legacy_database)
-        deploy = ["sqitch", "deploy", "--target", f"db:{legacy_database}", "--to", "@phase1"]
+        deploy = [SQITCH, "deploy", "--target", f"db:{legacy_database}", "--to", "@phase1"]
         nameless = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *deploy]
         hidden = {**dict.fromkeys(("SQITCH_FULLNAME", "USER", "LOGNAME")), "HOME": "/tmp"}
         refused = run(*nameless, check=False, env=hidden, cwd=tree)

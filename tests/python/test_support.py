@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import psycopg
+import shutil
+from pathlib import Path
 
-from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql
+import psycopg
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, pg_dump_schema, psql, run
 from support.profiles import wrong_profiles
 
 
@@ -51,3 +55,38 @@ def test_wrong_profiles_are_seen_both_ways(phase1_database: str) -> None:
         """,
     )
     assert len(wrong_profiles(phase1_database, [50])) == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "status"),
+    [
+        ("sqitch", ["--version"], 0),
+        ("sqitch", ["config", "--get", "core.engine"], 0),
+        ("sqitch", ["deploy", "--to", "Größe", "db:pg://nobody@127.0.0.1:1/none"], 2),
+        ("sqitch", ["no-such-command"], 2),
+        ("convo-tenancy", ["--version"], 0),
+        ("convo-tenancy", ["health"], 3),
+        ("convo-tenancy", ["backfill", "--batch-size", "Größe"], 2),
+        ("convo-tenancy", ["backfill"], 1),
+    ],
+)
+def test_what_is_loaded_is_what_is_installed(
+    tmp_path: Path, command: str, arguments: list[str], status: int
+) -> None:
+    """The same words in, the same words out, of the same folder and environment."""
+    shutil.copy(ROOT / "sqitch.plan", tmp_path)
+    env = {
+        "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none",
+        "SQITCH_CONFIG": str(ROOT / "sqitch.conf"),
+    }
+    installed, loaded = (
+        run(each, *arguments, check=False, cwd=tmp_path, env=env)
+        for each in ({"sqitch": SQITCH, "convo-tenancy": CONVO_TENANCY}[command], command)
+    )
+    assert LOADED
+    assert installed.returncode == status
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (
+        installed.returncode,
+        installed.stdout,
+        installed.stderr,
+    )

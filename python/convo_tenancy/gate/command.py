@@ -18,8 +18,8 @@ from .gate import COLUMNS, LOCKED, Gate, ask
 
 COMMAND = "convo-tenancy gate"
 WAY_BACK = (
-    "sqitch revert --to @phase2 brings the columns back as the last ones of public.customers;"
-    " indexes, checks, statistics objects, defaults and rights of yours on them do not come back"
+    "sqitch revert --to @phase2 brings the columns back as the last ones of public.customers, with"
+    " their defaults, constraints, indexes and rights"
 )
 RESTORE_POINT = "SELECT pg_create_restore_point('before_contract')"
 

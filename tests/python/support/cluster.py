@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,32 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parents[3]
 
 # What a crash of the machine would lose may be lost: the tests crash PostgreSQL, not the machine.
-SETTINGS = {"fsync": "off", "max_connections": "100", "shared_buffers": "256MB"}
+SETTINGS = {
+    "fsync": "off",
+    "max_connections": "100",
+    "max_wal_size": "256MB",
+    "shared_buffers": "256MB",
+}
+
+# In memory a copy of a database costs a third. Each worker of pytest has a cluster, or two.
+MEMORY = Path("/dev/shm")
+NEEDED = 2 * 1024**3 * int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+
+
+def _place() -> Path:
+    """Where a cluster's folder goes: into memory where there is enough of it, else to /tmp."""
+    try:
+        free = shutil.disk_usage(MEMORY).free
+        available = re.search(r"^MemAvailable: *(\d+) kB$", Path("/proc/meminfo").read_text(), re.M)
+    except OSError:
+        return Path("/tmp")
+    enough = available and min(free, 1024 * int(available[1])) >= NEEDED
+    return MEMORY if enough and os.access(MEMORY, os.W_OK) else Path("/tmp")
+
+
+def new_folder() -> Path:
+    """An empty folder for a cluster. Its name is short: a socket's path has 107 bytes."""
+    return Path(tempfile.mkdtemp(prefix="ct.", dir=_place()))
 
 
 def _cluster_script(command: str, directory: Path, *args: str) -> None:
@@ -64,7 +90,7 @@ class Cluster:
     @classmethod
     def create(cls, **settings: str) -> Cluster:
         """A new, running cluster in a short folder of its own, with these settings besides."""
-        cluster = cls(Path(tempfile.mkdtemp(prefix="ct.", dir="/tmp")))
+        cluster = cls(new_folder())
         try:
             cluster.start(*(f"{name}={value}" for name, value in (SETTINGS | settings).items()))
         except BaseException:
@@ -78,6 +104,8 @@ class Cluster:
 
     def start(self, *settings: str) -> None:
         """Start it, or find it running; settings are NAME=VALUE and replace the earlier ones."""
+        if not settings and self.running():
+            return
         options = [word for setting in settings for word in ("-c", setting)]
         _cluster_script("start", self.directory, *options)
 
@@ -117,14 +145,14 @@ class Cluster:
         return self.url(name)
 
     def drop_database(self, name: str) -> None:
-        """Drop a database, whoever is connected to it, if it is there."""
-        self._execute(
-            sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(sql.Identifier(name)),
-            missing_ok=True,
-        )
-        self._execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        )
+        """Drop a database or template, whoever is connected to it, if it is there."""
+        own = sql.Identifier(name)
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(own)
+        try:
+            self._execute(drop)
+        except psycopg.errors.WrongObjectType:
+            self._execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE false").format(own))
+            self._execute(drop)
 
     def mark_template(self, name: str) -> None:
         """Nobody connects to it from now on: a copy fails while somebody is connected."""
@@ -134,10 +162,11 @@ class Cluster:
             )
         )
 
-    def _execute(self, statement: sql.Composed, *, missing_ok: bool = False) -> None:
-        with psycopg.connect(self.url(), autocommit=True) as connection:
-            try:
-                connection.execute(statement)
-            except psycopg.errors.InvalidCatalogName:
-                if not missing_ok:
-                    raise
+    def _execute(self, statement: sql.Composed) -> None:
+        try:
+            connection = psycopg.connect(self.url(), autocommit=True)
+        except psycopg.OperationalError:  # an earlier test may have crashed it
+            self.start()
+            connection = psycopg.connect(self.url(), autocommit=True)
+        with connection:
+            connection.execute(statement)

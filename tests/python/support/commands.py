@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+
+import psycopg
 
 from .cluster import ROOT
 
 Completed = subprocess.CompletedProcess[str]
 
-# Whoever runs the tests, their own settings decide nothing: neither Sqitch's nor PG* variables.
+# Whoever runs the tests, their own settings decide nothing: not Sqitch's, nor PG* and PYTHON*.
 _FIXED = {
     "LC_ALL": "C.UTF-8",
     "SQITCH_FULLNAME": "Test Runner",
@@ -21,15 +24,23 @@ _FIXED = {
     "SQITCH_SYSTEM_CONFIG": "/nonexistent/sqitch.conf",
 }
 
+# The commands as they are installed: what kills one, or runs it as somebody else, takes these.
+SQITCH = str(shutil.which("sqitch"))
+CONVO_TENANCY = str(ROOT / ".venv/bin/convo-tenancy")
+
+# What each worker adds (conftest), so that their bare names mean those that are loaded already.
+LOADED: dict[str, str] = {}
+
 
 def environment(extra: Mapping[str, str | None] | None = None) -> dict[str, str]:
-    """The environment without PG* and DATABASE_URL, plus `extra`; None takes a variable away."""
+    """Without PG*, PYTHON* and DATABASE_URL, plus `extra`; None takes a variable away."""
     result = {
         name: value
         for name, value in os.environ.items()
-        if not (name.startswith("PG") and name != "PG_BINDIR") and name != "DATABASE_URL"
+        if not (name.startswith(("PG", "PYTHON")) and name != "PG_BINDIR")
+        and name != "DATABASE_URL"
     }
-    result |= _FIXED
+    result |= _FIXED | LOADED
     for name, value in (extra or {}).items():
         if value is None:
             result.pop(name, None)
@@ -64,12 +75,12 @@ def run(
     return done
 
 
-def _sqitch_command(url: str, args: tuple[str, ...]) -> list[str]:
+def _sqitch_command(sqitch: str, url: str, args: tuple[str, ...]) -> list[str]:
     command, *rest = args
     # The verify scripts have tests of their own; "--verify" runs them in a deploy, too.
     if command == "deploy" and not {"--verify", "--log-only"} & {*rest}:
         rest.append("--no-verify")
-    return ["sqitch", command, "--target", f"db:{url}", *rest]
+    return [sqitch, command, "--target", f"db:{url}", *rest]
 
 
 def sqitch(
@@ -80,7 +91,7 @@ def sqitch(
     cwd: Path | None = None,
 ) -> Completed:
     """`sqitch(url, "deploy", "--to", "@phase1")`; a revert needs "-y"."""
-    return run(*_sqitch_command(url, args), check=check, env=env, cwd=cwd)
+    return run(*_sqitch_command("sqitch", url, args), check=check, env=env, cwd=cwd)
 
 
 def start_sqitch(
@@ -94,7 +105,7 @@ def start_sqitch(
     To kill it together with its psql: `os.killpg(process.pid, signal.SIGKILL)`.
     """
     return subprocess.Popen(
-        _sqitch_command(url, args),
+        _sqitch_command(SQITCH, url, args),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -129,8 +140,17 @@ def psql(
 
 
 def value(url: str, statement: str) -> str:
-    """The one value that the statement returns, as psql prints it; columns are divided by |."""
-    return psql(url, "-Atc", statement).stdout.strip()
+    """The one value that the statement returns, as psql -At prints it; columns are divided by |."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        result = connection.execute(statement).pgresult
+        assert result
+        rows = (
+            "|".join(
+                (result.get_value(row, column) or b"").decode() for column in range(result.nfields)
+            )
+            for row in range(result.ntuples)
+        )
+        return "\n".join(rows).strip()
 
 
 def psql_file(
@@ -144,9 +164,6 @@ def psql_file(
     return psql(url, *args, "-f", str(ROOT / path), check=check, env=env)
 
 
-CONVO_TENANCY = ROOT / ".venv/bin/convo-tenancy"
-
-
 def convo_tenancy(
     url: str,
     *args: str,
@@ -156,7 +173,11 @@ def convo_tenancy(
 ) -> Completed:
     """The console script with DATABASE_URL set; its exit codes are a part of what is tested."""
     return run(
-        CONVO_TENANCY, *args, check=check, env={"DATABASE_URL": url, **(env or {})}, timeout=timeout
+        "convo-tenancy",
+        *args,
+        check=check,
+        env={"DATABASE_URL": url, **(env or {})},
+        timeout=timeout,
     )
 
 

@@ -1,0 +1,51 @@
+#!/usr/bin/perl -w -CAS
+# Sqitch, loaded once: to compile its Perl takes longer than most commands do. Each one runs in a fork of this process, which has
+# nothing of the one before. sqitch.pl SOCKET SQITCH listens there until its standard input ends; SQITCH is the installed one.
+
+use POSIX qw(setlocale);
+BEGIN { setlocale POSIX::LC_ALL, ''; }
+use App::Sqitch;
+use App::Sqitch::Command::deploy;
+use App::Sqitch::Command::plan;
+use App::Sqitch::Command::revert;
+use App::Sqitch::Command::status;
+use App::Sqitch::Command::verify;
+use App::Sqitch::Engine::pg;
+use DateTime::TimeZone::Local;
+use DBD::Pg;
+use Encode qw(decode_utf8);
+use IO::Select;
+use IO::Socket::UNIX;
+use URI::pg;
+
+my ($path, $sqitch) = @ARGV;
+my $listener = IO::Socket::UNIX->new(Local => $path, Listen => 20) or die "$path: $!\n";
+my $caller;
+my $events = IO::Select->new($listener, \*STDIN);
+$SIG{CHLD} = 'IGNORE';
+print "ready\n";
+open STDOUT, '>', '/dev/null' or die "/dev/null: $!\n";
+
+while (my @ready = $events->can_read) {
+    exit if grep { $_ == \*STDIN } @ready;
+    $caller = $listener->accept or next;
+    last if !fork;
+    undef $caller;
+}
+
+# In the fork
+$SIG{CHLD} = 'DEFAULT';
+close $listener;
+my ($pid, $folder, $count, @words) = split /\0/, do { local $/; <$caller> }, -1;
+@ARGV = map { decode_utf8 $_ } splice @words, 0, $count;
+%ENV = @words;
+$0 = $sqitch;
+open STDIN, '<', "/proc/$pid/fd/0" or die "stdin: $!";
+open STDOUT, '>>:utf8', "/proc/$pid/fd/1" or die "stdout: $!";
+open STDERR, '>>:utf8', "/proc/$pid/fd/2" or die "stderr: $!";
+chdir $folder or die "$folder: $!";
+exit App::Sqitch->go;
+
+END { # wherever in Sqitch it ends
+    $caller->syswrite($?) if $caller;
+}
