@@ -30,6 +30,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET jit = off
+SET plan_cache_mode = force_custom_plan -- a generic plan would read whole tables for a few customers
 AS $$
 DECLARE
     quiet CONSTANT interval := coalesce(quiet_period, (SELECT s.legacy_quiet_period FROM tenancy.settings AS s));

@@ -32,13 +32,18 @@ SELECT
         format('%s: no trigger of ours', t.name)
     )
 FROM (
-    VALUES ('public.bookings'), ('public.customers'), ('public.customer_shop_profiles'), ('public.customer_stylist_preferences')
+    VALUES ('public.bookings'), ('public.customers'), ('public.customer_stylist_preferences')
 ) AS t (name)
 ORDER BY t.name;
 SELECT set_eq(
     $$SELECT * FROM pg_temp.triggers_of('public.stylists')$$,
     ARRAY['stylist_leaves', 'stylist_arrives'],
     'public.stylists: preferences follow a stylist'
+);
+SELECT set_eq(
+    $$SELECT * FROM pg_temp.triggers_of('public.customer_shop_profiles')$$,
+    ARRAY['record_origin', 'record_origin_of_new', 'record_origin_of_deleted'],
+    'public.customer_shop_profiles: where a profile comes from'
 );
 SELECT is((SELECT count(*) FROM tenancy.contracted), 1::bigint, 'when the contract was, is known');
 
