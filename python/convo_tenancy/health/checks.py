@@ -21,7 +21,7 @@ from ..database import (
     rows,
     set_timeouts,
 )
-from .contracted import check_archive, check_stray_legacy_table
+from .contracted import check_archive, check_stray_legacy_table, check_tracking
 from .legacy_use import check_legacy_readers, check_legacy_watch, check_legacy_writers
 from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
 from .model import Check, Report, Status, skipped
@@ -29,6 +29,7 @@ from .parts import KINDS, check_parts
 from .phase import PRECONDITIONS, SCHEMA, Phase, check_phase, read_phase, read_registry
 from .plan import check_plan
 
+TRACKING = "contract/tracking"
 OLDEST_SERVER = 150_000
 
 DENIED = (
@@ -187,6 +188,8 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("legacy_writers", lambda: check_legacy_writers(connection, report))
     make("legacy_watch", lambda: check_legacy_watch(connection))
     make("legacy_readers", lambda: check_legacy_readers(connection, report))
+    if phase.state(TRACKING) == "standing":
+        make("tracking", lambda: check_tracking(connection))
     if not phase.has_legacy_side:
         make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))
         make("archive", lambda: check_archive(connection))

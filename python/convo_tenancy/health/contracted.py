@@ -26,6 +26,12 @@ class _Column:
 
 
 @dataclass(frozen=True)
+class _Tracking:
+    trigger_count: int
+    is_at_work: bool
+
+
+@dataclass(frozen=True)
 class _Archived:
     name: str
     bytes: int
@@ -82,6 +88,24 @@ def _columns(columns: list[str]) -> str:
     return (
         f"{', '.join(columns)} on public.customers again: stop the old application that added them,"
         f" look what is in them, then run ALTER TABLE public.customers {dropped}"
+    )
+
+
+def check_tracking(connection: Connection) -> Check:
+    """What a contract that was refused leaves: it costs every write something."""
+    name = "tracking"
+    tracking = rows(connection, _Tracking, "health/tracking")[0]
+    count = tracking.trigger_count
+    if count == 0:
+        return Check(name, Status.OK, 0, "no trigger notes who changes")
+    if tracking.is_at_work:
+        return Check(name, Status.OK, count, "the contract or its revert notes who changes")
+    return Check(
+        name,
+        Status.WARNING,
+        count,
+        f"{count} triggers note who changes, of a contract or a revert that did not end: run it"
+        ' again, or psql -X "$DATABASE_URL" -c "CALL tenancy.stop_tracking()"',
     )
 
 
