@@ -296,8 +296,9 @@ def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
         (
             "warning",
             "none",
-            "1 changes of @phase1 stand, the last is support/schema: run sqitch deploy --to"
-            " @phase1 again",
+            "1 changes of @phase1 stand, the last is support/schema: to go forward to @phase1, run"
+            " sqitch deploy --to @phase1; to go back to the legacy schema, run sqitch revert -y;"
+            " both are safe",
         ),
     )
     for name in ("backfill", "drift", *KINDS_OF_PARTS):

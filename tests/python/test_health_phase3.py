@@ -10,7 +10,7 @@ import pytest
 
 from support.command_line import call
 from support.commands import psql, sqitch, start_sqitch, value
-from support.health import AS_DEPLOYED, Health, follow, health, role, samples
+from support.health import AS_DEPLOYED, Health, follow, go, health, role, samples
 from support.sessions import Session
 from support.waiting import wait_until
 
@@ -56,7 +56,8 @@ ADD_COLUMNS = """
 """
 OF_A_REVERT = "on public.customers again, of a revert: see phase"
 TAKES_UP_AGAIN = (
-    "run sqitch deploy --set contract=yes, or, to go back, sqitch revert --to @phase2, again"
+    "to go forward to @phase3, run sqitch deploy --to @phase3 --set contract=yes;"
+    " to go back to @phase2, run sqitch revert --to @phase2 -y; both are safe"
 )
 
 
@@ -351,15 +352,15 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
     status, _number, detail = found.said("phase")
     assert (status, detail) == (
         "warning",
-        "contract/switch was interrupted while reverting: run sqitch revert --to contract/restore"
-        " -y",
+        "contract/switch was interrupted while reverting: to go forward to @phase3,"
+        " run sqitch revert --to contract/restore -y && sqitch deploy --to @phase3"
+        " --set contract=yes; to go back to @phase2, run sqitch revert --to @phase2 -y;"
+        " both are safe",
     )
     for name in NAMES:
         assert (found.said(name)[0] == "ok") == (name not in {"phase", "stray_legacy_table"})
 
-    follow(url, detail)
-    assert alone(health(url), "phase")[2].endswith(TAKES_UP_AGAIN)
-    sqitch(url, "revert", "--to", "@phase2", "-y")
+    go(url, found.back)
     found = health(url)
     assert (found.exit_code, found.phase) == (0, "@phase2")
     assert list(found.checks) == NAMES[:-2]

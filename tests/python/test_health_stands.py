@@ -1,4 +1,7 @@
-"""convo-tenancy health where database and Sqitch's registry differ: its advice puts it right."""
+"""What convo-tenancy health says where database and Sqitch's registry differ.
+
+That both of its commands work in every half state is in test_half_states.py.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import pytest
 
 from support.cluster import ROOT
 from support.commands import environment, psql, psql_file, sqitch, value
-from support.health import follow, health, role
+from support.health import go, health, role
 from support.waiting import wait_until
 
 
@@ -19,28 +22,6 @@ def said(url: str) -> str:
     wrong = {name: each["status"] for name, each in found.checks.items() if each["status"] != "ok"}
     assert wrong == {"phase": "warning"}, found.checks
     return found.said("phase")[2]
-
-
-def follow_until_ok(url: str, *details: str) -> None:
-    """Each is said in turn, and done; then all is right."""
-    for detail in details:
-        found = said(url)
-        assert found == detail
-        follow(url, found)
-    assert health(url).exit_code == 0
-
-
-def half_way(url: str, tag: str) -> str:
-    """What it says of a deploy to this tag that stopped where this database stands."""
-    beyond = f"""
-        FROM tenancy.changes WHERE state = 'standing' AND position > coalesce((
-            SELECT max(position) FROM tenancy.changes WHERE tag < '{tag}'), 0)
-    """
-    number = value(url, f"SELECT count(*) {beyond}")
-    last = value(url, f"SELECT change {beyond} ORDER BY position DESC LIMIT 1")
-    return (
-        f"{number} changes of {tag} stand, the last is {last}: run sqitch deploy --to {tag} again"
-    )
 
 
 def last_standing(url: str) -> str:
@@ -72,24 +53,20 @@ def test_the_contract_stands_and_is_not_registered(phase2_database: str) -> None
     archived = "SELECT count(*) FROM tenancy_archive.customers"
     customers = value(url, archived)
 
-    detail = (
+    detail = said(url)
+    assert detail == (
         "contract/switch stands, and Sqitch's registry does not have it:"
-        " run sqitch deploy --to contract/switch --set contract=yes"
+        " to go forward to @phase3, run sqitch deploy --to @phase3 --set contract=yes;"
+        " to go back to @phase2, run sqitch deploy --to contract/switch --log-only --no-verify"
+        " && sqitch revert --to @phase2 -y; both are safe"
     )
-    assert said(url) == detail
     assert health(url).said("drift")[2] == "skipped: the legacy side is gone (phase 3)"
-    with role(url, "GRANT pg_read_all_data TO watcher") as watcher:
-        assert said(watcher) == detail.replace(
-            "sqitch deploy --to contract/switch --set contract=yes",
-            "what SELECT tenancy.command_for('contract/switch', 'deploy') says to the owner",
-        )
-    with role(url, "GRANT convo_health TO watcher") as watcher:
-        assert said(watcher) == detail
-    follow(url, detail)
-    assert "run sqitch deploy --set contract=yes, or, to go back, " in said(url)
+    for right in ("GRANT pg_read_all_data TO watcher", "GRANT convo_health TO watcher"):
+        with role(url, right) as watcher:
+            assert said(watcher) == detail
+    go(url, health(url).forward)
     assert value(url, archived) == customers
-    sqitch(url, "revert", "--to", "@phase2", "-y")
-    assert health(url).exit_code == 0
+    assert health(url).phase == "@phase3"
 
 
 def test_the_mirrors_are_gone_and_registered(phase2_database: str) -> None:
@@ -99,28 +76,25 @@ def test_the_mirrors_are_gone_and_registered(phase2_database: str) -> None:
     sqitch(url, "revert", "--to", "mirror/mirrors", "-y")
     psql_file(url, "revert/mirror/mirrors.sql")
     assert value(url, triggers) == "0"
-    follow_until_ok(
-        url,
+    assert said(url) == (
         "mirror/mirrors does not stand, and Sqitch's registry has it:"
-        f" run sqitch revert --to {last_standing(url)} -y",
-        half_way(url, "@phase2"),
+        f" to go forward to @phase2, run sqitch revert --to {last_standing(url)} -y"
+        " && sqitch deploy --to @phase2;"
+        " to go back to @phase1, run sqitch revert --to @phase1 -y; both are safe"
     )
+    go(url, health(url).forward)
+    assert health(url).exit_code == 0
     assert value(url, triggers) == mirrors
 
 
-def test_stylists_move_and_it_is_not_registered(legacy_database: str) -> None:
+def test_a_deploy_that_stopped(legacy_database: str) -> None:
     url = legacy_database
-    sqitch(url, "deploy", "--to", "profiles/customer_shop_profiles")
-    psql_file(url, "deploy/profiles/stylist_moves.sql")
-    detail = said_of_phase(url)
-    assert detail == (
-        "profiles/stylist_moves stands, and Sqitch's registry does not have it:"
-        " run sqitch deploy --to profiles/stylist_moves"
+    sqitch(url, "deploy", "--to", "support/parts")
+    assert said_of_phase(url) == (
+        "3 changes of @phase1 stand, the last is support/parts:"
+        " to go forward to @phase1, run sqitch deploy --to @phase1;"
+        " to go back to the legacy schema, run sqitch revert -y; both are safe"
     )
-    follow(url, detail)
-    assert said_of_phase(url) == half_way(url, "@phase1")
-    sqitch(url, "revert", "-y")
-    assert health(url).said("phase")[0] == "unknown"
 
 
 @pytest.mark.parametrize("stage", ["phase2", "phase3"])
@@ -134,11 +108,13 @@ def test_a_registry_that_is_lost(request: pytest.FixtureRequest, stage: str) -> 
         psql(url, "-c", loss)
         assert health(url).said("plan")[2] == "skipped: what Sqitch has registered is not known"
         assert health(url).phase == f"@{stage}"
-        follow_until_ok(
-            url,
+        assert said(url).startswith(
             "Sqitch's registry (schema sqitch) is missing or knows nothing of project"
-            f" convo_tenancy: run sqitch deploy --log-only --to {last}",
+            f" convo_tenancy: to go forward to @{stage}, run sqitch deploy --to {last} --log-only"
+            " --no-verify; to go back to "
         )
+        go(url, health(url).forward)
+        assert health(url).exit_code == 0
 
 
 def test_a_registry_of_another_name(legacy_database: str) -> None:
@@ -150,12 +126,8 @@ def test_a_registry_of_another_name(legacy_database: str) -> None:
     with role(url, "GRANT convo_health TO watcher") as watcher:
         assert health(watcher).said("plan") == found.said("plan")
     psql(url, "-c", 'DROP SCHEMA "Our registry" CASCADE')
-    follow_until_ok(
-        url,
-        "Sqitch's registry (schema Our registry) is missing or knows nothing of project"
-        " convo_tenancy: run sqitch deploy --log-only --to contract/gate"
-        " --registry 'Our registry'",
-    )
+    go(url, health(url).forward)
+    assert health(url).exit_code == 0
     assert value(url, "SELECT to_regnamespace('sqitch') IS NULL") == "t"
 
 
@@ -206,78 +178,12 @@ def test_a_script_that_runs_and_is_killed(legacy_database: str) -> None:
     wait_until(lambda: value(url, gone) == "0", "the server has noticed")
     found = health(url)
     assert found.said("constraints")[0] == "ok"  # the phase tells
-    assert found.said("phase")[2] == (
-        "profiles/foreign_keys was interrupted while deploying:"
-        " run sqitch deploy --to profiles/foreign_keys"
+    assert found.said("phase")[2].startswith(
+        "profiles/foreign_keys was interrupted while deploying: to go forward to @phase1,"
+        " run sqitch deploy --to @phase1; to go back to the legacy schema,"
+        ' run psql -X "$DATABASE_URL" -f revert/profiles/foreign_keys.sql && sqitch revert -y; '
     )
-    follow(url, found.said("phase")[2])
-    assert health(url).exit_code == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "state", "registered", "command"),
-    [
-        (
-            "profiles/foreign_keys",
-            "deploying",
-            True,
-            'psql -X "$DATABASE_URL" -f deploy/profiles/foreign_keys.sql',
-        ),
-        ("contract/gate", "reverting", True, "sqitch revert --to isolation/rights -y"),
-        (
-            "contract/gate",
-            "reverting",
-            False,
-            'psql -X "$DATABASE_URL" -f revert/contract/gate.sql',
-        ),
-    ],
-)
-def test_an_interrupted_script(
-    phase2_database: str, change: str, state: str, registered: bool, command: str
-) -> None:
-    url = phase2_database
-    psql(
-        url,
-        "-c",
-        f"UPDATE tenancy.changes SET state = '{state}', standing_since = NULL"
-        f" WHERE change = '{change}'",
-    )
-    if not registered:
-        for table in ("tags", "dependencies", "changes"):
-            psql(
-                url,
-                "-c",
-                f"DELETE FROM sqitch.{table} WHERE change_id IN"
-                f" (SELECT change_id FROM sqitch.changes WHERE change = '{change}')",
-            )
-    assert health(url).said("phase")[2] == (
-        f"{change} was interrupted while {state}: run {command}"
-    )
-    follow(url, health(url).said("phase")[2])
-    found = health(url)
-    if found.exit_code:
-        assert found.said("phase")[2] == half_way(url, "@phase2")
-        follow(url, found.said("phase")[2])
-    assert health(url).exit_code == 0
-
-
-def test_how_a_script_begins_is_gone(legacy_database: str) -> None:
-    url = legacy_database
-    sqitch(url, "deploy", "--to", "support/begin")
-    psql_file(url, "revert/support/begin.sql")
-    assert said_of_phase(url) == (
-        "support/begin does not stand, and Sqitch's registry has it:"
-        " run sqitch revert --to support/schema -y"
-    )
-    follow(url, said_of_phase(url))
-    psql_file(url, "revert/support/schema.sql")
-    found = health(url)
-    assert (found.exit_code, found.phase) == (3, "none")
-    assert found.said("phase")[2].endswith(
-        "Sqitch's registry has support/schema: run sqitch revert --to support/preconditions -y"
-    )
-    follow(url, said_of_phase(url))
-    follow(url, said_of_phase(url))
+    go(url, found.forward)
     assert health(url).exit_code == 0
 
 

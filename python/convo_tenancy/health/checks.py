@@ -26,8 +26,10 @@ from .legacy_use import check_legacy_readers, check_legacy_watch, check_legacy_w
 from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
 from .model import Check, Report, Status, skipped
 from .parts import KINDS, check_parts
-from .phase import PRECONDITIONS, SCHEMA, Phase, check_phase, read_phase, read_registry
+from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
+from .stands import check_phase, said
+from .ways import ways_without_schema
 
 TRACKING = "contract/tracking"
 OLDEST_SERVER = 150_000
@@ -114,7 +116,7 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
         ]
         if not database.is_deployed:
             report.phase = "none"
-            report.checks.append(_not_deployed(connection, database))
+            report.checks.append(_not_deployed(connection, database, report))
             return report
         _examine_deployed(connection, report, plan_folder)
     return report
@@ -135,12 +137,13 @@ def check_version(version: str, number: int) -> Check:
     return Check("server_version", Status.OK, short, f"PostgreSQL {version}")
 
 
-def _not_deployed(connection: Connection, database: _Database) -> Check:
+def _not_deployed(connection: Connection, database: _Database, report: Report) -> Check:
     detail = f'not deployed in database "{database.database_name}": run sqitch deploy --to @phase1'
     if read_registry(connection, is_deployed=False).has(SCHEMA):
+        report.ways = ways_without_schema()
         detail = (
             f'nothing stands in database "{database.database_name}", and Sqitch\'s registry has'
-            f" {SCHEMA}: run sqitch revert --to {PRECONDITIONS} -y"
+            f" {SCHEMA}: {said(report.ways)}"
         )
     elif database.has_schema:
         detail = (
@@ -162,7 +165,8 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     def stands() -> Check:
         nonlocal phase
         phase = read_phase(connection)
-        return check_phase(connection, phase, registry)
+        check, report.ways = check_phase(connection, phase, registry)
+        return check
 
     def make(name: str, check: Callable[[], Check]) -> None:
         if name in _OF_LEGACY_SIDE and not phase.has_legacy_side:

@@ -41,12 +41,18 @@ def as_text(report: Report) -> None:
 
 
 def as_json(report: Report) -> None:
-    """Print one JSON object: status, phase, and checks with name, status, value and detail."""
+    """Print one JSON object.
+
+    It has status, phase, forward and back (the commands out of a half state, else null), and checks
+    with name, status, value and detail.
+    """
     print(
         json.dumps(
             {
                 "status": report.status.label,
                 "phase": report.phase,
+                "forward": report.ways and report.ways.forward.command,
+                "back": report.ways and report.ways.back.command,
                 "checks": [
                     {
                         "name": check.name,

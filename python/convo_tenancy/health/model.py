@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from .ways import Ways
+
 Value = str | int | float | None
 
 TIME = "%Y-%m-%d %H:%M %Z"
@@ -81,6 +83,7 @@ class Report:
     Args:
         phase: the newest phase that is deployed, as its tag ("@phase1"), "none" before the first,
             None when it is not known.
+        ways: out of a half state; None in a whole one, and where they are not known.
         checks: in the order in which they were made.
         drift_rows: rows of tenancy.drift by kind; None when they were not counted.
         backfill_finished: every customer there was has profiles.
@@ -91,6 +94,7 @@ class Report:
     """
 
     phase: str | None = None
+    ways: Ways | None = None
     checks: list[Check] = field(default_factory=list)
     drift_rows: dict[str, int] | None = None
     backfill_finished: bool = False

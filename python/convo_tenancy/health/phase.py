@@ -1,27 +1,14 @@
-"""Which phase stands, as the database itself says, and how Sqitch's registry differs from it."""
+"""Which phase stands, as the database itself says, and what Sqitch has in its registry."""
 
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import dataclass
 from datetime import datetime
 
 import psycopg
-from psycopg import errors
 
-from ..database import (
-    Connection,
-    Holder,
-    holder,
-    in_schema,
-    is_lost,
-    is_undefined,
-    one,
-    rows,
-    scalar,
-)
-from .model import Check, Status
+from ..database import Connection, in_schema, is_lost, one, rows, scalar
 
 SWITCH = "contract/switch"
 """The change that takes the legacy side away."""
@@ -32,15 +19,8 @@ PRECONDITIONS = "support/preconditions"
 SCHEMA = "support/schema"
 """The second one, from which on the database knows what stands."""
 
-_REGISTRY = "sqitch"  # where Sqitch puts its registry unless told otherwise
-_SQITCH_LOCK = 75474063  # of the advisory lock that Sqitch holds as long as it runs
-
-_HALF_WAY = {"deploying": "deploy", "reverting": "revert"}
-
-# Half-way into phase 3, only the operator knows where to.
-_AGAIN = {
-    "@phase3": "sqitch deploy --set contract=yes, or, to go back, sqitch revert --to @phase2,"
-}
+REGISTRY = "sqitch"
+"""Where Sqitch puts its registry unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +31,11 @@ class Change:
     tag: str | None
     state: str
     open_key: int | None
+
+    @property
+    def is_half_way(self) -> bool:
+        """Its script was interrupted, in one direction or the other."""
+        return self.state in {"deploying", "reverting"}
 
 
 @dataclass(frozen=True)
@@ -77,7 +62,7 @@ class Registry:
         changes: in order; None when they are not known.
     """
 
-    schema: str = _REGISTRY
+    schema: str = REGISTRY
     changes: tuple[Registered, ...] | None = None
 
     def has(self, change: str) -> bool:
@@ -168,8 +153,8 @@ def read_registry(connection: Connection, is_deployed: bool) -> Registry:
     """
     try:
         with connection.transaction():
-            schema = scalar(connection, "health/registry_schema") if is_deployed else _REGISTRY
-            name = str(schema or _REGISTRY)
+            schema = scalar(connection, "health/registry_schema") if is_deployed else REGISTRY
+            name = str(schema or REGISTRY)
             found = one(connection, _Schema, "health/registry", name)
             if not found.is_there:
                 return Registry(name, ())
@@ -181,87 +166,3 @@ def read_registry(connection: Connection, is_deployed: bool) -> Registry:
         if is_lost(error):
             raise
         return Registry()
-
-
-def check_phase(connection: Connection, phase: Phase, registry: Registry) -> Check:
-    """A phase that is half-way is to be completed, and Sqitch is to know what stands."""
-    problem = _running_script(connection, phase)
-    if problem is None:
-        problem = _problem(connection, phase, registry)
-        sqitch = problem and holder(connection, _SQITCH_LOCK)
-        if sqitch:
-            problem = _runs("sqitch", sqitch)
-    if problem is None:
-        return Check("phase", Status.OK, phase.tag, f"{len(phase.standing)} changes stand")
-    return Check("phase", Status.WARNING, phase.tag, problem)
-
-
-def _running_script(connection: Connection, phase: Phase) -> str | None:
-    """The script of several transactions that runs now."""
-    for change in phase.changes:
-        session = change.open_key and holder(connection, change.open_key)
-        if session:
-            return _runs(f"the script of {change.change}", session)
-    return None
-
-
-def _runs(what: str, session: Holder) -> str:
-    return f"{what} runs now ({session}): wait for it"
-
-
-def _problem(connection: Connection, phase: Phase, registry: Registry) -> str | None:
-    """The first thing that is to be done, with the one command that does it."""
-    last = phase.standing[-1].change
-    known = {each.change for each in phase.changes}
-    standing = {each.change for each in phase.standing}
-    registered = [each.change for each in registry.changes or () if each.change != PRECONDITIONS]
-
-    if registry.changes == ():
-        name = "" if registry.schema == _REGISTRY else f" --registry {shlex.quote(registry.schema)}"
-        whole = next(each for each in reversed(phase.standing) if each.state == "standing").change
-        return (
-            f"Sqitch's registry (schema {registry.schema}) is missing or knows nothing of project"
-            f" convo_tenancy: run sqitch deploy --log-only --to {whole}{name}"
-        )
-    for change in registered:
-        if change not in known:
-            return (
-                f"Sqitch's registry (schema {registry.schema}) is of another plan, {change} is not"
-                " in that of this database: use the checkout that it was deployed from"
-            )
-    for each in phase.standing:
-        if each.state in _HALF_WAY:
-            return (
-                f"{each.change} was interrupted while {each.state}: run"
-                f" {_command(connection, each.change, _HALF_WAY[each.state])}"
-            )
-    if registry.changes is not None and not registry.has(last):
-        return (
-            f"{last} stands, and Sqitch's registry does not have it: run"
-            f" {_command(connection, last, 'deploy')}"
-        )
-    for change in registered:
-        if change not in standing:
-            return (
-                f"{change} does not stand, and Sqitch's registry has it: run"
-                f" {_command(connection, change, 'revert')}"
-            )
-    if phase.beyond:
-        following = f"@phase{(phase.number or 0) + 1}"
-        again = _AGAIN.get(following, f"sqitch deploy --to {following}")
-        number = len(phase.beyond)
-        return f"{number} changes of {following} stand, the last is {last}: run {again} again"
-    return None
-
-
-def _command(connection: Connection, change: str, direction: str) -> str:
-    """What tenancy.command_for() says, or who can ask it."""
-    try:
-        with connection.transaction():
-            return str(scalar(connection, "health/command_for", change, direction))
-    except errors.InsufficientPrivilege:
-        return f"what SELECT tenancy.command_for('{change}', '{direction}') says to the owner"
-    except psycopg.Error as error:
-        if not is_undefined(error):
-            raise
-        return f"sqitch revert --to {SCHEMA} -y"  # the next change, which makes it, is gone

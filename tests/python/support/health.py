@@ -27,6 +27,8 @@ class Health:
     exit_code: int
     status: str
     phase: str | None
+    forward: str | None
+    back: str | None
     checks: dict[str, dict[str, Any]]
 
     def said(self, name: str) -> tuple[str, Any, str]:
@@ -40,14 +42,22 @@ def health(url: str, *args: str) -> Health:
     done = call(url, "health", "--format", "json", *args)
     assert done.stderr == ""
     report = json.loads(done.stdout)
-    assert list(report) == ["status", "phase", "checks"]
+    assert list(report) == ["status", "phase", "forward", "back", "checks"]
     for check in report["checks"]:
         assert list(check) == ["name", "status", "value", "detail"]
         assert check["status"] in {"ok", "warning", "critical", "unknown"}
     checks = {check["name"]: check for check in report["checks"]}
     assert len(checks) == len(report["checks"])
     assert done.returncode == ["ok", "warning", "critical", "unknown"].index(report["status"])
-    return Health(done.returncode, report["status"], report["phase"], checks)
+    assert (report["forward"] is None) == (report["back"] is None)
+    return Health(
+        done.returncode,
+        report["status"],
+        report["phase"],
+        report["forward"],
+        report["back"],
+        checks,
+    )
 
 
 def samples(url: str, *args: str) -> tuple[int, dict[str, int]]:
@@ -79,6 +89,12 @@ def recorded(url: str, *kinds: str) -> int:
         SELECT count(*) FROM tenancy.deployed_parts WHERE is_there AND kind IN ({listed})
     """
     return int(value(url, statement))
+
+
+def go(url: str, command: str | None) -> None:
+    """Run one of the two commands out of a half state, as it is printed."""
+    assert command is not None
+    run("bash", "-c", command, env={"DATABASE_URL": url, "SQITCH_TARGET": f"db:{url}"})
 
 
 def follow(url: str, detail: str) -> None:

@@ -1,0 +1,161 @@
+"""Out of a half state: the one command that goes forward, and the one that goes back."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from .phase import PRECONDITIONS, REGISTRY, Change, Phase, Registry
+
+LEGACY = "the legacy schema"
+"""Where the way back from the first phase leads."""
+
+_CONTRACT = "@phase3"
+
+
+@dataclass(frozen=True)
+class Way:
+    """A command, and where it leads."""
+
+    command: str
+    goal: str
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Both ways out: each is safe, and can be run again when it was interrupted itself."""
+
+    forward: Way
+    back: Way
+
+
+def ways(phase: Phase, registry: Registry) -> Ways:
+    """Out of the state that the phase and the registry are in.
+
+    Args:
+        phase: with at least one change that stands.
+        registry: one that cannot be read is taken to have what stands, as after a script that was
+            interrupted.
+    """
+    return _Finder(phase, registry).ways()
+
+
+def ways_without_schema() -> Ways:
+    """Out of a registry that has changes while nothing of ours stands."""
+    begin = _sqitch("revert", PRECONDITIONS, "-y")
+    return Ways(
+        Way(f"{begin} && {_sqitch('deploy', '@phase1')}", "@phase1"),
+        Way("sqitch revert -y", LEGACY),
+    )
+
+
+class _Finder:
+    """Each script is one transaction with its row in tenancy.changes, or says that it is half-way.
+
+    So it is enough to bring Sqitch's registry and what stands together, where they are apart, and
+    then to have Sqitch go on.
+    """
+
+    def __init__(self, phase: Phase, registry: Registry) -> None:
+        self._plan = phase.changes
+        self._names = [each.change for each in phase.changes]
+        self._option = (
+            () if registry.schema == REGISTRY else ("--registry", shlex.quote(registry.schema))
+        )
+        self._half = next((each for each in phase.standing if each.is_half_way), None)
+        self._top = self._index(phase.standing[-1])
+        self._lost = registry.changes == ()
+        self._registered = self._read(registry)
+        extras = [at for at in sorted(self._registered) if at > self._top]
+        self._extra = extras[0] if extras else None
+
+        # What is under way, and so which tags lie on either side of it.
+        pivot = self._top if self._half or self._extra is None else self._extra
+        tagged = [at for at, each in enumerate(self._plan) if each.tag]
+        self._goal = next((at for at in tagged if at >= pivot), len(self._plan) - 1)
+        self._start = next((at for at in reversed(tagged) if at < pivot), None)
+
+    def ways(self) -> Ways:
+        goal, start = self._plan[self._goal].tag, self._start
+        return Ways(
+            Way(" && ".join(self._forward()), goal or self._names[self._goal]),
+            Way(" && ".join(self._back()), str(LEGACY if start is None else self._plan[start].tag)),
+        )
+
+    def _read(self, registry: Registry) -> set[int]:
+        """Which changes Sqitch has, by their place in the plan."""
+        if registry.changes is None:
+            deploying = self._half is not None and self._half.state == "deploying"
+            return set(range(self._top if deploying else self._top + 1))
+        has = {each.change for each in registry.changes}
+        return {at for at, name in enumerate(self._names) if name in has}
+
+    def _index(self, change: Change) -> int:
+        return self._plan.index(change)
+
+    def _below(self, at: int) -> str:
+        return self._names[at - 1] if at else PRECONDITIONS
+
+    def _forward(self) -> list[str]:
+        commands: list[str] = []
+        standing, registered = self._top, set(self._registered)
+        if self._half is not None:
+            half = self._index(self._half)
+            is_registered = half in registered
+            if self._half.state == "reverting":
+                # A script that takes a change back has to end before another one makes it.
+                commands.append(
+                    self._revert(self._below(half))
+                    if is_registered
+                    else _script("revert", self._half)
+                )
+                standing, registered = half - 1, {at for at in registered if at < half}
+            elif is_registered:
+                if self._extra is not None:
+                    commands.append(self._revert(self._half.change))
+                    registered = {at for at in registered if at <= half}
+                commands.append(_script("deploy", self._half))
+        elif self._extra is not None:
+            commands.append(self._revert(self._names[standing]))
+            registered = {at for at in registered if at <= standing}
+        if self._lost:
+            whole = standing if self._half is None else standing - (standing == self._top)
+            commands.append(self._log_only(whole))
+            registered = set(range(whole + 1))
+        if not set(range(self._goal + 1)) <= registered or not commands:
+            tag = self._plan[self._goal].tag or self._names[self._goal]
+            contract = ("--set", "contract=yes") if tag == _CONTRACT else ()
+            commands.append(_sqitch("deploy", tag, *contract, *self._option))
+        return commands
+
+    def _back(self) -> list[str]:
+        commands: list[str] = []
+        standing, registered = self._top, set(self._registered)
+        if self._half is not None and self._index(self._half) not in registered:
+            commands.append(_script("revert", self._half))
+            standing = self._index(self._half) - 1
+        if standing not in registered and standing >= 0:
+            commands.append(self._log_only(standing))
+            registered = set(range(standing + 1))
+        start = -1 if self._start is None else self._start
+        if any(at > start for at in registered) or not commands:
+            tag = None if self._start is None else self._plan[self._start].tag
+            commands.append(self._revert(tag))
+        return commands
+
+    def _log_only(self, at: int) -> str:
+        # Without verify: what is altered is not for the registry to say.
+        return _sqitch("deploy", self._names[at], "--log-only", "--no-verify", *self._option)
+
+    def _revert(self, to: str | None) -> str:
+        return _sqitch("revert", to, "-y", *self._option)
+
+
+def _sqitch(command: str, to: str | None, *options: str) -> str:
+    return " ".join(["sqitch", command, *(["--to", to] if to else []), *options])
+
+
+def _script(direction: str, change: Change) -> str:
+    is_contract = direction == "deploy" and change.change.startswith("contract/")
+    variable = " -v contract=yes" if is_contract and change.change != "contract/gate" else ""
+    return f'psql -X "$DATABASE_URL" -f {direction}/{change.change}.sql{variable}'

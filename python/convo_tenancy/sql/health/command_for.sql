@@ -1,1 +1,0 @@
-SELECT tenancy.command_for($1, $2);

@@ -1,0 +1,366 @@
+"""Out of every half state health names a command forward and one back, and both work."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from convo_tenancy.health.phase import Change, Phase, Registered, Registry
+from convo_tenancy.health.ways import LEGACY, Ways, ways
+from support.cluster import ROOT, Cluster
+from support.commands import environment, psql, psql_file, run, sqitch, value
+from support.health import Health, go, health
+from support.sessions import Session, waiting_for
+from support.waiting import wait_until
+
+PLAN: list[tuple[str, str | None]] = []
+for _word in re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE):
+    if _word.startswith("@"):
+        PLAN[-1] = (PLAN[-1][0], _word)
+    else:
+        PLAN.append((_word, None))
+CHANGES = [change for change, _tag in PLAN]
+TAGS = {tag: at for at, (_change, tag) in enumerate(PLAN) if tag}
+CONTRACT = ("--set", "contract=yes")
+
+# On real databases: the first ones, what is put aside, the end of a phase, the contract. With
+# HALF_STATES=all every change.
+CHOSEN = (
+    "support/schema",
+    "support/begin",
+    "profiles/customer_shop_profiles",
+    "contract/gate",
+    "contract/switch",
+)
+EVERY = CHANGES[1:] if os.environ.get("HALF_STATES") == "all" else CHOSEN
+
+
+# A model of what Sqitch and the scripts do: all states, in a moment ------------------------------
+
+
+class Refused(Exception):
+    """A script or Sqitch would not."""
+
+
+class Model:
+    """What stands, and what Sqitch has: the first ones of the plan each, and one half-way."""
+
+    def __init__(self, standing: int, half: str | None, registered: int) -> None:
+        self.standing = standing  # the last that stands, or stands half-way
+        self.half = half
+        self.registered = registered  # the last that Sqitch has
+
+    def script(self, direction: str, at: int, contract: bool = True) -> None:
+        """As tenancy.begin_change() has it."""
+        whole = self.standing if self.half is None else self.standing - 1
+        if direction == "deploy":
+            if at > whole + 1 or (self.half == "reverting" and at >= self.standing):
+                raise Refused(f"deploy {CHANGES[at]}")
+            if PLAN[at][0].startswith("contract/") and at > TAGS["@phase2"] and not contract:
+                raise Refused("the contract")
+            if at > whole:
+                self.standing, self.half = at, None
+        else:
+            if at < self.standing:
+                raise Refused(f"revert {CHANGES[at]}")
+            if at == self.standing:
+                self.standing, self.half = at - 1, None
+
+    def sqitch(self, command: str, to: int, options: list[str]) -> None:
+        """One change after the other."""
+        if command == "deploy":
+            if to <= self.registered:
+                raise Refused("nothing to deploy")
+            for at in range(self.registered + 1, to + 1):
+                if "--log-only" not in options:
+                    self.script("deploy", at, "contract=yes" in options)
+                self.registered = at
+        else:
+            if to >= self.registered:
+                raise Refused("nothing to revert")
+            for at in range(self.registered, to, -1):
+                self.script("revert", at)
+                self.registered = at - 1
+
+    def run(self, line: str) -> None:
+        """A line as it is printed."""
+        for command in line.split(" && "):
+            words = shlex.split(command)
+            if words[0] == "psql":
+                direction, path = words[words.index("-f") + 1].removesuffix(".sql").split("/", 1)
+                self.script(direction, CHANGES.index(path), "contract=yes" in words)
+                continue
+            to = words[words.index("--to") + 1] if "--to" in words else None
+            self.sqitch(words[1], -1 if to is None else place(to), words)
+
+
+def place(to: str) -> int:
+    """Of a change or a tag in the plan."""
+    return TAGS[to] if to in TAGS else CHANGES.index(to)
+
+
+def ways_of(standing: int, half: str | None, registered: int) -> Ways:
+    """What is said of a state."""
+    states = [
+        "absent" if at > standing else (half or "standing") if at == standing else "standing"
+        for at in range(len(PLAN))
+    ]
+    phase = Phase(
+        tuple(
+            Change(change, tag, state, None)
+            for (change, tag), state in list(zip(PLAN, states, strict=True))[1:]
+        )
+    )
+    changes = tuple(Registered(str(at), CHANGES[at]) for at in range(registered + 1))
+    return ways(phase, Registry(changes=changes))
+
+
+@pytest.mark.parametrize("half", [None, "deploying", "reverting"])
+def test_every_state(half: str | None) -> None:
+    for standing, registered in itertools.product(range(2, len(PLAN)), range(-1, len(PLAN))):
+        if half is None and standing == registered and PLAN[standing][1]:
+            continue  # whole
+        out = ways_of(standing, half, registered)
+        for way in (out.forward, out.back):
+            state = f"{CHANGES[standing]} {half}, Sqitch has {registered}: {way.command}"
+            model = Model(standing, half, registered)
+            try:
+                model.run(way.command)
+            except Refused as refusal:
+                pytest.fail(f"{state}: refused: {refusal}")
+            goal = -1 if way.goal == LEGACY else place(way.goal)
+            assert (model.half, model.registered) == (None, goal), state
+            assert model.standing <= goal if way.goal == LEGACY else model.standing == goal, state
+
+
+def test_a_registry_that_nobody_may_read() -> None:
+    """Taken to be as a killed script leaves it."""
+    out = ways_of(place("contract/switch"), "reverting", place("contract/switch"))
+    states = ways_of(place("contract/switch"), "deploying", place("contract/restore"))
+    for half, expected in ("reverting", out), ("deploying", states):
+        changes = tuple(
+            Change(change, tag, "standing", None)
+            for change, tag in PLAN[1 : place("contract/switch") + 1]
+        )
+        phase = Phase((*changes[:-1], replace(changes[-1], state=half), *rest()))
+        assert ways(phase, Registry(changes=None)) == expected
+
+
+def rest() -> tuple[Change, ...]:
+    """What follows the switch."""
+    return tuple(
+        Change(name, tag, "absent", None) for name, tag in PLAN[place("contract/switch") + 1 :]
+    )
+
+
+# Real databases ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small(cluster: Cluster) -> Iterator[str]:
+    """The name of a template: a small legacy database with customers of several shops."""
+    made = cluster.create_database("half_legacy")
+    psql_file(made, "tests/legacy/schema.sql")
+    psql_file(made, "tests/legacy/sample.sql", "-v", "customers=40")
+    yield "half_legacy"
+    cluster.drop_database("half_legacy")
+
+
+@pytest.fixture
+def state(cluster: Cluster, small: str) -> Iterator[str]:
+    """A copy of it, in which a test makes a half state."""
+    yield cluster.create_database("half_state", small)
+    cluster.drop_database("half_state")
+
+
+def is_whole(found: Health, goal: str) -> bool:
+    """At the tag, or at the legacy schema, and nothing else to do."""
+    if goal == LEGACY:
+        return (found.exit_code, found.phase, found.forward) == (3, "none", None)
+    return (found.phase, found.said("phase")[0], found.forward) == (goal, "ok", None)
+
+
+def check_both_ways(cluster: Cluster, state: str, forward: str, back: str) -> Health:
+    """Each on a copy of its own; no other check advises anything."""
+    found = health(state)
+    detail = found.said("phase")[2]
+    assert f"to go forward to {forward}, run {found.forward}; " in detail
+    assert f"to go back to {back}, run {found.back}; both are safe" in detail
+    for name, check in found.checks.items():
+        if name not in ("phase", "drift", "backfill"):
+            assert check["status"] == "ok" or check["detail"].endswith("see phase"), check
+    for command, goal in ((found.forward, forward), (found.back, back)):
+        copy = cluster.create_database("half_copy", "half_state")
+        try:
+            go(copy, command)
+            after = health(copy)
+            assert is_whole(after, goal), (command, after.checks["phase"])
+        finally:
+            cluster.drop_database("half_copy")
+    return found
+
+
+def around(at: int) -> tuple[str, str]:
+    """The tags on either side of a change that is under way."""
+    forward = next(tag for tag, end in TAGS.items() if end >= at)
+    back = next((tag for tag, end in reversed(TAGS.items()) if end < at), LEGACY)
+    return forward, back
+
+
+def deploy_to(url: str, change: str) -> None:
+    """And whatever comes before it."""
+    sqitch(url, "deploy", "--to", change, *CONTRACT)
+
+
+@pytest.mark.parametrize("change", EVERY)
+def test_stopped_after_a_change(cluster: Cluster, state: str, change: str) -> None:
+    if change in (CHANGES[at] for at in TAGS.values()):
+        change = CHANGES[CHANGES.index(change) - 1]
+    deploy_to(state, change)
+    check_both_ways(cluster, state, *around(place(change)))
+
+
+@pytest.mark.parametrize("change", EVERY)
+def test_deployed_and_not_registered(cluster: Cluster, state: str, change: str) -> None:
+    deploy_to(state, CHANGES[place(change) - 1])
+    psql_file(state, f"deploy/{change}.sql", "-v", "contract=yes")
+    check_both_ways(cluster, state, *around(place(change)))
+
+
+@pytest.mark.parametrize("change", EVERY)
+def test_taken_back_and_still_registered(cluster: Cluster, state: str, change: str) -> None:
+    deploy_to(state, change)
+    psql_file(state, f"revert/{change}.sql")
+    if change == CHANGES[1]:
+        found = health(state)
+        go(state, found.back)
+        assert is_whole(health(state), LEGACY)
+        deploy_to(state, change)
+        psql_file(state, f"revert/{change}.sql")
+        go(state, health(state).forward)
+        assert is_whole(health(state), "@phase1")
+        return
+    check_both_ways(cluster, state, *around(place(change)))
+
+
+def killed(url: str, direction: str, change: str, lock: str) -> None:
+    """Its script is killed where it waits for a lock."""
+    psql(url, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
+    holder = Session(url)
+    try:
+        holder.execute(lock)
+        script = subprocess.Popen(
+            [
+                "psql",
+                "-X",
+                "-q",
+                "-v",
+                "contract=yes",
+                "-d",
+                url,
+                "-f",
+                f"{direction}/{change}.sql",
+            ],
+            cwd=ROOT,
+            env=environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        wait_until(lambda: waiting_for(url, holder.pid), "the script waits")
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+    finally:
+        holder.close()
+    wait_until(lambda: value(url, "SELECT count(*) FROM tenancy.open_changes()") == "0", "it ends")
+
+
+def unregister(url: str, change: str) -> None:
+    """As though Sqitch had never heard of it."""
+    for table in ("tags", "dependencies", "changes"):
+        psql(
+            url,
+            "-c",
+            f"DELETE FROM sqitch.{table} WHERE change_id IN"
+            f" (SELECT change_id FROM sqitch.changes WHERE change = '{change}')",
+        )
+
+
+@pytest.mark.parametrize("is_registered", [True, False])
+@pytest.mark.parametrize(
+    ("direction", "change", "lock"),
+    [
+        ("deploy", "profiles/foreign_keys", "SELECT FROM public.customer_shop_profiles FOR UPDATE"),
+        ("revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE"),
+    ],
+)
+def test_killed_half_way(
+    cluster: Cluster, state: str, direction: str, change: str, lock: str, is_registered: bool
+) -> None:
+    before = CHANGES[place(change) - 1]
+    deploy_to(state, change if direction == "revert" else before)
+    if change == "profiles/foreign_keys":
+        psql(
+            state,
+            "-c",
+            "INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (9999, 1)",
+        )
+    killed(state, direction, change, lock)
+    if direction == "deploy" and is_registered:
+        sqitch(state, "deploy", "--log-only", "--no-verify", "--to", change)
+    elif direction == "revert" and not is_registered:
+        unregister(state, change)
+    gone = {"deploy": "deploying", "revert": "reverting"}[direction]
+    assert value(state, f"SELECT state FROM tenancy.changes WHERE change = '{change}'") == gone
+    found = check_both_ways(cluster, state, *around(place(change)))
+    assert found.said("phase")[2].startswith(f"{change} was interrupted while {gone}: ")
+
+
+def test_a_way_back_that_was_interrupted_itself(cluster: Cluster, state: str) -> None:
+    """It registered what stands, and was killed before it took it back."""
+    deploy_to(state, "mirror/attach_mirrors")
+    psql_file(state, "deploy/mirror/mirrors.sql")
+    first, _, _ = str(health(state).back).partition(" && ")
+    go(state, first)
+    check_both_ways(cluster, state, "@phase2", "@phase1")
+
+
+def test_a_registry_of_an_older_backup(cluster: Cluster, state: str) -> None:
+    """It knows phase 1; the database has got into phase 3."""
+    deploy_to(state, "@phase1")
+    old = run("pg_dump", "--schema=sqitch", "-d", state).stdout
+    deploy_to(state, "contract/restore")
+    psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
+    psql(state, stdin=old)
+    check_both_ways(cluster, state, "@phase3", "@phase2")
+
+
+def test_a_database_of_an_older_backup(cluster: Cluster, state: str) -> None:
+    """Sqitch's registry knows phase 3; the database has half of phase 1."""
+    deploy_to(state, "profiles/drift")
+    run("createdb", "--maintenance-db", state, "--template", "half_state", "half_newer")
+    newer = state.replace("half_state", "half_newer")
+    deploy_to(newer, "@phase3")
+    registry = run("pg_dump", "--schema=sqitch", "-d", newer).stdout
+    cluster.drop_database("half_newer")
+    psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
+    psql(state, stdin=registry)
+    check_both_ways(cluster, state, "@phase1", LEGACY)
+
+
+def test_a_registry_that_is_lost_half_way(cluster: Cluster, state: str) -> None:
+    """And has another name."""
+    sqitch(state, "deploy", "--to", "contract/switch", *CONTRACT, "--registry", "ours")
+    killed(state, "revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE")
+    psql(state, "-c", "DROP SCHEMA ours CASCADE")
+    check_both_ways(cluster, state, "@phase3", "@phase2")
+    assert value(state, "SELECT to_regnamespace('sqitch') IS NULL") == "t"
