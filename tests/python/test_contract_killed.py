@@ -149,7 +149,13 @@ def test_sqitch_at_the_switch(
 ) -> None:
     """Killed with everything locked; the same command again finishes."""
     start, *arguments = {
-        "deploy": ("contract/return_legacy_side", "--set", "contract=yes", "--set", "legacy_quiet_period=0"),
+        "deploy": (
+            "contract/return_legacy_side",
+            "--set",
+            "contract=yes",
+            "--set",
+            "legacy_quiet_period=0",
+        ),
         "revert": ("contract/switch", "-y", "--to", "@phase2"),
     }[command]
     name = f"killed_{command}_{victim.split()[0]}"

@@ -191,13 +191,27 @@ def test_locks(page: Path, heading: str, tag: str, direction: str) -> None:
                 assert table in locks[change], (change, table)
 
 
+BODY = re.compile(r"(?<!DO )\$\$.*?\$\$", re.DOTALL)  # of a function that is made, not run
+# What the contract and its revert call, which are scripts of several transactions.
+PROCEDURES = {
+    "start_tracking": "tracking",
+    "remove_legacy_side": "remove_legacy_side",
+    "return_legacy_side": "return_legacy_side",
+}
+
+
 def strong_locks(script: Path) -> list[tuple[str, list[str]]]:
     """What a script locks when it runs, mode and tables; the tables of the application."""
-    text = script.read_text()
+    text = BODY.sub("", script.read_text())
+    text += "".join(
+        (ROOT / f"deploy/contract/{path}.sql").read_text()
+        for procedure, path in PROCEDURES.items()
+        if f"\nCALL tenancy.{procedure}(" in text
+    )
     called = [
         (mode, re.findall(r"'public\.(\w+)'", tables))
         for mode, tables in re.findall(
-            r"CALL tenancy\.lock_tables\(\s*'([A-Z ]+)',(.*?)\);", text, re.DOTALL
+            r"tenancy\.(?:try_)?lock_tables\(\s*'([A-Z ]+)',(.*?)\);", text, re.DOTALL
         )
     ]
     isolated = re.findall(r"CALL tenancy\.(?:isolate|open)_table\(\s*'public\.(\w+)'", text)

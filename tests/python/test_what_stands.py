@@ -123,6 +123,8 @@ def test_the_walks_have_every_change() -> None:
 def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, tag: str) -> None:
     """Each script commits and Sqitch does not know; then a deploy, or a revert, and on."""
     url = request.getfixturevalue(f"{BELOW[tag]}_database")
+    if tag == "@phase3":  # the commands that are offered do not wait for the quiet period
+        psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
     history = legacy_history(url)
     sqitch(url, "deploy", "--to", CHANGES[numbers_of(tag)[0] - 1])
     for number in numbers_of(tag):

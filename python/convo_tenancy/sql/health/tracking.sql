@@ -1,5 +1,5 @@
 -- The triggers that note who changes, and whether a script works with them now.
 SELECT
     count(*) AS trigger_count,
-    EXISTS (SELECT FROM tenancy.open_changes()) AS is_at_work
+    (SELECT count(*) > 0 FROM tenancy.open_changes()) AS is_at_work
 FROM tenancy.tracking;
