@@ -31,7 +31,7 @@ from .report import Report
 from .steps import Steps
 
 SIZES_PHASE_1 = "10000,100000,200000,1000000"
-SIZES_PHASE_3 = "100000,1000000"
+SIZES_PHASE_3 = "10000,1000000"
 
 
 class Part(enum.StrEnum):

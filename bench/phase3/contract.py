@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import cast
 
 import psycopg
@@ -24,6 +25,7 @@ from ..cluster import (
 from ..steps import Steps
 from ..writers import Observed, longest, under_writers
 from .client import ApiClient
+from .holder import Holder
 from .locks import LockSampler, TableLock, table_oids
 
 DEPLOY, REVERT = "deploy", "revert"
@@ -47,6 +49,8 @@ class ContractRun:
     size: int
     run: int
     direction: str
+    # Whether somebody held each of the tables in turn.
+    is_held: bool
     seconds: float
     changes: list[ChangeRun]
     longest_seconds: float
@@ -84,11 +88,15 @@ def measure_contract(
             DEPLOY: lambda: deploy(url, TAG_PHASE_3, contract="yes", legacy_quiet_period="0"),
             REVERT: lambda: revert(url, TAG_PHASE_2),
         }
-        for direction, work in works.items():
-            with steps.step(f"{title}, {direction}") as notes:
-                with LockSampler(url, oids) as sampler:
+        for is_held, (direction, work) in product((False, True), works.items()):
+            beside = ", with each table held in turn" if is_held else ""
+            with steps.step(f"{title}, {direction}{beside}") as notes:
+                with (
+                    LockSampler(url, oids) as sampler,
+                    Holder(url) if is_held else nullcontext(),
+                ):
                     observed = under_writers(url, ApiClient, work)
-                done = _contract_run(url, size, run, direction, observed, sampler)
+                done = _contract_run(url, size, run, direction, is_held, observed, sampler)
                 notes.append(f"{done.seconds:.1f} s")
                 notes.append(f"longest {done.longest_seconds * 1000:,.0f} ms")
                 notes.append(f"{done.calls:,} calls, {len(done.errors)} errors")
@@ -103,13 +111,20 @@ def measure_contract(
 
 
 def _contract_run(
-    url: str, size: int, run: int, direction: str, observed: Observed, sampler: LockSampler
+    url: str,
+    size: int,
+    run: int,
+    direction: str,
+    is_held: bool,
+    observed: Observed,
+    sampler: LockSampler,
 ) -> ContractRun:
     during = observed.during()
     return ContractRun(
         size=size,
         run=run,
         direction=direction,
+        is_held=is_held,
         seconds=observed.seconds,
         changes=_changes(url, direction, observed),
         longest_seconds=longest(during).seconds,

@@ -10,7 +10,7 @@ from .report import Phase3
 
 def measure(cluster: Cluster, sizes: list[int], runs: int, report: Phase3, steps: Steps) -> None:
     """Both ways at each size; the file is written after each run."""
-    steps.expect(len(sizes) * (1 + runs * len(DIRECTIONS)))
+    steps.expect(len(sizes) * (1 + runs * 2 * len(DIRECTIONS)))
     for size in sizes:
         with steps.step(f"{size:,} customers") as notes:
             template = make_template(cluster, size)

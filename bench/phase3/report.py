@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from statistics import median
 
 from rich.table import Table
@@ -12,7 +13,8 @@ from ..report import Report, Threshold, new_table
 from .contract import DEPLOY, DIRECTIONS, REVERT, ChangeRun, ContractRun
 from .locks import TABLES
 
-STALL_SIZE, STALL_LIMIT = 1_000_000, 1000  # milliseconds
+SMALL, LARGE = 10_000, 1_000_000  # customers
+LOCK_LIMIT, LOCK_GROWTH_LIMIT, STALL_LIMIT = 100, 1.5, 250  # milliseconds, and a ratio
 NAMES = {DEPLOY: "contract", REVERT: "its revert"}
 
 
@@ -22,7 +24,20 @@ class Runs:
 
     size: int
     direction: str
+    is_held: bool
     runs: list[ContractRun]
+
+    @property
+    def name(self) -> str:
+        """As the tables have it."""
+        return f"{NAMES[self.direction]}{', tables held in turn' if self.is_held else ''}"
+
+    @property
+    def longest_lock(self) -> float:
+        """The longest strong lock on any table, the median of the runs, in milliseconds."""
+        return 1000 * self.median(
+            lambda run: max(lock.longest_held_seconds for lock in run.locks.values())
+        )
 
     def median(self, value: Callable[[ContractRun], float]) -> float:
         """Over the runs."""
@@ -58,6 +73,8 @@ class Runs:
         return {
             "customers": self.size,
             "direction": self.direction,
+            "is_held": self.is_held,
+            "longest_lock_ms": self.longest_lock,
             "seconds": self.median(lambda r: r.seconds),
             "longest_seconds": self.median(lambda r: r.longest_seconds),
             "worst_seconds": self.worst(lambda r: r.longest_seconds),
@@ -76,38 +93,47 @@ class Phase3(Report):
 
     contracts: list[ContractRun] = field(default_factory=list)
 
-    def of(self, size: int, direction: str) -> Runs | None:
+    def of(self, size: int, direction: str, is_held: bool = False) -> Runs | None:
         """None where there are no runs."""
-        runs = [c for c in self.contracts if (c.size, c.direction) == (size, direction)]
-        return Runs(size, direction, runs) if runs else None
+        wanted = (size, direction, is_held)
+        runs = [c for c in self.contracts if (c.size, c.direction, c.is_held) == wanted]
+        return Runs(size, direction, is_held, runs) if runs else None
 
     def measured(self) -> list[Runs]:
         """By size, then direction."""
         sizes = dict.fromkeys(c.size for c in self.contracts)
-        found = (self.of(size, direction) for size in sizes for direction in DIRECTIONS)
+        found = (self.of(*each) for each in product(sizes, DIRECTIONS, (False, True)))
         return [runs for runs in found if runs]
 
     def thresholds(self) -> list[Threshold]:
         """The promises of phase 3."""
-        return [
-            *(
+        found: list[Threshold] = []
+        for direction, name in NAMES.items():
+            small, large = self.of(SMALL, direction), self.of(LARGE, direction)
+            held = [self.of(LARGE, direction, is_held) for is_held in (False, True)]
+            stalls = [runs.worst(lambda r: r.longest_seconds) * 1000 for runs in held if runs]
+            found += [
                 Threshold(
-                    f"longest stall at {STALL_SIZE:,} customers, {name}, in ms",
+                    f"longest strong lock at {LARGE:,} customers, {name}, in ms",
+                    "<=",
+                    LOCK_LIMIT,
+                    large.longest_lock if large else None,
+                ),
+                Threshold(
+                    f"that, in ratio to {SMALL:,} customers, {name}",
+                    "<=",
+                    LOCK_GROWTH_LIMIT,
+                    large.longest_lock / small.longest_lock if large and small else None,
+                ),
+                Threshold(
+                    f"longest stall, tables held in turn or not, {name}, in ms",
                     "<=",
                     STALL_LIMIT,
-                    runs.worst(lambda r: r.longest_seconds) * 1000
-                    if (runs := self.of(STALL_SIZE, direction))
-                    else None,
-                )
-                for direction, name in NAMES.items()
-            ),
-            Threshold(
-                "calls of the SQL API that failed",
-                "<=",
-                0,
-                float(sum(len(c.errors) for c in self.contracts)) if self.contracts else None,
-            ),
-        ]
+                    max(stalls) if stalls else None,
+                ),
+            ]
+        failed = float(sum(len(c.errors) for c in self.contracts)) if self.contracts else None
+        return [*found, Threshold("calls of the SQL API that failed", "<=", 0, failed)]
 
     def measurements(self) -> dict[str, object]:
         """Summaries and every single run."""
@@ -129,7 +155,7 @@ class Phase3(Report):
         )
         for runs in self.measured():
             table.add_row(
-                NAMES[runs.direction],
+                runs.name,
                 f"{runs.size:,}",
                 f"{runs.median(lambda r: r.seconds):,.1f} s",
                 f"{runs.median(lambda r: r.quiet_longest_seconds) * 1000:,.0f}",
@@ -150,7 +176,7 @@ class Phase3(Report):
         for runs in self.measured():
             for change in runs.changes():
                 table.add_row(
-                    NAMES[runs.direction],
+                    runs.name,
                     change.change,
                     f"{runs.size:,}",
                     f"{change.seconds:,.1f}",
@@ -167,7 +193,7 @@ class Phase3(Report):
         for runs in self.measured():
             for name, lock in runs.locks().items():
                 table.add_row(
-                    NAMES[runs.direction],
+                    runs.name,
                     name,
                     f"{runs.size:,}",
                     f"{lock['longest_held_seconds'] * 1000:,.0f}",

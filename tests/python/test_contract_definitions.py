@@ -1,4 +1,4 @@
-"""What users made of the legacy side comes back as it was: constraints, indexes, rights and more."""
+"""What users made of the legacy side comes back as it was: constraints, indexes, rights."""
 
 from __future__ import annotations
 

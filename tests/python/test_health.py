@@ -24,6 +24,7 @@ LATER = [
     "replication_role",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
 ]
 NAMES = [

@@ -21,6 +21,7 @@ OF_LEGACY_SIDE = (
     "other_triggers",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
 )
 NAMES = [
@@ -40,7 +41,9 @@ NAMES = [
     "replication_role",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
+    "tracking",
     "stray_legacy_table",
     "archive",
 ]
@@ -334,13 +337,13 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
     finally:
         os.killpg(reverting.pid, signal.SIGKILL)
         reverting.communicate()
+        others = f"""
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), {reader.pid})
+                AND backend_type = 'client backend'
+        """
+        wait_until(lambda: value(url, others) == "0", "the server has noticed")
         reader.close()
-    others = """
-        SELECT count(*) FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()
-            AND backend_type = 'client backend'
-    """
-    wait_until(lambda: value(url, others) == "0", "the server has noticed")
 
     found = health(url)
     assert (found.exit_code, *found.said("stray_legacy_table")) == (
@@ -353,7 +356,7 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
     assert (status, detail) == (
         "warning",
         "contract/switch was interrupted while reverting: to go forward to @phase3,"
-        " run sqitch revert --to contract/restore -y && sqitch deploy --to @phase3"
+        " run sqitch revert --to contract/return_legacy_side -y && sqitch deploy --to @phase3"
         " --set contract=yes; to go back to @phase2, run sqitch revert --to @phase2 -y;"
         " both are safe",
     )

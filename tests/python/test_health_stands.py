@@ -41,7 +41,7 @@ def test_the_contract_stands_and_is_not_registered(phase2_database: str) -> None
         url,
         "deploy",
         "--to",
-        "contract/restore",
+        "contract/return_legacy_side",
         "--set",
         "contract=yes",
         "--set",

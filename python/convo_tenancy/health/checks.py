@@ -193,7 +193,7 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("legacy_watch", lambda: check_legacy_watch(connection))
     make("legacy_readers", lambda: check_legacy_readers(connection, report))
     if phase.state(TRACKING) == "standing":
-        make("tracking", lambda: check_tracking(connection))
+        make("tracking", lambda: check_tracking(connection, phase))
     if not phase.has_legacy_side:
         make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))
         make("archive", lambda: check_archive(connection))

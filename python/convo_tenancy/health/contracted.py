@@ -91,7 +91,7 @@ def _columns(columns: list[str]) -> str:
     )
 
 
-def check_tracking(connection: Connection) -> Check:
+def check_tracking(connection: Connection, phase: Phase) -> Check:
     """What a contract that was refused leaves: it costs every write something."""
     name = "tracking"
     tracking = rows(connection, _Tracking, "health/tracking")[0]
@@ -100,12 +100,14 @@ def check_tracking(connection: Connection) -> Check:
         return Check(name, Status.OK, 0, "no trigger notes who changes")
     if tracking.is_at_work:
         return Check(name, Status.OK, count, "the contract or its revert notes who changes")
+    if phase.state(SWITCH) not in ("absent", "standing"):
+        return Check(name, Status.WARNING, count, f"{count} triggers note who changes: see phase")
     return Check(
         name,
         Status.WARNING,
         count,
-        f"{count} triggers note who changes, of a contract or a revert that did not end: run it"
-        ' again, or psql -X "$DATABASE_URL" -c "CALL tenancy.stop_tracking()"',
+        f"{count} triggers note who changes, of a contract that was refused: run it again, or"
+        ' run psql -X "$DATABASE_URL" -c "CALL tenancy.stop_tracking()"',
     )
 
 

@@ -69,7 +69,9 @@ ORDER BY e.position;
 
 SELECT
     is(
-        pg_temp.what_if(e.statement, 'pg_temp.watch()'), e.gap || ' since 3 days ago', 'a gap: ' || split_part(e.statement, E'\n', 1)
+        pg_temp.what_if(e.statement, 'pg_temp.watch()'),
+        e.gap || ' since 3 days ago',
+        'a gap: ' || split_part(e.statement, E'\n', 1)
     )
 FROM (
     VALUES
