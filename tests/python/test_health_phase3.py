@@ -21,6 +21,7 @@ OF_LEGACY_SIDE = (
     "other_triggers",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
 )
 NAMES = [
@@ -40,6 +41,7 @@ NAMES = [
     "replication_role",
     "subscriptions",
     "legacy_writers",
+    "legacy_watch",
     "legacy_readers",
     "stray_legacy_table",
     "archive",

@@ -223,7 +223,7 @@ def test_a_script_that_runs_and_is_killed(legacy_database: str) -> None:
             True,
             'psql -X "$DATABASE_URL" -f deploy/profiles/foreign_keys.sql',
         ),
-        ("contract/gate", "reverting", True, "sqitch revert --to isolation/rights -y"),
+        ("contract/gate", "reverting", True, "sqitch revert --to contract/dependents -y"),
         (
             "contract/gate",
             "reverting",
