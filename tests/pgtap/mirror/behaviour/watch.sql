@@ -67,7 +67,12 @@ ORDER BY e.position;
 
 -- What leaves one, though all is as it was ----------------------------------------------------------------------------------------
 
-SELECT is(pg_temp.what_if(e.statement, 'pg_temp.watch()'), e.gap || ' since 3 days ago', 'a gap: ' || split_part(e.statement, E'\n', 1))
+SELECT
+    is(
+        pg_temp.what_if(e.statement, 'pg_temp.watch()'),
+        e.gap || ' since 3 days ago',
+        'a gap: ' || split_part(e.statement, E'\n', 1)
+    )
 FROM (
     VALUES
     (
