@@ -105,8 +105,8 @@ def test_what_it_says_is_what_happens(phase2_database: str) -> None:
 
 
 def test_the_tables_that_it_names_are_those_that_are_locked(phase2_database: str) -> None:
-    script = (ROOT / "deploy/contract/switch.sql").read_text()
-    calls = re.findall(r"CALL tenancy\.lock_tables\((.*?)\);", script, re.DOTALL)
+    script = (ROOT / "deploy/contract/remove_legacy_side.sql").read_text()
+    calls = re.findall(r"tenancy\.try_lock_tables\((.*?)\);", script, re.DOTALL)
     mode, *tables = re.findall(r"'(.*?)'", calls[0])
     assert (len(calls), mode) == (1, "ACCESS EXCLUSIVE")
     assert gate(phase2_database, "--legacy-quiet-period", "0")["locked_tables"] == tables

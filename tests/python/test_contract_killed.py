@@ -65,7 +65,7 @@ def assert_before_or_behind(url: str) -> None:
     """The legacy side is there with its mirrors, or gone with them."""
     state = value(
         url,
-        r"""
+        """
         SELECT
             tenancy.has_legacy_side(),
             to_regclass('public.customer_booking_stats') IS NOT NULL,
@@ -80,9 +80,7 @@ def assert_before_or_behind(url: str) -> None:
             (
                 SELECT count(*)
                 FROM pg_trigger AS t
-                WHERE t.tgfoid::regproc::text LIKE 'tenancy.%'
-                    AND t.tgname NOT LIKE 'track\_%' -- of a contract that goes on
-                    AND t.tgrelid NOT IN ('public.stylists'::regclass, 'tenancy.changes'::regclass)
+                WHERE t.tgname ~ '^(confirm|mirror|refuse)_'
             )
         """,
     )

@@ -361,9 +361,11 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
         " both are safe",
     )
     for name in NAMES:
-        assert (found.said(name)[0] == "ok") == (name not in {"phase", "stray_legacy_table", "tracking"})
+        assert (found.said(name)[0] == "ok") == (
+            name not in {"phase", "stray_legacy_table", "tracking"}
+        )
 
     go(url, found.back)
     found = health(url)
     assert (found.exit_code, found.phase) == (0, "@phase2")
-    assert list(found.checks) == NAMES[:-2]
+    assert list(found.checks) == NAMES[:-3]

@@ -199,6 +199,7 @@ COMMENT ON TABLE tenancy_archive.customer_booking_stats IS 'DEPRECATED (ADR-0001
 CREATE TABLE tenancy_archive.customers (
     average_spend_cents integer NOT NULL,
     customer_id integer NOT NULL,
+    known_stylist_ids integer[] NOT NULL,
     no_show_count integer NOT NULL,
     preferred_stylist_id integer
 );
@@ -208,6 +209,7 @@ COMMENT ON COLUMN tenancy_archive.customers.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy_archive.customers.preferred_stylist_id IS 'Whom they preferred over all shops.';
 COMMENT ON COLUMN tenancy_archive.customers.average_spend_cents IS 'What they spent per booking over all shops, in cents.';
 COMMENT ON COLUMN tenancy_archive.customers.no_show_count IS 'Bookings in all shops that they did not keep.';
+COMMENT ON COLUMN tenancy_archive.customers.known_stylist_ids IS 'Whom their profiles preferred then. A preference that is not among them was written since.';
 ALTER TABLE ONLY public.customer_service_preferences ALTER COLUMN id SET DEFAULT nextval('public.customer_service_preferences_id_seq'::regclass);
 ALTER TABLE ONLY public.customer_shop_profiles ALTER COLUMN id SET DEFAULT nextval('public.customer_shop_profiles_id_seq'::regclass);
 ALTER TABLE ONLY public.customer_stylist_preferences ALTER COLUMN id SET DEFAULT nextval('public.customer_stylist_preferences_id_seq'::regclass);
