@@ -20,7 +20,7 @@ LOCKED = (
     "public.customer_stylist_preferences",
     "public.stylists",
 )
-"""What deploy/contract/switch.sql locks, in that order."""
+"""What tenancy.remove_legacy_side() locks, in that order."""
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from psycopg import errors
 from rich.filesize import decimal
 
-from ..database import Connection, rows, scalar
+from ..database import Connection, one, rows, scalar
 from .model import TIME, Check, Status
 from .phase import SWITCH, Contracted, Phase
+from .stands import running_script
 
 _ARCHIVED = ("customer_booking_stats", "customers")
 
@@ -28,7 +29,6 @@ class _Column:
 @dataclass(frozen=True)
 class _Tracking:
     trigger_count: int
-    is_at_work: bool
 
 
 @dataclass(frozen=True)
@@ -94,11 +94,10 @@ def _columns(columns: list[str]) -> str:
 def check_tracking(connection: Connection, phase: Phase) -> Check:
     """What a contract that was refused leaves: it costs every write something."""
     name = "tracking"
-    tracking = rows(connection, _Tracking, "health/tracking")[0]
-    count = tracking.trigger_count
+    count = one(connection, _Tracking, "health/tracking").trigger_count
     if count == 0:
         return Check(name, Status.OK, 0, "no trigger notes who changes")
-    if tracking.is_at_work:
+    if running_script(connection, phase):
         return Check(name, Status.OK, count, "the contract or its revert notes who changes")
     if phase.state(SWITCH) not in ("absent", "standing"):
         return Check(name, Status.WARNING, count, f"{count} triggers note who changes: see phase")

@@ -22,7 +22,7 @@ def check_phase(
     other_plan, half_state = _other_plan(phase, registry), _half_state(phase, registry)
     is_wrong = other_plan is not None or half_state is not None
     obstacle = (
-        _running_script(connection, phase)
+        running_script(connection, phase)
         or (_running_sqitch(connection) if is_wrong else None)
         or other_plan
     )
@@ -42,8 +42,8 @@ def said(out: Ways) -> str:
     )
 
 
-def _running_script(connection: Connection, phase: Phase) -> str | None:
-    """The script of several transactions that runs now."""
+def running_script(connection: Connection, phase: Phase) -> str | None:
+    """The script of several transactions that runs now, in words; None when none does."""
     for change in phase.changes:
         session = change.open_key and holder(connection, change.open_key)
         if session:
