@@ -141,9 +141,10 @@ def _contract_run(
 def _changes(url: str, direction: str, observed: Observed) -> list[ChangeRun]:
     """Each change as Sqitch logged it; its clock is the wall's."""
     with connect(url) as connection:
-        cursor = psycopg.RawCursor(connection).execute(statement("changes"), (direction,))
+        offset = time.time() - time.monotonic()
+        wanted = (direction, observed.started + offset)
+        cursor = psycopg.RawCursor(connection).execute(statement("changes"), wanted)
         rows = [(cast(str, name), cast(float, at)) for name, at in cursor]
-    offset = time.time() - time.monotonic()
     names = [name for name, _ in rows]
     moments = [observed.started, *(at - offset for _, at in rows)]
     return [
