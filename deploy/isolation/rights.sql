@@ -89,6 +89,7 @@ GRANT EXECUTE
 ON FUNCTION
 tenancy.is_registered(text),
 tenancy.command_for(text, text),
+tenancy.part_definition(text, oid),
 tenancy.open_changes(),
 tenancy.names_legacy_side(text),
 tenancy.statements_relation(name),

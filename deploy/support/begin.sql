@@ -95,7 +95,7 @@ SET LOCAL ROLE :"owner_name";
 -- When it runs again, what it alters is entered as for every other script.
 SELECT to_regclass('tenancy.parts') IS NOT NULL AS has_parts \gset
 \if :has_parts
-SELECT set_config('tenancy.parts_before', jsonb_object_agg(p.kind || ' ' || p.name, p.fingerprint)::text, TRUE)
+SELECT set_config('tenancy.parts_before', jsonb_object_agg(p.kind || ' ' || p.name, md5(p.state))::text, TRUE)
 FROM tenancy.parts AS p \g /dev/null
 UPDATE tenancy.changes SET state = state WHERE change = 'support/begin';
 \endif
@@ -464,22 +464,14 @@ LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    parts text;
 BEGIN
     PERFORM set_config('tenancy.change', change, TRUE);
 
     -- What is there before, so that the commit can tell what the script made, altered and dropped (support/parts). The row is written for
     -- the trigger that does it.
     IF to_regclass('tenancy.parts') IS NOT NULL THEN
-        BEGIN
-            parts := (SELECT jsonb_object_agg(p.kind || ' ' || p.name, p.fingerprint)::text FROM tenancy.parts AS p);
-            -- To read definitions locks their tables: the subtransaction gives that back, before the script waits for stronger locks.
-            RAISE EXCEPTION USING ERRCODE = 'TNCY0';
-        EXCEPTION
-            WHEN SQLSTATE 'TNCY0' THEN
-                PERFORM set_config('tenancy.parts_before', parts, TRUE);
-        END;
+        PERFORM set_config('tenancy.parts_before', jsonb_object_agg(p.kind || ' ' || p.name, md5(p.state))::text, TRUE)
+        FROM tenancy.parts AS p;
         UPDATE tenancy.changes AS c SET state = c.state WHERE c.change = enter_change.change;
     END IF;
 

@@ -7,126 +7,173 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CREATE OR REPLACE VIEW tenancy.parts (kind, name, fingerprint, definition, is_valid)
+CREATE OR REPLACE VIEW tenancy.parts (kind, name, oid, state, is_valid)
 WITH (security_invoker = TRUE)
 AS
--- Once, however often a query looks at it
-WITH part AS MATERIALIZED (
-    SELECT
-        'function' AS kind,
-        p.oid::regprocedure::text AS name,
-        concat_ws(
-            E'\n',
-            coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
-            p.prosecdef,
-            p.provolatile,
-            p.proisstrict,
-            p.proleakproof,
-            p.proparallel,
-            p.proconfig,
-            pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
-        ) AS definition,
-        TRUE AS is_valid
-    FROM pg_proc AS p
-    WHERE p.pronamespace = 'tenancy'::regnamespace
-    UNION ALL
-    SELECT
-        'view' AS kind, -- named in each branch: else a restored dump would have other names
-        c.oid::regclass::text AS name,
-        concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid)) AS definition,
-        TRUE AS is_valid
-    FROM pg_class AS c
-    WHERE c.relnamespace = 'tenancy'::regnamespace
-        AND c.relkind = 'v'
-    UNION ALL
-    SELECT
-        'table' AS kind,
-        c.oid::regclass::text AS name,
-        string_agg(
-            concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull),
-            E'\n' ORDER BY a.attname
-        ) AS definition,
-        TRUE AS is_valid
-    FROM pg_class AS c
-    JOIN pg_attribute AS a
-        ON a.attrelid = c.oid
-        AND a.attnum > 0
-        AND NOT a.attisdropped
-    LEFT JOIN pg_attrdef AS d
-        ON d.adrelid = a.attrelid
-        AND d.adnum = a.attnum
-    WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = to_regclass('public.customer_shop_profiles'))
-        AND c.relkind = 'r'
-    GROUP BY c.oid
-    UNION ALL
-    SELECT
-        'index' AS kind,
-        c.oid::regclass::text AS name,
-        pg_get_indexdef(c.oid) AS definition,
-        i.indisvalid AND i.indisready AS is_valid
-    FROM pg_index AS i
-    JOIN pg_class AS c ON c.oid = i.indexrelid
-    JOIN pg_class AS t ON t.oid = i.indrelid
-    WHERE t.relnamespace = 'tenancy'::regnamespace
-        OR t.oid IN (to_regclass('public.customer_shop_profiles'), to_regclass('public.stylists'))
-    UNION ALL
-    SELECT
-        'constraint' AS kind,
-        format('%I on %s', c.conname, c.conrelid::regclass) AS name,
-        regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', '') AS definition,
-        c.convalidated AND NOT EXISTS (
-            SELECT
-            FROM pg_trigger AS g
-            WHERE g.tgconstraint = c.oid
-                AND g.tgenabled IN ('D', 'R')
-        ) AS is_valid
-    FROM pg_constraint AS c
-    JOIN pg_class AS t ON t.oid = c.conrelid
-    WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = to_regclass('public.customer_shop_profiles'))
-        AND c.contype IN ('p', 'u', 'f', 'c')
-    UNION ALL
-    SELECT
-        'trigger' AS kind,
-        format('%I on %s', t.tgname, t.tgrelid::regclass) AS name,
-        pg_get_triggerdef(t.oid) AS definition,
-        t.tgenabled IN ('O', 'A') AS is_valid
-    FROM pg_trigger AS t
-    JOIN pg_proc AS f ON f.oid = t.tgfoid
-    WHERE f.pronamespace = 'tenancy'::regnamespace
-    UNION ALL
-    SELECT
-        'policy' AS kind,
-        format('%I on %s', p.polname, p.polrelid::regclass) AS name,
-        concat_ws(
-            E'\n', t.relforcerowsecurity, p.polpermissive, p.polcmd,
-            (
-                SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ', ' ORDER BY r.rolname)
-                FROM unnest(p.polroles) AS m (oid) LEFT JOIN pg_roles AS r ON r.oid = m.oid
-            ),
-            pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
-        ) AS definition,
-        t.relrowsecurity AS is_valid
-    FROM pg_policy AS p
-    JOIN pg_class AS t ON t.oid = p.polrelid
-    WHERE t.relnamespace = 'public'::regnamespace
-)
-
 SELECT
-    p.kind,
-    p.name,
-    md5(p.definition),
-    p.definition,
-    p.is_valid
-FROM part AS p;
+    'function' AS kind,
+    p.oid::regprocedure::text AS name,
+    p.oid,
+    concat_ws(
+        E'\n', p.prosrc, p.prosqlbody, p.prosecdef, p.provolatile, p.proisstrict, p.proleakproof, p.proparallel, p.proconfig,
+        p.proargnames, p.proargdefaults, p.prorettype, p.proallargtypes
+    ) AS state,
+    TRUE AS is_valid
+FROM pg_proc AS p
+WHERE p.pronamespace = 'tenancy'::regnamespace
+UNION ALL
+SELECT
+    'view' AS kind, -- named in each branch: else a restored dump would have other names
+    c.oid::regclass::text AS name,
+    c.oid,
+    concat_ws(E'\n', c.reloptions, r.xmin) AS state,
+    TRUE AS is_valid
+FROM pg_class AS c
+JOIN pg_rewrite AS r ON r.ev_class = c.oid
+WHERE c.relnamespace = 'tenancy'::regnamespace
+    AND c.relkind = 'v'
+UNION ALL
+SELECT
+    'table' AS kind,
+    c.oid::regclass::text AS name,
+    c.oid,
+    string_agg(
+        concat_ws(' ', a.attname, a.atttypid, a.atttypmod, d.adbin, a.attnotnull), E'\n' ORDER BY a.attnum
+    ) AS state,
+    TRUE AS is_valid
+FROM pg_class AS c
+JOIN pg_attribute AS a
+    ON a.attrelid = c.oid
+    AND a.attnum > 0
+    AND NOT a.attisdropped
+LEFT JOIN pg_attrdef AS d
+    ON d.adrelid = a.attrelid
+    AND d.adnum = a.attnum
+WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = to_regclass('public.customer_shop_profiles'))
+    AND c.relkind = 'r'
+GROUP BY c.oid
+UNION ALL
+SELECT
+    'index' AS kind,
+    i.indexrelid::regclass::text AS name,
+    i.indexrelid AS oid,
+    i.indexrelid::text AS state,
+    i.indisvalid AND i.indisready AS is_valid
+FROM pg_index AS i
+JOIN pg_class AS t ON t.oid = i.indrelid
+WHERE t.relnamespace = 'tenancy'::regnamespace
+    OR t.oid IN (to_regclass('public.customer_shop_profiles'), to_regclass('public.stylists'))
+UNION ALL
+SELECT
+    'constraint' AS kind,
+    format('%I on %s', c.conname, c.conrelid::regclass) AS name,
+    c.oid,
+    concat_ws(' ', c.oid, c.condeferrable, c.condeferred) AS state,
+    c.convalidated AND NOT EXISTS (
+        SELECT
+        FROM pg_trigger AS g
+        WHERE g.tgconstraint = c.oid
+            AND g.tgenabled IN ('D', 'R')
+    ) AS is_valid
+FROM pg_constraint AS c
+JOIN pg_class AS t ON t.oid = c.conrelid
+WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = to_regclass('public.customer_shop_profiles'))
+    AND c.contype IN ('p', 'u', 'f', 'c')
+UNION ALL
+SELECT
+    'trigger' AS kind,
+    format('%I on %s', t.tgname, t.tgrelid::regclass) AS name,
+    t.oid,
+    concat_ws(' ', t.tgfoid, t.tgtype, t.tgattr, t.tgqual, t.tgargs, t.tgoldtable, t.tgnewtable) AS state,
+    t.tgenabled IN ('O', 'A') AS is_valid
+FROM pg_trigger AS t
+WHERE t.tgfoid = ANY (ARRAY(SELECT f.oid FROM pg_proc AS f WHERE f.pronamespace = 'tenancy'::regnamespace)) -- noqa: CP03,LT01,LT06
+UNION ALL
+SELECT
+    'policy' AS kind,
+    format('%I on %s', p.polname, p.polrelid::regclass) AS name,
+    p.oid,
+    concat_ws(' ', t.relforcerowsecurity, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck) AS state,
+    t.relrowsecurity AS is_valid
+FROM pg_policy AS p
+JOIN pg_class AS t ON t.oid = p.polrelid
+WHERE t.relnamespace = 'public'::regnamespace;
 
 COMMENT ON VIEW tenancy.parts IS
 'What the changes make, as it is now; with search_path = pg_catalog its names are those of tenancy.deployed_parts. '
 'Example: SELECT * FROM tenancy.parts WHERE NOT is_valid';
 COMMENT ON COLUMN tenancy.parts.kind IS 'function, view, table, index, constraint, trigger or policy.';
 COMMENT ON COLUMN tenancy.parts.name IS 'The name, with the table for what belongs to one.';
-COMMENT ON COLUMN tenancy.parts.fingerprint IS 'Of the definition.';
-COMMENT ON COLUMN tenancy.parts.definition IS 'What it does.';
+COMMENT ON COLUMN tenancy.parts.oid IS 'Its oid in the catalog of its kind.';
+COMMENT ON COLUMN tenancy.parts.state IS
+'Another one than before: it was altered. As the catalog has it: read faster than tenancy.part_definition(), and without a lock.';
 COMMENT ON COLUMN tenancy.parts.is_valid IS 'Whether it does its work: enabled, validated.';
+
+-- No SET clause, so that it is inlined.
+CREATE OR REPLACE FUNCTION tenancy.part_definition(kind text, part_oid oid)
+RETURNS text
+LANGUAGE sql
+STABLE
+RETURN CASE part_definition.kind
+    WHEN 'function'
+        THEN (
+            SELECT
+                concat_ws(
+                    E'\n',
+                    coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+                    p.prosecdef,
+                    p.provolatile,
+                    p.proisstrict,
+                    p.proleakproof,
+                    p.proparallel,
+                    p.proconfig,
+                    pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
+                )
+            FROM pg_proc AS p
+            WHERE p.oid = part_definition.part_oid
+        )
+    WHEN
+        'view'
+        THEN (
+            SELECT concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid)) FROM pg_class AS c WHERE c.oid = part_definition.part_oid
+        )
+    WHEN 'table'
+        THEN (
+            SELECT
+                string_agg(
+                    concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull),
+                    E'\n' ORDER BY a.attname
+                )
+            FROM pg_attribute AS a
+            LEFT JOIN pg_attrdef AS d
+                ON d.adrelid = a.attrelid
+                AND d.adnum = a.attnum
+            WHERE a.attrelid = part_definition.part_oid
+                AND a.attnum > 0
+                AND NOT a.attisdropped
+        )
+    WHEN 'index' THEN pg_get_indexdef(part_definition.part_oid)
+    WHEN 'constraint' THEN regexp_replace(pg_get_constraintdef(part_definition.part_oid), ' NOT VALID$', '')
+    WHEN 'trigger' THEN pg_get_triggerdef(part_definition.part_oid)
+    WHEN 'policy' THEN (
+        SELECT
+            concat_ws(
+                E'\n', t.relforcerowsecurity, p.polpermissive, p.polcmd,
+                (
+                    SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ', ' ORDER BY r.rolname)
+                    FROM unnest(p.polroles) AS m (oid) LEFT JOIN pg_roles AS r ON r.oid = m.oid
+                ),
+                pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+            )
+        FROM pg_policy AS p
+        JOIN pg_class AS t ON t.oid = p.polrelid
+        WHERE p.oid = part_definition.part_oid
+    )
+END;
+
+COMMENT ON FUNCTION tenancy.part_definition(text, oid) IS
+'What a part of tenancy.parts does; its md5 is the fingerprint. Names in it depend on search_path. '
+'Example: SELECT p.name, tenancy.part_definition(p.kind, p.oid) FROM tenancy.parts AS p';
 
 CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
     kind text NOT NULL,
@@ -151,6 +198,16 @@ COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False for what a later cha
 CREATE OR REPLACE VIEW tenancy.part_problems (kind, name, change, definition, problem)
 WITH (security_invoker = TRUE)
 AS
+-- Once: the planner takes it that there are few, and would look for each
+WITH part AS MATERIALIZED (
+    SELECT
+        p.kind,
+        p.name,
+        p.oid,
+        p.is_valid
+    FROM tenancy.parts AS p
+)
+
 SELECT
     d.kind,
     d.name,
@@ -162,11 +219,11 @@ SELECT
         ELSE 'altered'
     END
 FROM tenancy.deployed_parts AS d
-LEFT JOIN tenancy.parts AS p
+LEFT JOIN part AS p
     ON p.kind = d.kind
     AND p.name = d.name
 WHERE d.is_there
-    AND (p.name IS NULL OR NOT p.is_valid OR p.fingerprint <> d.fingerprint);
+    AND (p.name IS NULL OR NOT p.is_valid OR md5(tenancy.part_definition(p.kind, p.oid)) <> d.fingerprint);
 
 COMMENT ON VIEW tenancy.part_problems IS
 'What the scripts made and somebody took away, disabled or altered since. To be read with search_path = pg_catalog. '
@@ -227,10 +284,17 @@ BEGIN
         p.kind,
         p.name,
         NEW.change,
-        p.fingerprint,
+        md5(p.definition),
         CASE WHEN p.kind NOT IN ('function', 'table') THEN p.definition END
-    FROM parts_now AS p
-    WHERE p.fingerprint IS DISTINCT FROM parts_before ->> (p.kind || ' ' || p.name)
+    FROM (
+        SELECT
+            n.kind,
+            n.name,
+            tenancy.part_definition(n.kind, n.oid) AS definition
+        FROM parts_now AS n
+        WHERE md5(n.state) IS DISTINCT FROM parts_before ->> (n.kind || ' ' || n.name)
+        OFFSET 0 -- the definition is read once
+    ) AS p
     ORDER BY
         p.kind,
         p.name
@@ -277,11 +341,11 @@ SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
     UPDATE tenancy.deployed_parts AS d
-    SET fingerprint = p.fingerprint
+    SET fingerprint = md5(tenancy.part_definition(p.kind, p.oid))
     FROM tenancy.parts AS p
     WHERE p.kind = d.kind
         AND p.name = d.name
-        AND p.fingerprint <> d.fingerprint;
+        AND md5(tenancy.part_definition(p.kind, p.oid)) <> d.fingerprint;
 $$;
 
 COMMENT ON FUNCTION tenancy.accept_parts() IS
@@ -289,6 +353,7 @@ COMMENT ON FUNCTION tenancy.accept_parts() IS
 'Example: SELECT tenancy.accept_parts()';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION tenancy.part_definition(text, oid) TO pg_read_all_data; -- which suffices for the health check
 
 INSERT INTO tenancy.deployed_parts AS d (kind, name, change, fingerprint, definition)
 SELECT
@@ -299,8 +364,8 @@ SELECT
         WHEN p.kind = 'function' THEN 'support/begin'
         ELSE 'support/schema'
     END,
-    p.fingerprint,
-    CASE WHEN p.kind NOT IN ('function', 'table') THEN p.definition END
+    md5(tenancy.part_definition(p.kind, p.oid)),
+    CASE WHEN p.kind NOT IN ('function', 'table') THEN tenancy.part_definition(p.kind, p.oid) END
 FROM tenancy.parts AS p
 WHERE NOT EXISTS (SELECT FROM tenancy.deployed_parts)
     AND p.name !~ '\mpublic\M'

@@ -30,7 +30,7 @@ SELECT
     p.kind,
     p.name,
     NULL,
-    p.definition,
+    tenancy.part_definition(p.kind, p.oid),
     CASE p.kind
         WHEN 'trigger' THEN 'left over'
         WHEN 'constraint' THEN 'not validated'
@@ -43,7 +43,7 @@ WHERE p.kind = ANY ($1) -- noqa: CP03,LT01,LT06
         OR (
             p.kind IN ('constraint', 'index')
             AND NOT p.is_valid
-            AND p.name || p.definition LIKE '% public.customer_shop_profiles%'
+            AND p.name || tenancy.part_definition(p.kind, p.oid) LIKE '% public.customer_shop_profiles%'
         )
     )
     AND NOT EXISTS (

@@ -160,6 +160,7 @@ VALUES
 ('tenancy.normalized_email', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.normalized_phone', 'EXECUTE', 'EXECUTE', NULL),
 ('tenancy.open_changes', NULL, NULL, 'EXECUTE'),
+('tenancy.part_definition', NULL, NULL, 'EXECUTE'),
 ('tenancy.part_problems', NULL, NULL, 'SELECT'),
 ('tenancy.parts', NULL, NULL, 'SELECT'),
 ('tenancy.record_booking', 'EXECUTE', 'EXECUTE', NULL),

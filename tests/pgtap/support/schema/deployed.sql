@@ -68,7 +68,7 @@ SELECT is_empty(
         AND d.name = p.name
     WHERE d.is_there IS NOT TRUE
         -- The application's
-        AND NOT (p.kind = 'index' AND p.definition ~ ' ON public\.stylists ')
+        AND NOT (p.kind = 'index' AND tenancy.part_definition(p.kind, p.oid) ~ ' ON public\.stylists ')
         AND NOT (p.kind = 'policy' AND p.name !~ '^(as_before|of_the_shop) ')
     $$,
     'nothing is there that no change made'
