@@ -6,7 +6,7 @@
 \if :is_done \quit \endif
 
 -- It commits, so it carries no SET and qualifies every name.
-CREATE OR REPLACE PROCEDURE tenancy.archive_tracked_customers(quiet_period text, despite text, batch_size integer DEFAULT 1000)
+CREATE OR REPLACE PROCEDURE tenancy.archive_tracked_customers(quiet_period text, despite text, batch_size integer DEFAULT 10000)
 LANGUAGE plpgsql
 SECURITY INVOKER
 AS $$
@@ -18,6 +18,7 @@ BEGIN
         changed := tenancy.take_tracked_customers(batch_size);
         CALL tenancy.check_contract_again(quiet_period, despite, changed);
         PERFORM tenancy.archive_customers(changed);
+        PERFORM tenancy.forget_deleted_customers(changed);
         COMMIT;
         CALL tenancy.begin_batch();
         EXIT WHEN tenancy.has_few_tracked_customers();
@@ -71,6 +72,7 @@ BEGIN
     changed := tenancy.take_tracked_customers(1000);
     CALL tenancy.check_contract_again(quiet_period, despite, changed);
     PERFORM tenancy.archive_customers(changed);
+    PERFORM tenancy.forget_deleted_customers(changed);
 
     CALL tenancy.detach_mirrors();
     CALL tenancy.drop_tracking();

@@ -41,13 +41,15 @@ RETURNS bigint
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
--- By index, whatever the statistics say of a table that grows.
-SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
+SET enable_seqscan = off -- whatever the statistics say of a table that grows
+SET plan_cache_mode = force_custom_plan -- for a range, or for single ids
 SET jit = off
 AS $$
 DECLARE
+    first_id CONSTANT integer := (SELECT min(i.id) FROM unnest(customer_ids) AS i (id));
+    last_id CONSTANT integer := (SELECT max(i.id) FROM unnest(customer_ids) AS i (id));
+    -- Then a range is read, in place of thousands of searches in an index.
+    are_neighbours CONSTANT boolean := last_id::bigint - first_id < 4 * cardinality(customer_ids);
     written bigint;
 BEGIN
     INSERT INTO tenancy_archive.customers AS a (
@@ -58,21 +60,27 @@ BEGIN
         c.preferred_stylist_id,
         c.average_spend_cents,
         c.no_show_count,
-        known.stylist_ids
+        coalesce(known.stylist_ids, '{}')
     FROM public.customers AS c
-    CROSS JOIN LATERAL (
+    LEFT JOIN (
         SELECT
-            ARRAY(
-                SELECT p.preferred_stylist_id
-                FROM public.customer_shop_profiles AS p
-                WHERE p.customer_id = c.id
-                    AND p.preferred_stylist_id IS NOT NULL
-                ORDER BY p.preferred_stylist_id
-            ) AS stylist_ids
-    ) AS known
-    LEFT JOIN tenancy_archive.customers AS archived ON archived.customer_id = c.id
+            p.customer_id,
+            array_agg(p.preferred_stylist_id ORDER BY p.preferred_stylist_id) AS stylist_ids
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id BETWEEN first_id AND last_id
+            AND (are_neighbours OR p.customer_id = ANY (customer_ids))
+            AND p.preferred_stylist_id IS NOT NULL
+        GROUP BY p.customer_id
+    ) AS known ON known.customer_id = c.id
+    LEFT JOIN (
+        SELECT o.*
+        FROM tenancy_archive.customers AS o
+        WHERE o.customer_id BETWEEN first_id AND last_id
+            AND (are_neighbours OR o.customer_id = ANY (customer_ids))
+    ) AS archived ON archived.customer_id = c.id
     WHERE c.id = ANY (customer_ids)
-        AND (c.preferred_stylist_id, c.average_spend_cents, c.no_show_count, known.stylist_ids) IS DISTINCT FROM (
+        AND (c.preferred_stylist_id, c.average_spend_cents, c.no_show_count, coalesce(known.stylist_ids, '{}'))
+        IS DISTINCT FROM (
             archived.preferred_stylist_id, archived.average_spend_cents, archived.no_show_count, archived.known_stylist_ids
         )
     ON CONFLICT (customer_id) DO UPDATE
@@ -82,19 +90,36 @@ BEGIN
         no_show_count = excluded.no_show_count,
         known_stylist_ids = excluded.known_stylist_ids;
     GET DIAGNOSTICS written = ROW_COUNT;
-
-    DELETE FROM tenancy_archive.customers AS a
-    WHERE a.customer_id = ANY (customer_ids)
-        AND NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = a.customer_id);
-
     RETURN written;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.archive_customers(integer[]) IS
-'Copies the columns that go, of these customers, where the archive has them otherwise, and returns how many; the archive of who is '
-'deleted goes. '
+'Copies the columns that go, of these customers, where the archive has them otherwise, and returns how many. '
 'Example: SELECT tenancy.archive_customers(ARRAY[42])';
+
+CREATE OR REPLACE FUNCTION tenancy.forget_deleted_customers(customer_ids integer[] DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan -- for all, or for a few
+SET jit = off
+AS $$
+DECLARE
+    forgotten bigint;
+BEGIN
+    DELETE FROM tenancy_archive.customers AS a
+    WHERE (forget_deleted_customers.customer_ids IS NULL OR a.customer_id = ANY (forget_deleted_customers.customer_ids))
+        AND NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = a.customer_id);
+    GET DIAGNOSTICS forgotten = ROW_COUNT;
+    RETURN forgotten;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.forget_deleted_customers(integer[]) IS
+'Deletes what the archive has of customers who are deleted, of these or of all, and returns how many. Before the contract, whose '
+'foreign key does it from then on. Example: SELECT tenancy.forget_deleted_customers()';
 
 CREATE OR REPLACE FUNCTION tenancy.customers_after(last_id integer, batch_size integer)
 RETURNS integer[]
@@ -125,6 +150,10 @@ DECLARE
     done bigint := 0;
     reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
+    CALL tenancy.begin_batch();
+    PERFORM tenancy.forget_deleted_customers(); -- since an attempt that was given up
+    COMMIT;
+
     CALL tenancy.begin_batch();
     LOOP
         batch := tenancy.customers_after(batch[pg_catalog.cardinality(batch)], batch_size);

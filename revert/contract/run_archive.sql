@@ -7,6 +7,7 @@
 
 DROP PROCEDURE IF EXISTS tenancy.run_archive(integer);
 DROP FUNCTION IF EXISTS tenancy.customers_after(integer, integer);
+DROP FUNCTION IF EXISTS tenancy.forget_deleted_customers(integer[]);
 DROP FUNCTION IF EXISTS tenancy.archive_customers(integer[]);
 DROP PROCEDURE IF EXISTS tenancy.create_archive();
 

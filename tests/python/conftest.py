@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from support.cluster import ROOT, Cluster
 from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, run, sqitch
 from support.loaded import loaded
+from support.plan import CONTRACT
+from support.stages import Stages
 
 # Their tests take the longest: begun last, one would still run when all others are done.
 LONG = (
@@ -77,9 +80,7 @@ def _deployed(cluster: Cluster, tag: str, below: str) -> str:
     """A template one phase further than the template below it."""
 
     def fill(url: str) -> None:
-        sqitch(
-            url, "deploy", "--to", tag, "--set", "contract=yes", "--set", "legacy_quiet_period=0"
-        )
+        sqitch(url, "deploy", "--to", tag, *CONTRACT)
 
     return _template(cluster, tag.removeprefix("@"), fill, below)
 
@@ -100,6 +101,19 @@ def phase2_template(cluster: Cluster, phase1_template: str) -> str:
 def phase3_template(cluster: Cluster, phase2_template: str) -> str:
     """The recorded legacy database, deployed to @phase3."""
     return _deployed(cluster, "@phase3", phase2_template)
+
+
+@pytest.fixture(scope="session")
+def stages(cluster: Cluster) -> Stages:
+    """A small database at each change of the plan."""
+    return Stages(cluster)
+
+
+@pytest.fixture
+def small_at(stages: Stages) -> Iterator[Callable[[str | None], str]]:
+    """Called with a change or a tag, or None: URL of a fresh copy of the small database there."""
+    with ExitStack() as made:
+        yield lambda to: made.enter_context(stages.at(to))
 
 
 def _clone(cluster: Cluster, template: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import pytest
 from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
+from support.plan import CONTRACT
 from support.sides import drift
 
 CALLS = """
@@ -39,9 +40,9 @@ def test_two_operators(phase2_database: str) -> None:
     """Each ends well, and the state is that of one."""
     url = phase2_database
     for command, arguments, phase in (
-        ("deploy", ("--set", "contract=yes", "--set", "legacy_quiet_period=0"), "f"),
+        ("deploy", CONTRACT, "f"),
         ("revert", ("-y", "--to", "@phase2"), "t"),
-        ("deploy", ("--set", "contract=yes", "--set", "legacy_quiet_period=0"), "f"),
+        ("deploy", CONTRACT, "f"),
     ):
         both = [start_sqitch(url, command, *arguments) for _ in range(2)]
         outputs = [process.communicate()[0] for process in both]
@@ -53,8 +54,22 @@ def test_two_operators(phase2_database: str) -> None:
     once = pg_dump_schema(url, "public", "tenancy*")
     sqitch(url, "revert", "-y", "--to", "@phase2")
     assert drift(url) == []
-    sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
+    sqitch(url, "deploy", *CONTRACT)
     assert pg_dump_schema(url, "public", "tenancy*") == once
+
+
+def test_who_is_deleted_between_two_attempts(phase2_database: str) -> None:
+    """An attempt that was given up has copied them; the next one does not fail for it."""
+    url = phase2_database
+    sqitch(url, "deploy", "--to", "contract/return_legacy_side", *CONTRACT)
+    psql(url, "-c", "CALL tenancy.create_archive()", "-c", "CALL tenancy.run_archive()")
+    customer = value(url, "SELECT max(customer_id) FROM tenancy_archive.customers")
+    for table in ("customer_stylist_preferences", "customer_booking_stats"):
+        psql(url, "-c", f"DELETE FROM public.{table} WHERE customer_id = {customer}")
+    psql(url, "-c", f"DELETE FROM public.customers WHERE id = {customer}")
+    sqitch(url, "deploy", *CONTRACT)
+    archived = f"SELECT count(*) FROM tenancy_archive.customers WHERE customer_id = {customer}"
+    assert value(url, archived) == "0"
 
 
 def test_back_without_the_archive(phase3_database: str, phase2_database: str) -> None:
@@ -85,7 +100,7 @@ def test_the_contract_again_after_a_purge(phase3_database: str) -> None:
     psql(url, "-c", f"SELECT tenancy.purge_archive('{name}')")
     sqitch(url, "revert", "-y", "--to", "@phase2")
     history = legacy_history(url)
-    sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
+    sqitch(url, "deploy", *CONTRACT)
     sqitch(url, "revert", "-y", "--to", "@phase2")
     assert legacy_history(url) == history
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +12,9 @@ from support.cluster import Cluster, children
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
 from support.holding import wait_until_gone
+from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
+from support.stages import Stages
 from support.statements import kill, start_psql, statements
 from support.waiting import wait_until
 
@@ -34,31 +36,6 @@ SCRIPTS = {
     "revert/contract/switch.sql": "contract/switch",
     "revert/contract/archive.sql": "contract/archive",
 }
-
-
-@pytest.fixture(scope="module")
-def templates(cluster: Cluster) -> Iterator[dict[str, str]]:
-    """A small database at each of these changes."""
-    url = cluster.create_database("killed_build")
-    psql_file(url, "tests/legacy/schema.sql")
-    psql_file(url, "tests/legacy/sample.sql", "-v", "customers=50")
-    names = {}
-    for change in (
-        "contract/gate",
-        "contract/archive",
-        "contract/return_legacy_side",
-        "contract/switch",
-    ):
-        sqitch(
-            url, "deploy", "--to", change, "--set", "contract=yes", "--set", "legacy_quiet_period=0"
-        )
-        names[change] = f"killed_{change.partition('/')[2]}"
-        cluster.create_database(names[change], "killed_build")
-        cluster.mark_template(names[change])
-    cluster.drop_database("killed_build")
-    yield names
-    for name in names.values():
-        cluster.drop_database(name)
 
 
 def assert_before_or_behind(url: str) -> None:
@@ -107,57 +84,47 @@ def everything(url: str) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_after_each_statement(cluster: Cluster, templates: dict[str, str], script: str) -> None:
+def test_after_each_statement(cluster: Cluster, stages: Stages, script: str) -> None:
     """psql is killed, or the server; a call comes between; the same script finishes."""
-    template = templates[SCRIPTS[script]]
     variables = ("-v", "contract=yes", "-v", "legacy_quiet_period=0")
     chunks = statements(script)
     assert len(chunks) > 5
 
-    url = cluster.create_database("killed_once", template)
-    psql(url, "-c", BOOK)
-    psql_file(url, script, *variables)
-    expected, schema = everything(url), pg_dump_schema(url, "public", "tenancy*")
-    cluster.drop_database("killed_once")
-
-    for number in range(1, len(chunks)):
-        url = cluster.create_database("killed_now", template)
-        running = start_psql(url, script, chunks[:number], *variables)
-        if number % SERVER_TOO:
-            kill(running)
-            wait_until_gone(url, "killed")
-        else:
-            cluster.kill()
-            kill(running)
-            cluster.start()
-        assert_before_or_behind(url)
+    with stages.at(SCRIPTS[script]) as url:
         psql(url, "-c", BOOK)
         psql_file(url, script, *variables)
-        assert_before_or_behind(url)
-        assert everything(url) == expected, (number, chunks[number - 1])
-        if number % SERVER_TOO < 2:  # a dump takes its time
-            assert pg_dump_schema(url, "public", "tenancy*") == schema
-        cluster.drop_database("killed_now")
+        expected, schema = everything(url), pg_dump_schema(url, "public", "tenancy*")
+
+    for number in range(1, len(chunks)):
+        with stages.at(SCRIPTS[script]) as url:
+            running = start_psql(url, script, chunks[:number], *variables)
+            if number % SERVER_TOO:
+                kill(running)
+                wait_until_gone(url, "killed")
+            else:
+                cluster.kill()
+                kill(running)
+                cluster.start()
+            assert_before_or_behind(url)
+            psql(url, "-c", BOOK)
+            psql_file(url, script, *variables)
+            assert_before_or_behind(url)
+            assert everything(url) == expected, (number, chunks[number - 1])
+            if number % SERVER_TOO < 2:  # a dump takes its time
+                assert pg_dump_schema(url, "public", "tenancy*") == schema
 
 
 @pytest.mark.parametrize("victim", ["sqitch and psql", "psql", "server"])
 @pytest.mark.parametrize("command", ["deploy", "revert"])
 def test_sqitch_at_the_switch(
-    cluster: Cluster, templates: dict[str, str], command: str, victim: str
+    cluster: Cluster, small_at: Callable[[str | None], str], command: str, victim: str
 ) -> None:
     """Killed with everything locked; the same command again finishes."""
     start, *arguments = {
-        "deploy": (
-            "contract/return_legacy_side",
-            "--set",
-            "contract=yes",
-            "--set",
-            "legacy_quiet_period=0",
-        ),
+        "deploy": ("contract/return_legacy_side", *CONTRACT),
         "revert": ("contract/switch", "-y", "--to", "@phase2"),
     }[command]
-    name = f"killed_{command}_{victim.split()[0]}"
-    url = cluster.create_database(name, templates[start])
+    url = small_at(start)
     holder = Session(url)
     holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
     psql(url, "-c", "UPDATE tenancy.settings SET lock_timeout_ms = 1000")
@@ -180,4 +147,3 @@ def test_sqitch_at_the_switch(
     sqitch(url, command, *arguments)
     assert_before_or_behind(url)
     sqitch(url, "verify")
-    cluster.drop_database(name)

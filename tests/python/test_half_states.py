@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import shlex
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from convo_tenancy.health.phase import Change, Phase, Registered, Registry
 from convo_tenancy.health.ways import LEGACY, Ways, ways
 from support.cluster import ROOT, Cluster
 from support.commands import environment, psql, psql_file, run, sqitch, value
 from support.health import Health, go, health
+from support.plan import CHANGES, PLAN, TAGS, below, place
 from support.sessions import Session, waiting_for
 from support.waiting import wait_until
-
-PLAN: list[tuple[str, str | None]] = []
-for _word in re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE):
-    if _word.startswith("@"):
-        PLAN[-1] = (PLAN[-1][0], _word)
-    else:
-        PLAN.append((_word, None))
-CHANGES = [change for change, _tag in PLAN]
-TAGS = {tag: at for at, (_change, tag) in enumerate(PLAN) if tag}
-CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
 
 # On real databases: the first ones, what is put aside, the end of a phase, the contract. With
 # HALF_STATES=all every change.
@@ -102,11 +93,6 @@ class Model:
             self.sqitch(words[1], -1 if to is None else place(to), words)
 
 
-def place(to: str) -> int:
-    """Of a change or a tag in the plan."""
-    return TAGS[to] if to in TAGS else CHANGES.index(to)
-
-
 def ways_of(standing: int, half: str | None, registered: int) -> Ways:
     """What is said of a state."""
     states = [
@@ -164,23 +150,6 @@ def rest() -> tuple[Change, ...]:
 # Real databases ----------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def small(cluster: Cluster) -> Iterator[str]:
-    """The name of a template: a small legacy database with customers of several shops."""
-    made = cluster.create_database("half_legacy")
-    psql_file(made, "tests/legacy/schema.sql")
-    psql_file(made, "tests/legacy/sample.sql", "-v", "customers=40")
-    yield "half_legacy"
-    cluster.drop_database("half_legacy")
-
-
-@pytest.fixture
-def state(cluster: Cluster, small: str) -> Iterator[str]:
-    """A copy of it, in which a test makes a half state."""
-    yield cluster.create_database("half_state", small)
-    cluster.drop_database("half_state")
-
-
 def is_whole(found: Health, goal: str) -> bool:
     """At the tag, or at the legacy schema, and nothing else to do."""
     if goal == LEGACY:
@@ -198,7 +167,7 @@ def check_both_ways(cluster: Cluster, state: str, forward: str, back: str) -> He
         if name not in ("phase", "drift", "backfill"):
             assert check["status"] == "ok" or check["detail"].endswith("see phase"), check
     for command, goal in ((found.forward, forward), (found.back, back)):
-        copy = cluster.create_database("half_copy", "half_state")
+        copy = cluster.create_database("half_copy", str(conninfo_to_dict(state)["dbname"]))
         try:
             if forward == "@phase3":  # the commands do not wait for the quiet period
                 psql(copy, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
@@ -217,35 +186,32 @@ def around(at: int) -> tuple[str, str]:
     return forward, back
 
 
-def deploy_to(url: str, change: str) -> None:
-    """And whatever comes before it."""
-    sqitch(url, "deploy", "--to", change, *CONTRACT)
+Small = Callable[[str | None], str]
 
 
 @pytest.mark.parametrize("change", EVERY)
-def test_stopped_after_a_change(cluster: Cluster, state: str, change: str) -> None:
+def test_stopped_after_a_change(cluster: Cluster, small_at: Small, change: str) -> None:
     if change in (CHANGES[at] for at in TAGS.values()):
-        change = CHANGES[CHANGES.index(change) - 1]
-    deploy_to(state, change)
-    check_both_ways(cluster, state, *around(place(change)))
+        change = below(change)
+    check_both_ways(cluster, small_at(change), *around(place(change)))
 
 
 @pytest.mark.parametrize("change", EVERY)
-def test_deployed_and_not_registered(cluster: Cluster, state: str, change: str) -> None:
-    deploy_to(state, CHANGES[place(change) - 1])
+def test_deployed_and_not_registered(cluster: Cluster, small_at: Small, change: str) -> None:
+    state = small_at(below(change))
     psql_file(state, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
     check_both_ways(cluster, state, *around(place(change)))
 
 
 @pytest.mark.parametrize("change", EVERY)
-def test_taken_back_and_still_registered(cluster: Cluster, state: str, change: str) -> None:
-    deploy_to(state, change)
+def test_taken_back_and_still_registered(cluster: Cluster, small_at: Small, change: str) -> None:
+    state = small_at(change)
     psql_file(state, f"revert/{change}.sql")
     if change == CHANGES[1]:
         found = health(state)
         go(state, found.back)
         assert is_whole(health(state), LEGACY)
-        deploy_to(state, change)
+        state = small_at(change)
         psql_file(state, f"revert/{change}.sql")
         go(state, health(state).forward)
         assert is_whole(health(state), "@phase1")
@@ -306,10 +272,9 @@ def unregister(url: str, change: str) -> None:
     ],
 )
 def test_killed_half_way(
-    cluster: Cluster, state: str, direction: str, change: str, lock: str, is_registered: bool
+    cluster: Cluster, small_at: Small, direction: str, change: str, lock: str, is_registered: bool
 ) -> None:
-    before = CHANGES[place(change) - 1]
-    deploy_to(state, change if direction == "revert" else before)
+    state = small_at(change if direction == "revert" else below(change))
     if change == "profiles/foreign_keys":
         psql(
             state,
@@ -327,41 +292,38 @@ def test_killed_half_way(
     assert found.said("phase")[2].startswith(f"{change} was interrupted while {gone}: ")
 
 
-def test_a_way_back_that_was_interrupted_itself(cluster: Cluster, state: str) -> None:
+def test_a_way_back_that_was_interrupted_itself(cluster: Cluster, small_at: Small) -> None:
     """It registered what stands, and was killed before it took it back."""
-    deploy_to(state, "mirror/attach_mirrors")
+    state = small_at("mirror/attach_mirrors")
     psql_file(state, "deploy/mirror/mirrors.sql")
     first, _, _ = str(health(state).back).partition(" && ")
     go(state, first)
     check_both_ways(cluster, state, "@phase2", "@phase1")
 
 
-def test_a_registry_of_an_older_backup(cluster: Cluster, state: str) -> None:
+def test_a_registry_of_an_older_backup(cluster: Cluster, small_at: Small) -> None:
     """It knows phase 1; the database has got into phase 3."""
-    deploy_to(state, "@phase1")
-    old = run("pg_dump", "--schema=sqitch", "-d", state).stdout
-    deploy_to(state, "contract/restore")
+    old = run("pg_dump", "--schema=sqitch", "-d", small_at("@phase1")).stdout
+    state = small_at("contract/restore")
     psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
     psql(state, stdin=old)
     check_both_ways(cluster, state, "@phase3", "@phase2")
 
 
-def test_a_database_of_an_older_backup(cluster: Cluster, state: str) -> None:
+def test_a_database_of_an_older_backup(cluster: Cluster, small_at: Small) -> None:
     """Sqitch's registry knows phase 3; the database has half of phase 1."""
-    deploy_to(state, "profiles/drift")
-    run("createdb", "--maintenance-db", state, "--template", "half_state", "half_newer")
-    newer = state.replace("half_state", "half_newer")
-    deploy_to(newer, "@phase3")
-    registry = run("pg_dump", "--schema=sqitch", "-d", newer).stdout
-    cluster.drop_database("half_newer")
+    state = small_at("profiles/drift")
+    registry = run("pg_dump", "--schema=sqitch", "-d", small_at("@phase3")).stdout
     psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
     psql(state, stdin=registry)
     check_both_ways(cluster, state, "@phase1", LEGACY)
 
 
-def test_a_registry_that_is_lost_half_way(cluster: Cluster, state: str) -> None:
+def test_a_registry_that_is_lost_half_way(cluster: Cluster, small_at: Small) -> None:
     """And has another name."""
-    sqitch(state, "deploy", "--to", "contract/switch", *CONTRACT, "--registry", "ours")
+    state = small_at("contract/switch")
+    psql(state, "-c", "ALTER SCHEMA sqitch RENAME TO ours")
+    psql(state, "-c", "UPDATE tenancy.settings SET registry = 'ours'")
     killed(state, "revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE")
     psql(state, "-c", "DROP SCHEMA ours CASCADE")
     check_both_ways(cluster, state, "@phase3", "@phase2")

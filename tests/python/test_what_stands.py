@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import psycopg
 import pytest
@@ -25,14 +25,9 @@ from support.commands import (
 )
 from support.history import legacy_history
 from support.holding import wait_until_gone
+from support.plan import CHANGES, CONTRACT, PLAN, TAGS, below
 from support.sessions import Session, waiting_for
 from support.waiting import wait_until
-
-WORDS = re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
-CHANGES = [word for word in WORDS if not word.startswith("@")]
-TAGS = [word for word in WORDS if word.startswith("@")]
-CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
-SECOND = CHANGES[1]
 
 # The one command of a refusal, up to its period or to the other command.
 ADVICE = re.compile(
@@ -41,14 +36,7 @@ ADVICE = re.compile(
 )
 
 
-@pytest.fixture
-def url(cluster: Cluster) -> Iterator[str]:
-    """A small legacy database with customers of several shops."""
-    made = cluster.create_database("stands")
-    psql_file(made, "tests/legacy/schema.sql")
-    psql_file(made, "tests/legacy/sample.sql", "-v", "customers=40")
-    yield made
-    cluster.drop_database("stands")
+Small = Callable[[str | None], str]
 
 
 def names(url: str, query: str) -> list[str]:
@@ -108,15 +96,14 @@ BELOW = {"@phase1": "recorded", "@phase2": "phase1", "@phase3": "phase2"}
 
 def numbers_of(tag: str) -> range:
     """The places, in CHANGES, of the changes that a tag ends, less those that begin the plan."""
-    ends = [WORDS.index(each) - number for number, each in enumerate(TAGS)]
-    number = TAGS.index(tag)
-    return range(ends[number - 1] if number else 2, ends[number])
+    below_it = [end for end in TAGS.values() if end < TAGS[tag]]
+    return range(max(below_it, default=1) + 1, TAGS[tag] + 1)
 
 
 def test_the_walks_have_every_change() -> None:
     walked = [number for tag in TAGS for number in numbers_of(tag)]
     assert walked == [*range(2, len(CHANGES))]
-    assert [*BELOW] == TAGS
+    assert [*BELOW] == [*TAGS]
 
 
 @pytest.mark.parametrize("tag", TAGS)
@@ -167,10 +154,10 @@ def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, ta
 
 @pytest.mark.parametrize("change", ["contract/switch", "profiles/stylist_moves"])
 @pytest.mark.parametrize("tag", ["@phase1", "@phase2", None])
-def test_a_deploy_then_a_revert_to_each_tag(url: str, change: str, tag: str | None) -> None:
+def test_a_deploy_then_a_revert_to_each_tag(small_at: Small, change: str, tag: str | None) -> None:
     """The archive is not dropped, and nobody is stuck."""
+    url = small_at(below(change))
     history = legacy_history(url)
-    sqitch(url, "deploy", "--to", CHANGES[CHANGES.index(change) - 1], *CONTRACT)
     psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
     if tag in (*names(url, "SELECT tag FROM sqitch.tags"), None):
         finish(url, "revert", "-y", *(["--to", tag] if tag else []))
@@ -182,9 +169,9 @@ def test_a_deploy_then_a_revert_to_each_tag(url: str, change: str, tag: str | No
     assert legacy_history(url) == history
 
 
-def test_a_revert_of_the_mirrors_then_a_deploy(url: str) -> None:
+def test_a_revert_of_the_mirrors_then_a_deploy(small_at: Small) -> None:
     """Phase 2 is never there without its mirrors."""
-    sqitch(url, "deploy", "--to", "mirror/mirrors")
+    url = small_at("mirror/mirrors")
     psql_file(url, "revert/mirror/mirrors.sql")
     refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
     assert "mirror/mirrors does not stand in this database, though Sqitch's registry has it" in (
@@ -221,16 +208,12 @@ HELD = {
 
 
 @pytest.mark.parametrize("name", HELD)
-def test_two_runs_at_once(url: str, name: str) -> None:
+def test_two_runs_at_once(small_at: Small, name: str) -> None:
     """Sqitch is killed, its psql lives on; the same command again waits for it or refuses."""
     command, arguments, change, hold = HELD[name]
-    history = legacy_history(url)
-    if name == "its revert":
-        sqitch(url, "deploy", *CONTRACT)
-    elif name == "the contract":
-        sqitch(url, "deploy", "--to", "contract/restore", *CONTRACT)
-    else:
-        sqitch(url, "deploy", "--to", CHANGES[CHANGES.index(change) - 1])
+    history = legacy_history(small_at(None))
+    start = {"its revert": "@phase3", "the contract": "contract/restore"}
+    url = small_at(start.get(name, below(change)))
     if value(url, "SELECT to_regclass('tenancy.settings') IS NOT NULL") == "t":
         psql(url, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
     holder = Session(url)
@@ -261,9 +244,9 @@ def test_two_runs_at_once(url: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("victim", ["psql", "server"])
-def test_a_run_that_died_is_not_waited_for(cluster: Cluster, url: str, victim: str) -> None:
+def test_a_run_that_died_is_not_waited_for(cluster: Cluster, small_at: Small, victim: str) -> None:
     """A session that holds a change open, and is gone, is told from one that lives."""
-    sqitch(url, "deploy", "--to", CHANGES[CHANGES.index("profiles/backfill_profiles") - 1])
+    url = small_at(below("profiles/backfill_profiles"))
     holder = Session(url)
     holder.execute("LOCK TABLE tenancy.backfill_progress IN EXCLUSIVE MODE")
     running = start_sqitch(url, "deploy", "--to", "@phase1", env={"PGAPPNAME": "killed"})
@@ -281,9 +264,9 @@ def test_a_run_that_died_is_not_waited_for(cluster: Cluster, url: str, victim: s
     assert agree(url)
 
 
-def test_a_key_that_somebody_else_holds(url: str) -> None:
+def test_a_key_that_somebody_else_holds(small_at: Small) -> None:
     """The key is in pg_locks for everybody to see; to hold it stops nobody."""
-    sqitch(url, "deploy", "--to", CHANGES[CHANGES.index("profiles/backfill_profiles") - 1])
+    url = small_at(below("profiles/backfill_profiles"))
     psql(
         url,
         "-c",
@@ -297,9 +280,9 @@ def test_a_key_that_somebody_else_holds(url: str) -> None:
         sqitch(url, "deploy", "--to", "@phase1")
 
 
-def test_a_registry_that_is_lost(url: str) -> None:
+def test_a_registry_that_is_lost(small_at: Small) -> None:
     """A dump without Sqitch's schema: a deploy registers what stands, and changes nothing."""
-    sqitch(url, "deploy", "--to", "@phase2")
+    url = small_at("@phase2")
     psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
     before = pg_dump_schema(url, "public", "tenancy"), pg_dump_data(url, "public", "tenancy")
     sqitch(url, "deploy", "--log-only", "--to", "@phase2")
@@ -314,8 +297,9 @@ def test_a_registry_that_is_lost(url: str) -> None:
     )
 
 
-def test_a_registry_of_another_name(url: str) -> None:
+def test_a_registry_of_another_name(small_at: Small) -> None:
     """Sqitch names it to each script, so refusals look into the right one."""
+    url = small_at(None)
     other = ("--registry", "deployments")
     sqitch(url, "deploy", "--to", "profiles/drift", *other)
     assert value(url, "SELECT registry FROM tenancy.settings") == "deployments"
@@ -327,13 +311,13 @@ def test_a_registry_of_another_name(url: str) -> None:
 
 
 @pytest.mark.parametrize("tag", TAGS)
-def test_a_script_that_runs_again_later(url: str, tag: str) -> None:
+def test_a_script_that_runs_again_later(small_at: Small, tag: str) -> None:
     """By hand, to put something back: with others on it it does that, or nothing."""
-    sqitch(url, "deploy", "--to", tag, *CONTRACT)
+    url = small_at(tag)
     before = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
-    for change in CHANGES[: WORDS.index(tag) - TAGS.index(tag)]:
+    for change in CHANGES[: TAGS[tag] + 1]:
         psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
-        if change not in ("support/preconditions", CHANGES[WORDS.index(tag) - 1 - TAGS.index(tag)]):
+        if change not in ("support/preconditions", CHANGES[TAGS[tag]]):
             assert psql_file(url, f"revert/{change}.sql", check=False).returncode != 0, change
     after = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
     assert after == before
@@ -348,8 +332,9 @@ def test_an_older_plan(legacy_database: str) -> None:
 
 
 @pytest.mark.parametrize("schema", ["tenancy", "tenancy_archive"])
-def test_a_schema_of_somebody_elses(url: str, schema: str) -> None:
+def test_a_schema_of_somebody_elses(small_at: Small, schema: str) -> None:
     """What is planted in it would run with our rights, or be theirs to drop."""
+    url = small_at(None)
     psql(url, "-c", "DROP ROLE IF EXISTS squatter", "-c", "CREATE ROLE squatter")
     psql(url, "-c", f"CREATE SCHEMA {schema} AUTHORIZATION squatter")
     try:
@@ -378,9 +363,9 @@ def test_a_key_that_was_renamed(recorded_database: str) -> None:
 
 
 @pytest.mark.parametrize("command", [("deploy", *CONTRACT), ("revert", "-y")])
-def test_without_begin_change(url: str, command: tuple[str, ...]) -> None:
+def test_without_begin_change(small_at: Small, command: tuple[str, ...]) -> None:
     """A revert that cannot ask what stands takes nothing back, and nothing out of the registry."""
-    sqitch(url, "deploy", "--to", "@phase2")
+    url = small_at("@phase2")
     psql(url, "-c", "DROP FUNCTION tenancy.begin_change")
     refused = sqitch(url, *command, check=False)
     assert refused.returncode != 0
@@ -390,8 +375,9 @@ def test_without_begin_change(url: str, command: tuple[str, ...]) -> None:
     sqitch(url, *command)
 
 
-def test_planted_in_schema_tenancy(url: str) -> None:
+def test_planted_in_schema_tenancy(small_at: Small) -> None:
     """Scripts by hand call nothing in a schema that is not ours."""
+    url = small_at(None)
     psql(
         url,
         stdin="""
@@ -412,8 +398,8 @@ def test_planted_in_schema_tenancy(url: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["tenancy_archive", "public"])
-def test_a_planted_table_is_not_adopted(url: str, place: str) -> None:
-    sqitch(url, "deploy", "--to", "profiles/split")
+def test_a_planted_table_is_not_adopted(small_at: Small, place: str) -> None:
+    url = small_at("profiles/split")
     psql(
         url,
         stdin=f"""
@@ -430,9 +416,9 @@ def test_a_planted_table_is_not_adopted(url: str, place: str) -> None:
     sqitch(url, "deploy", "--to", "@phase1")
 
 
-def test_a_planted_view_is_not_read(url: str) -> None:
+def test_a_planted_view_is_not_read(small_at: Small) -> None:
     """The revert of the contract looks what has the name that it needs, before it begins."""
-    sqitch(url, "deploy", *CONTRACT)
+    url = small_at("@phase3")
     psql(
         url,
         stdin="""
@@ -450,8 +436,8 @@ def test_a_planted_view_is_not_read(url: str) -> None:
     assert agree(url)
 
 
-def test_out_of_order_by_hand(url: str) -> None:
-    sqitch(url, "deploy", "--to", "@phase1")
+def test_out_of_order_by_hand(small_at: Small) -> None:
+    url = small_at("@phase1")
     before = pg_dump_schema(url)
     early = psql_file(url, "deploy/mirror/mirrors.sql", check=False)
     assert "mirror/shop_context does not stand in this database. Run sqitch deploy --to" in (
@@ -468,7 +454,7 @@ def test_the_list_is_the_plan(phase2_database: str) -> None:
     words: list[str] = []
     for line in value(phase2_database, listed).splitlines():
         words += filter(None, line.split("|"))
-    assert words == WORDS[1:]
+    assert words == [word for row in PLAN for word in row if word][1:]
 
 
 def test_every_script_begins_the_same_way() -> None:
