@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, run, sqitch
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, psql, run, sqitch
 from support.loaded import loaded
 from support.plan import CONTRACT
 from support.stages import Stages
@@ -150,3 +150,11 @@ def phase2_database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
 def phase3_database(cluster: Cluster, phase3_template: str) -> Iterator[str]:
     """URL of a copy of the recorded database at @phase3."""
     yield from _clone(cluster, phase3_template)
+
+
+@pytest.fixture
+def role(cluster: Cluster, phase2_database: str) -> str:
+    """The name of a role of the users', in quotes."""
+    name = f"Users of {phase2_database.partition('@/')[2].partition('?')[0]}"
+    psql(phase2_database, "-c", f'CREATE ROLE "{name}"')
+    return f'"{name}"'
