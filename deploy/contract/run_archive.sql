@@ -72,12 +72,10 @@ BEGIN
             AND p.preferred_stylist_id IS NOT NULL
         GROUP BY p.customer_id
     ) AS known ON known.customer_id = c.id
-    LEFT JOIN (
-        SELECT o.*
-        FROM tenancy_archive.customers AS o
-        WHERE o.customer_id BETWEEN first_id AND last_id
-            AND (are_neighbours OR o.customer_id = ANY (customer_ids))
-    ) AS archived ON archived.customer_id = c.id
+    LEFT JOIN tenancy_archive.customers AS archived
+        ON archived.customer_id = c.id
+        AND archived.customer_id BETWEEN first_id AND last_id
+        AND (are_neighbours OR archived.customer_id = ANY (customer_ids))
     WHERE c.id = ANY (customer_ids)
         AND (c.preferred_stylist_id, c.average_spend_cents, c.no_show_count, coalesce(known.stylist_ids, '{}'))
         IS DISTINCT FROM (
