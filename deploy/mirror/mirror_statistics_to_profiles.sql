@@ -16,6 +16,7 @@ DECLARE
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     customer CONSTANT text := NEW.customer_id;
     of_customer jsonb; -- the notes of this one
+    counts_booking boolean; -- or else it is a correction
     average integer;
     is_new_writer boolean;
 BEGIN
@@ -56,6 +57,7 @@ BEGIN
         END IF;
 
         of_customer := notes::jsonb -> customer;
+        counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
 
         -- What was deleted comes back as it was. A row that counts a booking has a note.
         IF earlier.customer_id IS NULL
@@ -79,8 +81,7 @@ BEGIN
             total_spend_cents => NEW.total_spend_cents,
             last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
             earlier => earlier,
-            claims_booking => earlier.customer_id IS NULL
-            OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL
+            claims_booking => counts_booking
         );
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
@@ -88,7 +89,11 @@ BEGIN
         IF of_customer IS NOT NULL THEN
             of_customer := CASE
                 WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 THEN '[]' -- all of them, it seems
-                ELSE of_customer - tenancy.note_of_booking(of_customer, NEW.last_booking_at)
+                ELSE coalesce(
+                    of_customer - tenancy.note_of_booking(of_customer, NEW.last_booking_at),
+                    CASE WHEN counts_booking THEN of_customer - (-1) END,
+                    of_customer
+                )
             END;
             notes := set_config('tenancy.confirmed', CASE of_customer
                 WHEN '[]' THEN notes::jsonb - customer

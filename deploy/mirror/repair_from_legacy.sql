@@ -78,7 +78,8 @@ BEGIN
         c.no_show_count,
         c.preferred_stylist_id,
         t.shop_id AS preferred_shop_id,
-        l.shop_id
+        l.shop_id,
+        'last_booking_at' = ANY (kinds) AND tenancy.is_known_booking(c.id, l.shop_id, s.last_booking_at) AS misses_last
     INTO customer
     FROM public.customers AS c
     LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
@@ -113,9 +114,10 @@ BEGIN
         PERFORM tenancy.give_missed(
             repair_from_legacy.customer_id,
             customer.shop_id,
-            bookings => CASE WHEN of_totals THEN customer.total_bookings - held.bookings END,
+            bookings => CASE WHEN of_totals THEN customer.total_bookings - held.bookings - customer.misses_last::integer END,
             spend_cents => customer.total_spend_cents - held.spend_cents,
-            no_shows => CASE WHEN of_no_shows THEN customer.no_show_count - held.no_shows END
+            no_shows => CASE WHEN of_no_shows THEN customer.no_show_count - held.no_shows END,
+            claimed => customer.misses_last::integer
         );
     END IF;
 
