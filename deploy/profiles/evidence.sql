@@ -118,7 +118,7 @@ FROM (
 
 COMMENT ON VIEW tenancy.evidence_items IS
 'What shows of a customer in a shop, one by one: each booking, and, in one row, what the stylists'' counts there show beyond the '
-'confirmed bookings. Who divides totals takes them by place, created_at and booking_id. '
+'confirmed bookings. Who divides totals takes them by place, created_at, booking_id and shop_id. '
 'Example: SELECT * FROM tenancy.evidence_items AS i WHERE i.customer_id = 42 ORDER BY i.place, i.created_at, i.booking_id';
 COMMENT ON COLUMN tenancy.evidence_items.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.evidence_items.shop_id IS 'The shop.';

@@ -103,7 +103,8 @@ AS $$
                     (i.is_confirmed AND i.start_at_utc = c.last_booking_at AND i.counted = 0) IS TRUE DESC,
                     i.place,
                     i.created_at,
-                    i.booking_id
+                    i.booking_id,
+                    i.shop_id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ),
             marked AS (
