@@ -360,10 +360,7 @@ class Step(Tables):
                 booking.shop == shop and booking.start == last
                 for booking in self._bookings_of(customer).values()
             )
-            or (
-                last is not None
-                and self.profiles.get((customer, shop), Profile()).last == last
-            )
+            or (last is not None and self.profiles.get((customer, shop), Profile()).last == last)
         )
 
     def _bookings_of(self, customer: int) -> dict[uuid.UUID, Booking]:
