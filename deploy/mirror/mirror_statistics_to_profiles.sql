@@ -17,6 +17,7 @@ DECLARE
     customer CONSTANT text := NEW.customer_id;
     of_customer jsonb; -- the notes of this one
     counts_booking boolean; -- or else it is a correction
+    is_recalled boolean NOT NULL := FALSE;
     average integer;
     is_new_writer boolean;
 BEGIN
@@ -59,30 +60,24 @@ BEGIN
         of_customer := notes::jsonb -> customer;
         counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
 
-        -- What was deleted comes back as it was. A row that counts a booking has a note.
-        IF earlier.customer_id IS NULL
-            AND of_customer IS NULL
-            AND tenancy.recall_profiles(NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents)
-            AND EXISTS (
-                SELECT
-                FROM public.customer_shop_profiles AS p
-                WHERE p.customer_id = NEW.customer_id
-                    AND p.last_booking_at IS NOT DISTINCT FROM NEW.last_booking_at
-            )
-        THEN
-            is_new_writer := tenancy.count_legacy_write();
-            RETURN NULL;
+        -- A row without a booking comes back as it was, or from a dump.
+        IF earlier.customer_id IS NULL AND of_customer IS NULL THEN
+            is_recalled := tenancy.recall_profiles(
+                NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents, NEW.last_booking_at
+            );
         END IF;
 
-        PERFORM tenancy.apply_residual(
-            NEW.customer_id,
-            tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),
-            total_bookings => NEW.total_bookings,
-            total_spend_cents => NEW.total_spend_cents,
-            last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
-            earlier => earlier,
-            claims_booking => counts_booking
-        );
+        IF NOT is_recalled THEN
+            PERFORM tenancy.apply_residual(
+                NEW.customer_id,
+                tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),
+                total_bookings => NEW.total_bookings,
+                total_spend_cents => NEW.total_spend_cents,
+                last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
+                earlier => earlier,
+                claims_booking => counts_booking
+            );
+        END IF;
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
         -- the booking locked the customer: what it did not write back, is written here.

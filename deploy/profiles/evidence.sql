@@ -130,7 +130,7 @@ COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED 
 COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When its appointment_status was written, or else it starts.';
 COMMENT ON COLUMN tenancy.evidence_items.price_cents IS 'List price of its primary service; NULL for what counts alone show.';
 COMMENT ON COLUMN tenancy.evidence_items.amount IS 'For how many bookings this row stands: 0 for one that is not CONFIRMED.';
-COMMENT ON COLUMN tenancy.evidence_items.number IS 'The how-manieth of the customer in the shop it is; of several, the last of them.';
+COMMENT ON COLUMN tenancy.evidence_items.number IS 'Its number among what shows in the shop, from 1; of several, that of the last one.';
 COMMENT ON COLUMN tenancy.evidence_items.counted IS 'How many the stylists of the shop counted, but for those who moved.';
 COMMENT ON COLUMN tenancy.evidence_items.place IS
 'In which order they are believed: 1 a booking that the counts confirm, 2 what counts alone show (cancelled), 3 a booking that is '
