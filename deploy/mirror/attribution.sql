@@ -5,8 +5,12 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
--- No SET clause, so that it is inlined. Rules 3 to 5 of the attribution.
-CREATE OR REPLACE FUNCTION tenancy.shop_of_last_booking(customer_id integer, last_booking_at timestamptz)
+-- No SET clause, so that it is inlined. The last rules of the attribution.
+CREATE OR REPLACE FUNCTION tenancy.shop_of_last_booking(
+    customer_id integer,
+    last_booking_at timestamptz,
+    otherwise integer DEFAULT NULL
+)
 RETURNS TABLE (shop_id integer)
 LANGUAGE sql
 STABLE
@@ -28,14 +32,56 @@ BEGIN ATOMIC
             ORDER BY p.shop_id
             LIMIT 1
         ),
+        shop_of_last_booking.otherwise,
         (SELECT d.default_shop_id FROM tenancy.settings AS d)
     );
 END;
 
-COMMENT ON FUNCTION tenancy.shop_of_last_booking(integer, timestamptz) IS
+COMMENT ON FUNCTION tenancy.shop_of_last_booking(integer, timestamptz, integer) IS
 'The shop that statistics with this last_booking_at speak of: that of the customer''s booking that starts then (CONFIRMED first, '
-'then the newest), else of the profile that holds that time, else the default shop. '
+'then the newest), else of the profile that holds that time, else this one, else the default shop. '
 'Example: SELECT * FROM tenancy.shop_of_last_booking(42, ''2026-03-01 10:00+00'')';
+
+CREATE OR REPLACE FUNCTION tenancy.is_known_booking(customer_id integer, shop_id integer, last_booking_at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(current_setting('app.current_shop_id', TRUE), '') <> ''
+        OR EXISTS (
+            SELECT
+            FROM tenancy.bookings_of(is_known_booking.customer_id) AS b
+            WHERE b.shop_id = is_known_booking.shop_id
+                AND b.start_at_utc = is_known_booking.last_booking_at
+        )
+        OR EXISTS (
+            SELECT
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = is_known_booking.customer_id
+                AND p.shop_id = is_known_booking.shop_id
+                AND p.last_booking_at = is_known_booking.last_booking_at
+        );
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.is_known_booking(integer, integer, timestamptz) IS
+'Whether a write with this last_booking_at is about a booking of this shop: the shop context says so, or there is such a booking, or '
+'the profile holds that time. If not, the shop was a guess. Example: SELECT tenancy.is_known_booking(42, 3, ''2026-03-01 10:00+00'')';
+
+-- No SET clause, so that it is inlined.
+CREATE OR REPLACE FUNCTION tenancy.note_of_booking(customer_id integer, start_at_utc timestamptz)
+RETURNS text
+LANGUAGE sql
+STABLE
+PARALLEL SAFE
+RETURN ' ' || customer_id || ':' || extract(EPOCH FROM start_at_utc) || '=';
+
+COMMENT ON FUNCTION tenancy.note_of_booking(integer, timestamptz) IS
+'What stands in tenancy.confirmed before the shop of a booking of this customer with this start, which this transaction confirmed and no '
+'statistics counted yet. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '' 42:0.000000=''';
 
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
@@ -49,16 +95,25 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    notes CONSTANT text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
+    note text;
     shop integer;
+    newest integer; -- of the notes: the shop
 BEGIN
     IF current_setting('app.current_shop_id', TRUE) <> '' THEN
         RETURN tenancy.checked_shop_context();
     END IF;
 
-    shop := (nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text)::integer;
+    IF strpos(notes, ' ' || customer_id || ':') > 0 THEN
+        note := tenancy.note_of_booking(customer_id, last_booking_at);
+        IF strpos(notes, note) > 0 THEN
+            RETURN split_part(split_part(notes, note, 2), ' ', 1)::integer;
+        END IF;
+        newest := substring(notes FROM '.* ' || customer_id || ':[^ ]*=([0-9]+)')::integer;
+    END IF;
 
     -- A correction, which leaves last_booking_at as it is: no need to look for the booking.
-    IF shop IS NULL AND last_booking_at = last_booking_before THEN
+    IF last_booking_at = last_booking_before THEN
         SELECT min(p.shop_id)
         INTO shop
         FROM public.customer_shop_profiles AS p
@@ -69,7 +124,9 @@ BEGIN
     IF shop IS NULL THEN
         SELECT s.shop_id
         INTO shop
-        FROM tenancy.shop_of_last_booking(attributed_shop.customer_id, attributed_shop.last_booking_at) AS s;
+        FROM tenancy.shop_of_last_booking(
+            attributed_shop.customer_id, attributed_shop.last_booking_at, newest
+        ) AS s;
     END IF;
 
     RETURN shop;
@@ -77,8 +134,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.attributed_shop(integer, timestamptz, timestamptz) IS
-'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking that this transaction '
-'confirmed for the customer and that no statistics counted yet, else the profile that holds a last_booking_at which the write '
-'leaves as it was, else tenancy.shop_of_last_booking(). Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
+'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking with that start that this '
+'transaction confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that holds a '
+'last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(), for which the newest note stands before '
+'the default shop. Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
 
 COMMIT;

@@ -46,7 +46,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     customer CONSTANT integer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
-    notes text := coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}');
+    notes text := coalesce(current_setting('tenancy.confirmed', TRUE), '');
 BEGIN
     IF customer IS NULL THEN
         RETURN NEW;
@@ -55,15 +55,17 @@ BEGIN
     -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
     -- whose note is lost, their shop is found by the start of the booking.
     IF length(notes) > 1000 THEN
-        notes := '{}';
+        notes := '';
     END IF;
-    notes := set_config('tenancy.confirmed', (notes::jsonb || jsonb_build_object(customer, NEW.shop_id))::text, TRUE);
+    notes := set_config(
+        'tenancy.confirmed', notes || tenancy.note_of_booking(customer, NEW.start_at_utc) || NEW.shop_id, TRUE
+    );
     RETURN NEW;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.confirm_booking() IS
-'Trigger: a booking that turns CONFIRMED locks its customer, and notes the shop for the statistics that will count it. So whoever '
+'Trigger: a booking that turns CONFIRMED locks its customer, and notes shop and start for the statistics that will count it. So whoever '
 'reads the statistics afterwards, to write them back changed, reads what is true until the end of the transaction.';
 
 COMMIT;

@@ -13,14 +13,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
-    notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
+    notes text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
+    note text; -- of the booking that is counted
+    note_at integer;
+    has_note boolean;
+    counts_booking boolean; -- or else it is a correction
+    is_recalled boolean NOT NULL := FALSE;
     average integer;
     is_new_writer boolean;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
     ELSIF TG_OP <> 'INSERT' THEN
-        -- The row went, and the totals with it.
+        -- The row went, and the totals with it. It may come back.
+        PERFORM tenancy.remember_profiles(OLD.customer_id);
         PERFORM tenancy.apply_residual(p.customer_id, p.shop_id, total_bookings => 0, total_spend_cents => 0)
         FROM (
             SELECT
@@ -52,19 +58,40 @@ BEGIN
             RETURN NULL;
         END IF;
 
-        PERFORM tenancy.apply_residual(
-            NEW.customer_id,
-            tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),
-            total_bookings => NEW.total_bookings,
-            total_spend_cents => NEW.total_spend_cents,
-            last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
-            earlier => earlier
-        );
+        has_note := strpos(notes, ' ' || NEW.customer_id || ':') > 0;
+        counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
+
+        -- A row without a booking comes back as it was, or from a dump.
+        IF earlier.customer_id IS NULL AND NOT has_note THEN
+            is_recalled := tenancy.recall_profiles(
+                NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents, NEW.last_booking_at
+            );
+        END IF;
+
+        IF NOT is_recalled THEN
+            PERFORM tenancy.apply_residual(
+                NEW.customer_id,
+                tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),
+                total_bookings => NEW.total_bookings,
+                total_spend_cents => NEW.total_spend_cents,
+                last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
+                earlier => earlier,
+                claims_booking => counts_booking
+            );
+        END IF;
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
         -- the booking locked the customer: what it did not write back, is written here.
-        IF notes::jsonb ? NEW.customer_id::text THEN
-            notes := set_config('tenancy.confirmed', (notes::jsonb - NEW.customer_id::text)::text, TRUE);
+        IF has_note THEN
+            note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
+            note_at := strpos(notes, note);
+            notes := set_config('tenancy.confirmed', CASE
+                WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 -- all of them, it seems
+                    THEN regexp_replace(notes, ' ' || NEW.customer_id || ':[^ ]*', '', 'g')
+                WHEN note_at > 0 THEN left(notes, note_at - 1) || coalesce(substring(substr(notes, note_at + 1) FROM ' .*'), '')
+                WHEN counts_booking THEN regexp_replace(notes, '(.*) ' || NEW.customer_id || ':[^ ]*', '\1')
+                ELSE notes
+            END, TRUE);
             average := NEW.total_spend_cents / nullif(greatest(NEW.total_bookings, 0), 0);
 
             IF (SELECT c.average_spend_cents <> average FROM public.customers AS c WHERE c.id = NEW.customer_id) THEN
