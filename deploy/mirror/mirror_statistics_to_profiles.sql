@@ -15,7 +15,8 @@ DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     average integer;
-    is_new_writer boolean;
+    shop integer;
+    is_recorded boolean;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
@@ -30,6 +31,9 @@ BEGIN
             WHERE o.customer_id = OLD.customer_id
             GROUP BY o.customer_id
         ) AS p;
+        IF OLD.total_bookings <> 0 OR OLD.total_spend_cents <> 0 THEN
+            is_recorded := tenancy.note_write('legacy', OLD.customer_id, 'bookings'); -- cheaper than PERFORM
+        END IF;
     END IF;
 
     IF TG_OP = 'INSERT' AND NEW.total_bookings = 0 AND NEW.total_spend_cents = 0 AND NEW.last_booking_at IS NULL THEN
@@ -52,9 +56,10 @@ BEGIN
             RETURN NULL;
         END IF;
 
+        shop := tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at);
         PERFORM tenancy.apply_residual(
             NEW.customer_id,
-            tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),
+            shop,
             total_bookings => NEW.total_bookings,
             total_spend_cents => NEW.total_spend_cents,
             last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
@@ -75,9 +80,13 @@ BEGIN
                 WHERE c.id = NEW.customer_id;
             END IF;
         END IF;
+
+        IF (NEW.total_bookings, NEW.total_spend_cents) IS DISTINCT FROM (earlier.total_bookings, earlier.total_spend_cents) THEN
+            is_recorded := tenancy.note_write('legacy', NEW.customer_id, 'bookings');
+        END IF;
     END IF;
 
-    is_new_writer := tenancy.count_legacy_write(); -- cheaper than PERFORM
+    is_recorded := tenancy.count_legacy_write(shop);
     RETURN NULL;
 END;
 $$;

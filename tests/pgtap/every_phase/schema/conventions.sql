@@ -312,7 +312,7 @@ SELECT is_empty(
         AND NOT c.relrowsecurity
         AND c.relname NOT IN (
             'settings', 'changes', 'deployed_parts', 'definitions', 'profile_origins', 'splits_under_way', 'backfill_progress',
-            'legacy_writes', 'mirror_watch', 'contracted', 'tracked_customers'
+            'legacy_writes', 'double_writes', 'mirror_watch', 'contracted', 'tracked_customers'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'
