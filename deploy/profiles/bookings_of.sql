@@ -16,7 +16,8 @@ RETURNS TABLE (
     status public.bookingstatus,
     appointment_status public.appointmentstatus,
     start_at_utc timestamptz,
-    created_at timestamptz
+    created_at timestamptz,
+    marked_at timestamptz
 )
 LANGUAGE sql
 STABLE
@@ -30,7 +31,8 @@ BEGIN ATOMIC
         b.status,
         b.appointment_status,
         b.start_at_utc,
-        b.created_at
+        b.created_at,
+        coalesce(b.appointment_status_updated_at_utc, b.start_at_utc)
     FROM public.bookings AS b
     WHERE b.customer_phone = bookings_of.phone
         AND NOT EXISTS (
@@ -48,7 +50,8 @@ BEGIN ATOMIC
         b.status,
         b.appointment_status,
         b.start_at_utc,
-        b.created_at
+        b.created_at,
+        coalesce(b.appointment_status_updated_at_utc, b.start_at_utc)
     FROM public.bookings AS b
     WHERE b.customer_email = bookings_of.email
         AND (b.customer_phone = bookings_of.phone) IS NOT TRUE -- the first half has those; saves a probe
@@ -72,7 +75,8 @@ RETURNS TABLE (
     status public.bookingstatus,
     appointment_status public.appointmentstatus,
     start_at_utc timestamptz,
-    created_at timestamptz
+    created_at timestamptz,
+    marked_at timestamptz
 )
 LANGUAGE sql
 STABLE

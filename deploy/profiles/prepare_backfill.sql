@@ -24,6 +24,8 @@ BEGIN
         public.stylists,
         public.services;
 
+    PERFORM tenancy.note_moved_stylists();
+
     IF EXISTS (SELECT FROM pg_stat_replication AS r WHERE r.state IS NULL) THEN
         RAISE NOTICE 'role % may not see how far replicas are behind, so the backfill will not wait for them: '
             'GRANT pg_read_all_stats TO %', current_user, quote_ident(current_user);

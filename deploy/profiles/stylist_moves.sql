@@ -65,6 +65,11 @@ DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
 BEGIN
+    -- The counts of their bookings moved along.
+    INSERT INTO tenancy.moved_stylists (stylist_id)
+    VALUES (NEW.id)
+    ON CONFLICT ON CONSTRAINT moved_stylists_pkey DO NOTHING;
+
     IF NOT tenancy.has_legacy_side() THEN
         RETURN NULL; -- a preference belongs to one shop, and that was left
     END IF;

@@ -1,0 +1,165 @@
+-- Deploy convo_tenancy:profiles/evidence to pg
+
+\set ON_ERROR_STOP on
+\set change profiles/evidence
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE TABLE IF NOT EXISTS tenancy.moved_stylists (
+    stylist_id integer NOT NULL,
+    CONSTRAINT moved_stylists_pkey PRIMARY KEY (stylist_id)
+);
+
+COMMENT ON TABLE tenancy.moved_stylists IS
+'Stylists who moved to another shop: a count of theirs does not say in which shop the bookings were, so it is no evidence. Entered '
+'by the trigger of stylists who move, and by tenancy.note_moved_stylists() where bookings show it.';
+COMMENT ON COLUMN tenancy.moved_stylists.stylist_id IS 'The stylist.';
+
+CREATE OR REPLACE FUNCTION tenancy.note_moved_stylists()
+RETURNS void
+LANGUAGE sql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO tenancy.moved_stylists (stylist_id)
+    SELECT DISTINCT b.stylist_id
+    FROM public.bookings AS b
+    JOIN public.stylists AS s ON s.id = b.stylist_id
+    WHERE b.shop_id <> s.shop_id
+    ON CONFLICT ON CONSTRAINT moved_stylists_pkey DO NOTHING;
+$$;
+
+COMMENT ON FUNCTION tenancy.note_moved_stylists() IS
+'Enters the stylists who have bookings in a shop that is not theirs: they moved before a trigger watched. Reads all bookings. '
+'Example: SELECT tenancy.note_moved_stylists()';
+
+-- Every window has the customer in its PARTITION BY: so a condition on customer_id reaches the indexes.
+CREATE OR REPLACE VIEW tenancy.evidence_items (
+    customer_id, shop_id, booking_id, start_at_utc, created_at, is_confirmed, is_no_show, marked_at, price_cents,
+    amount, number, counted, place
+)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    i.customer_id,
+    i.shop_id,
+    i.booking_id,
+    i.start_at_utc,
+    i.created_at,
+    i.is_confirmed,
+    i.is_no_show,
+    i.marked_at,
+    i.price_cents,
+    CASE WHEN i.booking_id IS NULL THEN greatest(i.counted - i.number, 0) ELSE i.is_confirmed::integer END,
+    CASE WHEN i.booking_id IS NULL THEN greatest(i.counted, i.number) ELSE i.number END,
+    i.counted,
+    CASE
+        WHEN i.booking_id IS NULL THEN 2
+        WHEN i.number <= i.counted THEN 1
+        ELSE 3
+    END
+FROM (
+    SELECT
+        e.customer_id,
+        e.shop_id,
+        e.booking_id,
+        e.start_at_utc,
+        e.created_at,
+        e.is_confirmed,
+        e.is_no_show,
+        e.marked_at,
+        e.price_cents,
+        count(*) FILTER (WHERE e.is_confirmed) OVER in_order AS number,
+        coalesce(max(e.counted) OVER in_shop, 0) AS counted
+    FROM (
+        SELECT
+            c.id AS customer_id,
+            b.shop_id,
+            b.id AS booking_id,
+            b.start_at_utc,
+            b.created_at,
+            b.status = 'CONFIRMED' AS is_confirmed,
+            b.status = 'CONFIRMED' AND b.appointment_status = 'NO_SHOW' AS is_no_show,
+            b.marked_at,
+            v.price_cents,
+            NULL::bigint AS counted
+        FROM public.customers AS c
+        CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
+        JOIN public.services AS v ON v.id = b.service_id
+        UNION ALL
+        SELECT
+            p.customer_id,
+            s.shop_id,
+            NULL,
+            NULL,
+            NULL,
+            FALSE,
+            FALSE,
+            NULL,
+            NULL,
+            sum(p.booking_count)
+        FROM public.customer_stylist_preferences AS p
+        JOIN public.stylists AS s ON s.id = p.stylist_id
+        WHERE NOT EXISTS (
+            SELECT
+            FROM tenancy.moved_stylists AS m
+            WHERE m.stylist_id = p.stylist_id
+        )
+        GROUP BY
+            p.customer_id,
+            s.shop_id
+    ) AS e
+    WINDOW
+        in_shop AS (PARTITION BY e.customer_id, e.shop_id),
+        in_order AS (
+            PARTITION BY e.customer_id, e.shop_id ORDER BY e.created_at, e.booking_id ROWS UNBOUNDED PRECEDING
+        )
+) AS i;
+
+COMMENT ON VIEW tenancy.evidence_items IS
+'What shows of a customer in a shop, one by one: each booking, and, in one row, what the stylists'' counts there show beyond the '
+'confirmed bookings. Who divides totals takes them by place, created_at and booking_id. '
+'Example: SELECT * FROM tenancy.evidence_items AS i WHERE i.customer_id = 42 ORDER BY i.place, i.created_at, i.booking_id';
+COMMENT ON COLUMN tenancy.evidence_items.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.evidence_items.shop_id IS 'The shop.';
+COMMENT ON COLUMN tenancy.evidence_items.booking_id IS 'The booking; NULL for what counts alone show.';
+COMMENT ON COLUMN tenancy.evidence_items.start_at_utc IS 'When the booking starts.';
+COMMENT ON COLUMN tenancy.evidence_items.created_at IS 'When the booking was made.';
+COMMENT ON COLUMN tenancy.evidence_items.is_confirmed IS 'Whether it is CONFIRMED; only such a booking can have been counted.';
+COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED and marked NO_SHOW.';
+COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When its appointment_status was written, or else it starts.';
+COMMENT ON COLUMN tenancy.evidence_items.price_cents IS 'List price of its primary service; NULL for what counts alone show.';
+COMMENT ON COLUMN tenancy.evidence_items.amount IS 'For how many bookings this row stands: 0 for one that is not CONFIRMED.';
+COMMENT ON COLUMN tenancy.evidence_items.number IS 'The how-manieth of the customer in the shop it is; of several, the last of them.';
+COMMENT ON COLUMN tenancy.evidence_items.counted IS 'How many the stylists of the shop counted, but for those who moved.';
+COMMENT ON COLUMN tenancy.evidence_items.place IS
+'In which order they are believed: 1 a booking that the counts confirm, 2 what counts alone show (cancelled), 3 a booking that is '
+'in no count (a public confirm, as a rule).';
+
+CREATE OR REPLACE VIEW tenancy.evidence (customer_id, shop_id, bookings, booked_cents, no_shows, counted)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    i.customer_id,
+    i.shop_id,
+    count(*) FILTER (WHERE i.is_confirmed),
+    coalesce(sum(i.price_cents) FILTER (WHERE i.is_confirmed), 0),
+    count(*) FILTER (WHERE i.is_no_show),
+    max(i.counted)
+FROM tenancy.evidence_items AS i
+GROUP BY
+    i.customer_id,
+    i.shop_id;
+
+COMMENT ON VIEW tenancy.evidence IS
+'What bookings and stylists'' counts show of a customer in a shop; a row where there is either. '
+'Example: SELECT * FROM tenancy.evidence AS e WHERE e.customer_id = 42';
+COMMENT ON COLUMN tenancy.evidence.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.evidence.shop_id IS 'The shop.';
+COMMENT ON COLUMN tenancy.evidence.bookings IS 'CONFIRMED bookings.';
+COMMENT ON COLUMN tenancy.evidence.booked_cents IS 'List price of their primary services, in cents.';
+COMMENT ON COLUMN tenancy.evidence.no_shows IS 'Those of them that are marked NO_SHOW.';
+COMMENT ON COLUMN tenancy.evidence.counted IS
+'The counts of the stylists who work there (customer_stylist_preferences), but for those who moved.';
+
+COMMIT;
