@@ -5,23 +5,12 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
--- Whole tables in one pass; a condition on customer_id reaches the indexes, through the union and not through a full join.
+-- Whole tables in one pass. A condition on customer_id reaches the indexes: through a union, as it would not through a full join, and
+-- through a window that is the customer's.
 CREATE OR REPLACE VIEW tenancy.shop_check (customer_id, shop_id, total_bookings, confirmed_bookings, counted_bookings, class)
 WITH (security_invoker = TRUE)
 AS
-SELECT
-    k.*,
-    CASE
-        WHEN k.total_bookings = k.confirmed_bookings AND k.total_bookings = coalesce(k.counted_bookings, k.total_bookings)
-            THEN 'agrees'
-        WHEN k.counted_bookings IS NULL THEN 'stylist_moved'
-        WHEN k.total_bookings = k.counted_bookings AND k.total_bookings < k.confirmed_bookings THEN 'public_confirms'
-        WHEN k.total_bookings = k.counted_bookings THEN 'cancelled'
-        WHEN k.total_bookings = k.confirmed_bookings THEN 'counts_differ'
-        WHEN k.confirmed_bookings = k.counted_bookings THEN 'profile_differs'
-        ELSE 'all_differ'
-    END
-FROM (
+WITH sides AS (
     SELECT
         s.customer_id,
         s.shop_id,
@@ -56,7 +45,35 @@ FROM (
     GROUP BY
         s.customer_id,
         s.shop_id
-) AS k;
+),
+
+-- What the profile holds beyond what bookings and counts agree on
+judged AS (
+    SELECT
+        d.*,
+        CASE WHEN d.confirmed_bookings = d.counted_bookings THEN d.total_bookings - d.counted_bookings ELSE 0 END AS excess
+    FROM sides AS d
+)
+
+SELECT
+    j.customer_id,
+    j.shop_id,
+    j.total_bookings,
+    j.confirmed_bookings,
+    j.counted_bookings,
+    CASE
+        WHEN j.total_bookings = j.confirmed_bookings AND j.total_bookings = coalesce(j.counted_bookings, j.total_bookings)
+            THEN 'agrees'
+        WHEN j.counted_bookings IS NULL THEN 'stylist_moved'
+        WHEN j.total_bookings = j.counted_bookings AND j.total_bookings < j.confirmed_bookings THEN 'public_confirms'
+        WHEN j.total_bookings = j.counted_bookings THEN 'cancelled'
+        WHEN j.excess <> 0 AND max(j.excess) OVER customer > 0 AND min(j.excess) OVER customer < 0 THEN 'misplaced'
+        WHEN j.excess <> 0 THEN 'profile_differs'
+        WHEN j.total_bookings = j.confirmed_bookings THEN 'counts_differ'
+        ELSE 'all_differ'
+    END
+FROM judged AS j
+WINDOW customer AS (PARTITION BY j.customer_id);
 
 COMMENT ON VIEW tenancy.shop_check IS
 'What a customer''s profile in a shop says beside what the bookings and the stylists'' counts there show: a row for each customer and '
@@ -70,8 +87,9 @@ COMMENT ON COLUMN tenancy.shop_check.counted_bookings IS
 'along, and does not say where it belongs.';
 COMMENT ON COLUMN tenancy.shop_check.class IS
 'agrees: all three are the same, or the counts are not known. Honest differences: public_confirms (only the bookings are more), '
-'cancelled (only the bookings are fewer). Doubtful: counts_differ (only the counts are other), profile_differs (only the profile '
-'is), all_differ, stylist_moved (profile and bookings differ, and the counts are not known).';
+'cancelled (only the bookings are fewer). Wrong: misplaced (bookings and counts agree that this profile holds too many and another '
+'one of the customer too few, or the other way round). Doubtful: profile_differs (bookings and counts agree, but on no other shop), '
+'counts_differ (profile and bookings agree), all_differ, stylist_moved (profile and bookings differ, and the counts are not known).';
 
 CREATE OR REPLACE VIEW tenancy.misplaced_bookings (customer_id, from_shop_id, to_shop_id, bookings)
 WITH (security_invoker = TRUE)
@@ -79,17 +97,15 @@ AS
 SELECT
     c.customer_id,
     (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings DESC, c.shop_id))[1],
-    (array_agg(c.shop_id ORDER BY c.counted_bookings - c.total_bookings DESC, c.shop_id))[1],
+    (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings, c.shop_id))[1],
     least(max(c.total_bookings - c.counted_bookings), max(c.counted_bookings - c.total_bookings))
 FROM tenancy.shop_check AS c
-WHERE c.class = 'profile_differs'
-GROUP BY c.customer_id
-HAVING bool_or(c.total_bookings > c.counted_bookings)
-    AND bool_or(c.total_bookings < c.counted_bookings);
+WHERE c.class = 'misplaced'
+GROUP BY c.customer_id;
 
 COMMENT ON VIEW tenancy.misplaced_bookings IS
-'Customers of whom one profile holds more, and another one fewer bookings than bookings and counts agree on: a row for each, with '
-'the next move. tenancy.repair() with source shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
+'Customers with bookings that tenancy.shop_check has as misplaced: a row for each, with the next move. tenancy.repair() with source '
+'shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
 COMMENT ON COLUMN tenancy.misplaced_bookings.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop that holds too many; the one with the most of them.';
 COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop that lacks some; the one that lacks most.';
