@@ -12,7 +12,8 @@ CREATE OR REPLACE FUNCTION tenancy.apply_residual(
     total_spend_cents integer DEFAULT NULL,
     last_booking_at timestamptz DEFAULT NULL,
     no_show_count integer DEFAULT NULL,
-    earlier tenancy.statistics DEFAULT NULL
+    earlier tenancy.statistics DEFAULT NULL,
+    claims_booking boolean DEFAULT FALSE
 )
 RETURNS void
 LANGUAGE plpgsql
@@ -25,11 +26,12 @@ DECLARE
     held_bookings bigint; -- by all shops together
     held_spend_cents bigint;
     held_no_shows bigint;
+    claimed integer; -- of the bookings, by this write
     at_floor boolean;
 BEGIN
     guard := set_config('tenancy.mirroring', 'on', TRUE);
 
-    FOR attempt IN 1 .. 2 LOOP
+    FOR attempt IN 1 .. 3 LOOP
         SELECT
             sum(p.total_bookings),
             sum(p.total_spend_cents),
@@ -40,6 +42,21 @@ BEGIN
             held_no_shows
         FROM public.customer_shop_profiles AS p
         WHERE p.customer_id = apply_residual.customer_id;
+
+        -- More than the booking that this write counts: something was missed. Bookings alone say where, but for a row that comes back:
+        -- as a rule the counts are written after the statistics.
+        IF claims_booking AND claimed IS NULL AND total_bookings > held_bookings + 1 THEN
+            claimed := tenancy.is_known_booking(customer_id, shop_id, last_booking_at)::integer;
+            PERFORM tenancy.give_missed(
+                customer_id,
+                shop_id,
+                bookings => total_bookings - held_bookings - claimed,
+                spend_cents => total_spend_cents - held_spend_cents,
+                claimed => claimed,
+                by_counts => earlier.customer_id IS NULL
+            );
+            CONTINUE;
+        END IF;
 
         UPDATE public.customer_shop_profiles AS p
         SET
@@ -124,11 +141,12 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.apply_residual(
-    integer, integer, integer, integer, timestamptz, integer, tenancy.statistics
+    integer, integer, integer, integer, timestamptz, integer, tenancy.statistics, boolean
 ) IS
 'Writes the customer''s legacy values to the profile of one shop by the residual rule (tenancy.residual, tenancy.residual_cut). A '
 'value that is NULL stays as the profiles have it. Not mirrored. The caller holds the row that the values are from. '
-'earlier is the customer''s row of statistics before, for a customer without any profile. '
+'earlier is the customer''s row of statistics before, for a customer without any profile. With claims_booking the write counts one '
+'booking of this shop, and what more it counts goes to the shops that the evidence shows (tenancy.give_missed). '
 'Example: SELECT tenancy.apply_residual(42, 3, total_bookings => 10, total_spend_cents => 50000)';
 
 COMMIT;

@@ -5,7 +5,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
--- No SET clause, so that it is inlined. Rules 3 to 5 of the attribution.
+-- No SET clause, so that it is inlined. The last rules of the attribution.
 CREATE OR REPLACE FUNCTION tenancy.shop_of_last_booking(customer_id integer, last_booking_at timestamptz)
 RETURNS TABLE (shop_id integer)
 LANGUAGE sql
@@ -37,6 +37,63 @@ COMMENT ON FUNCTION tenancy.shop_of_last_booking(integer, timestamptz) IS
 'then the newest), else of the profile that holds that time, else the default shop. '
 'Example: SELECT * FROM tenancy.shop_of_last_booking(42, ''2026-03-01 10:00+00'')';
 
+CREATE OR REPLACE FUNCTION tenancy.is_known_booking(customer_id integer, shop_id integer, last_booking_at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN current_setting('app.current_shop_id', TRUE) <> ''
+        OR EXISTS (
+            SELECT
+            FROM tenancy.bookings_of(is_known_booking.customer_id) AS b
+            WHERE b.shop_id = is_known_booking.shop_id
+                AND b.start_at_utc = is_known_booking.last_booking_at
+        )
+        OR EXISTS (
+            SELECT
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = is_known_booking.customer_id
+                AND p.shop_id = is_known_booking.shop_id
+                AND p.last_booking_at = is_known_booking.last_booking_at
+        );
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.is_known_booking(integer, integer, timestamptz) IS
+'Whether a write with this last_booking_at is about a booking of this shop: the shop context says so, or there is such a booking, or '
+'the profile holds that time. If not, the shop was a guess. Example: SELECT tenancy.is_known_booking(42, 3, ''2026-03-01 10:00+00'')';
+
+CREATE OR REPLACE FUNCTION tenancy.note_of_booking(notes jsonb, start_at_utc timestamptz)
+RETURNS integer
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- As a rule one booking is confirmed, and then counted.
+    IF notes IS NULL OR jsonb_array_length(notes) = 1 THEN
+        RETURN jsonb_array_length(notes) - 1;
+    END IF;
+
+    RETURN coalesce(
+        (
+            SELECT min(n.place) - 1
+            FROM jsonb_array_elements(notes) WITH ORDINALITY AS n (note, place)
+            WHERE n.note ->> 1 = extract(EPOCH FROM start_at_utc)::text
+        ),
+        jsonb_array_length(notes) - 1
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.note_of_booking(jsonb, timestamptz) IS
+'Which of a customer''s notes (tenancy.confirm_booking) a write with this last_booking_at is about: the first one of a booking that '
+'starts then, else the newest; NULL without notes. Example: tenancy.note_of_booking(''[[2, 0.000000]]'', ''1970-01-01 00:00+00'') = 0';
+
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
     last_booking_at timestamptz DEFAULT NULL,
@@ -49,16 +106,19 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    notes CONSTANT jsonb := nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text;
     shop integer;
 BEGIN
     IF current_setting('app.current_shop_id', TRUE) <> '' THEN
         RETURN tenancy.checked_shop_context();
     END IF;
 
-    shop := (nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text)::integer;
+    IF notes IS NOT NULL THEN
+        RETURN notes -> tenancy.note_of_booking(notes, last_booking_at) ->> 0;
+    END IF;
 
     -- A correction, which leaves last_booking_at as it is: no need to look for the booking.
-    IF shop IS NULL AND last_booking_at = last_booking_before THEN
+    IF last_booking_at = last_booking_before THEN
         SELECT min(p.shop_id)
         INTO shop
         FROM public.customer_shop_profiles AS p
@@ -78,7 +138,8 @@ $$;
 
 COMMENT ON FUNCTION tenancy.attributed_shop(integer, timestamptz, timestamptz) IS
 'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking that this transaction '
-'confirmed for the customer and that no statistics counted yet, else the profile that holds a last_booking_at which the write '
-'leaves as it was, else tenancy.shop_of_last_booking(). Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
+'confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that holds a '
+'last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(). '
+'Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
 
 COMMIT;

@@ -46,7 +46,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     customer CONSTANT integer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
-    notes text := coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}');
+    setting text := coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}');
+    notes jsonb; -- by customer, an array; of each booking the shop and the start
 BEGIN
     IF customer IS NULL THEN
         RETURN NEW;
@@ -54,16 +55,22 @@ BEGIN
 
     -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
     -- whose note is lost, their shop is found by the start of the booking.
-    IF length(notes) > 1000 THEN
-        notes := '{}';
+    IF length(setting) > 1000 THEN
+        setting := '{}';
     END IF;
-    notes := set_config('tenancy.confirmed', (notes::jsonb || jsonb_build_object(customer, NEW.shop_id))::text, TRUE);
+    notes := setting::jsonb;
+    setting := set_config('tenancy.confirmed', jsonb_set(
+        notes,
+        ARRAY[customer::text],
+        coalesce(notes -> customer::text, '[]')
+        || jsonb_build_array(jsonb_build_array(NEW.shop_id, extract(EPOCH FROM NEW.start_at_utc)))
+    )::text, TRUE);
     RETURN NEW;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.confirm_booking() IS
-'Trigger: a booking that turns CONFIRMED locks its customer, and notes the shop for the statistics that will count it. So whoever '
+'Trigger: a booking that turns CONFIRMED locks its customer, and notes shop and start for the statistics that will count it. So whoever '
 'reads the statistics afterwards, to write them back changed, reads what is true until the end of the transaction.';
 
 COMMIT;

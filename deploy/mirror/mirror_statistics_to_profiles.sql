@@ -14,6 +14,8 @@ AS $$
 DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
+    customer CONSTANT text := NEW.customer_id;
+    of_customer jsonb; -- the notes of this one
     average integer;
     shop integer;
     is_recorded boolean;
@@ -21,7 +23,8 @@ BEGIN
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
     ELSIF TG_OP <> 'INSERT' THEN
-        -- The row went, and the totals with it.
+        -- The row went, and the totals with it. It may come back.
+        PERFORM tenancy.remember_profiles(OLD.customer_id);
         PERFORM tenancy.apply_residual(p.customer_id, p.shop_id, total_bookings => 0, total_spend_cents => 0)
         FROM (
             SELECT
@@ -56,6 +59,27 @@ BEGIN
             RETURN NULL;
         END IF;
 
+        IF (NEW.total_bookings, NEW.total_spend_cents) IS DISTINCT FROM (earlier.total_bookings, earlier.total_spend_cents) THEN
+            is_recorded := tenancy.note_write('legacy', NEW.customer_id, 'bookings');
+        END IF;
+
+        of_customer := notes::jsonb -> customer;
+
+        -- What was deleted comes back as it was. A row that counts a booking has a note.
+        IF earlier.customer_id IS NULL
+            AND of_customer IS NULL
+            AND tenancy.recall_profiles(NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents)
+            AND EXISTS (
+                SELECT
+                FROM public.customer_shop_profiles AS p
+                WHERE p.customer_id = NEW.customer_id
+                    AND p.last_booking_at IS NOT DISTINCT FROM NEW.last_booking_at
+            )
+        THEN
+            is_recorded := tenancy.count_legacy_write(NULL); -- of all its shops
+            RETURN NULL;
+        END IF;
+
         shop := tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at);
         PERFORM tenancy.apply_residual(
             NEW.customer_id,
@@ -63,13 +87,22 @@ BEGIN
             total_bookings => NEW.total_bookings,
             total_spend_cents => NEW.total_spend_cents,
             last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
-            earlier => earlier
+            earlier => earlier,
+            claims_booking => earlier.customer_id IS NULL
+            OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL
         );
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
         -- the booking locked the customer: what it did not write back, is written here.
-        IF notes::jsonb ? NEW.customer_id::text THEN
-            notes := set_config('tenancy.confirmed', (notes::jsonb - NEW.customer_id::text)::text, TRUE);
+        IF of_customer IS NOT NULL THEN
+            of_customer := CASE
+                WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 THEN '[]' -- all of them, it seems
+                ELSE of_customer - tenancy.note_of_booking(of_customer, NEW.last_booking_at)
+            END;
+            notes := set_config('tenancy.confirmed', CASE of_customer
+                WHEN '[]' THEN notes::jsonb - customer
+                ELSE jsonb_set(notes::jsonb, ARRAY[customer], of_customer)
+            END::text, TRUE);
             average := NEW.total_spend_cents / nullif(greatest(NEW.total_bookings, 0), 0);
 
             IF (SELECT c.average_spend_cents <> average FROM public.customers AS c WHERE c.id = NEW.customer_id) THEN
@@ -79,10 +112,6 @@ BEGIN
                     updated_at = now()
                 WHERE c.id = NEW.customer_id;
             END IF;
-        END IF;
-
-        IF (NEW.total_bookings, NEW.total_spend_cents) IS DISTINCT FROM (earlier.total_bookings, earlier.total_spend_cents) THEN
-            is_recorded := tenancy.note_write('legacy', NEW.customer_id, 'bookings');
         END IF;
     END IF;
 

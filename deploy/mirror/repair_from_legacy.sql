@@ -67,7 +67,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     customer record;
-    is_right boolean; -- negative totals are nobody's
+    of_totals boolean; -- whether they are to be mended; negative ones are nobody's
+    of_no_shows boolean;
+    held record; -- by all shops together
 BEGIN
     SELECT
         coalesce(s.total_bookings, 0) AS total_bookings,
@@ -84,7 +86,8 @@ BEGIN
     CROSS JOIN LATERAL tenancy.shop_of_last_booking(c.id, s.last_booking_at) AS l
     WHERE c.id = repair_from_legacy.customer_id;
 
-    is_right := least(customer.total_bookings, customer.total_spend_cents) >= 0;
+    of_totals := kinds && '{totals,negative}' AND least(customer.total_bookings, customer.total_spend_cents) >= 0;
+    of_no_shows := kinds && '{no_show_count,negative}' AND customer.no_show_count >= 0;
 
     IF 'negative' = ANY (kinds) THEN
         UPDATE public.customer_shop_profiles AS p
@@ -97,16 +100,33 @@ BEGIN
             AND least(p.total_bookings, p.total_spend_cents, p.no_show_count) < 0;
     END IF;
 
-    IF kinds && '{totals,last_booking_at,no_show_count,negative}' THEN
+    IF of_totals OR of_no_shows THEN
+        SELECT
+            sum(p.total_bookings) AS bookings,
+            sum(p.total_spend_cents) AS spend_cents,
+            sum(p.no_show_count) AS no_shows
+        INTO held
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = repair_from_legacy.customer_id;
+
+        -- What was missed; what is too much is for the residual.
+        PERFORM tenancy.give_missed(
+            repair_from_legacy.customer_id,
+            customer.shop_id,
+            bookings => CASE WHEN of_totals THEN customer.total_bookings - held.bookings END,
+            spend_cents => customer.total_spend_cents - held.spend_cents,
+            no_shows => CASE WHEN of_no_shows THEN customer.no_show_count - held.no_shows END
+        );
+    END IF;
+
+    IF of_totals OR of_no_shows OR 'last_booking_at' = ANY (kinds) THEN
         PERFORM tenancy.apply_residual(
             repair_from_legacy.customer_id,
             customer.shop_id,
-            total_bookings => CASE WHEN kinds && '{totals,negative}' AND is_right THEN customer.total_bookings END,
-            total_spend_cents => CASE WHEN kinds && '{totals,negative}' AND is_right THEN customer.total_spend_cents END,
+            total_bookings => CASE WHEN of_totals THEN customer.total_bookings END,
+            total_spend_cents => CASE WHEN of_totals THEN customer.total_spend_cents END,
             last_booking_at => CASE WHEN 'last_booking_at' = ANY (kinds) THEN customer.last_booking_at END,
-            no_show_count => CASE
-                WHEN kinds && '{no_show_count,negative}' AND customer.no_show_count >= 0 THEN customer.no_show_count
-            END
+            no_show_count => CASE WHEN of_no_shows THEN customer.no_show_count END
         );
     END IF;
 
@@ -119,6 +139,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.repair_from_legacy(integer, text[]) IS
-'Part of tenancy.repair(): mends these kinds of drift of one customer by the residual rule; the legacy side is right.';
+'Part of tenancy.repair(): mends these kinds of drift of one customer; the legacy side is right. What was missed goes to the '
+'shops that the evidence shows (tenancy.give_missed), the rest by the residual rule to the shop of the last booking.';
 
 COMMIT;

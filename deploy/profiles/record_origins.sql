@@ -85,6 +85,11 @@ BEGIN
     WHERE o.customer_id = w.customer_id
         AND NOT EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = w.customer_id);
 
+    DELETE FROM tenancy.remembered_profiles AS r
+    USING written AS w
+    WHERE r.customer_id = w.customer_id
+        AND NOT EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = w.customer_id);
+
     INSERT INTO tenancy.profile_origins AS o (customer_id, shop_id, origin)
     SELECT
         w.customer_id,
@@ -98,6 +103,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_origins() IS
-'Trigger: enters inserted and deleted profiles in tenancy.profile_origins, unless the split wrote them.';
+'Trigger: enters inserted and deleted profiles in tenancy.profile_origins, unless the split wrote them. With the last profile of a '
+'customer goes what tenancy.remembered_profiles has of them.';
 
 COMMIT;

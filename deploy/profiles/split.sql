@@ -69,77 +69,82 @@ AS $$
         WHERE c.id = ANY (split.customer_ids) -- noqa: CP03,LT01,LT06
     ),
 
-    -- Marked: the booking that the statistics counted last, and the newest confirmed one of each shop.
-    booking AS (
+    -- The evidence in the order in which it is believed, until the totals are used up. Marked: the booking that the statistics
+    -- counted last, and the newest confirmed one of each shop.
+    item AS (
         SELECT
             c.id AS customer_id,
-            b.shop_id,
-            b.status = 'CONFIRMED' AS is_confirmed,
-            b.appointment_status = 'NO_SHOW' AS is_no_show,
-            b.start_at_utc,
-            v.price_cents,
-            b.start_at_utc = c.last_booking_at
+            i.shop_id,
+            i.start_at_utc,
+            i.price_cents,
+            i.amount > 0 AS is_evidence,
+            least(i.amount, greatest(c.total_bookings - coalesce(sum(i.amount) OVER believed, 0), 0)) AS bookings,
+            least(
+                i.is_no_show::integer,
+                greatest(c.no_show_count - count(*) FILTER (WHERE i.is_no_show) OVER marked, 0)
+            ) AS no_shows,
+            i.start_at_utc = c.last_booking_at
             AND row_number() OVER (
-                PARTITION BY c.id, b.start_at_utc
-                ORDER BY b.status = 'CONFIRMED' DESC, b.created_at DESC, b.id DESC
+                PARTITION BY c.id, i.start_at_utc
+                ORDER BY i.is_confirmed DESC, i.created_at DESC, i.booking_id DESC
             ) = 1 AS is_last,
-            b.status = 'CONFIRMED'
+            i.is_confirmed
             AND row_number() OVER (
-                PARTITION BY c.id, b.shop_id
-                ORDER BY b.status = 'CONFIRMED' DESC, b.created_at DESC, b.id DESC
+                PARTITION BY c.id, i.shop_id
+                ORDER BY i.is_confirmed DESC, i.created_at DESC, i.booking_id DESC
             ) = 1 AS is_newest
         FROM customer AS c
-        CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
-        JOIN public.services AS v ON v.id = b.service_id
+        JOIN tenancy.evidence_items AS i ON i.customer_id = c.id
+        WHERE i.customer_id = ANY (split.customer_ids) -- noqa: CP03,LT01,LT06
+        WINDOW
+            believed AS (
+                PARTITION BY c.id ORDER BY i.place, i.created_at, i.booking_id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ),
+            marked AS (
+                PARTITION BY c.id ORDER BY i.marked_at DESC, i.booking_id DESC
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
     ),
 
-    -- All that speaks for a profile of the customer in a shop; the default shop, with the totals, always.
-    evidence AS (
+    -- All that speaks for a profile of the customer in a shop; the default shop always.
+    piece AS (
         SELECT
-            c.id AS customer_id,
-            c.default_shop_id AS shop_id,
-            TRUE AS is_default,
-            c.total_bookings,
-            c.total_spend_cents,
-            c.no_show_count,
-            c.last_booking_at,
-            0 AS bookings,
-            0 AS spend_cents,
-            0 AS no_shows,
-            FALSE AS is_last,
-            NULL::timestamptz AS newest_start,
+            i.customer_id,
+            i.shop_id,
+            FALSE AS is_default,
+            i.bookings,
+            CASE WHEN i.bookings > 0 THEN i.price_cents END AS spend_cents,
+            CASE WHEN i.price_cents IS NULL THEN i.bookings ELSE 0 END AS unpriced,
+            i.no_shows,
+            coalesce(i.is_last, FALSE) AS is_last,
+            CASE WHEN i.is_newest THEN i.start_at_utc END AS newest_start,
             NULL::integer AS chosen_stylist_id,
             NULL::integer AS favourite_stylist_id
-        FROM customer AS c
+        FROM item AS i
+        WHERE i.is_evidence
+            OR i.is_last
         UNION ALL
         SELECT
-            b.customer_id,
-            b.shop_id,
+            c.id,
+            c.default_shop_id,
+            TRUE,
+            0,
+            NULL,
+            0,
+            0,
             FALSE,
             NULL,
             NULL,
-            NULL,
-            NULL,
-            b.is_confirmed::integer,
-            CASE WHEN b.is_confirmed THEN b.price_cents ELSE 0 END,
-            (b.is_confirmed AND b.is_no_show)::integer,
-            b.is_last,
-            CASE WHEN b.is_newest THEN b.start_at_utc END,
-            NULL,
             NULL
-        FROM booking AS b
-        WHERE b.is_confirmed
-            OR b.is_last
+        FROM customer AS c
         UNION ALL
         SELECT
             c.id,
             s.shop_id,
             FALSE,
-            NULL,
-            NULL,
-            NULL,
-            NULL,
             0,
+            NULL,
             0,
             0,
             FALSE,
@@ -154,13 +159,10 @@ AS $$
                 c.id,
                 s.shop_id,
                 FALSE,
+                0::bigint,
                 NULL::integer,
-                NULL::integer,
-                NULL::integer,
-                NULL::timestamptz,
-                0,
-                0,
-                0,
+                0::bigint,
+                0::bigint,
                 FALSE,
                 NULL::timestamptz,
                 NULL::integer,
@@ -174,123 +176,84 @@ AS $$
 
     shown AS (
         SELECT
-            e.customer_id,
-            e.shop_id,
-            bool_or(e.is_default) AS is_default,
-            max(e.total_bookings) AS total_bookings,
-            max(e.total_spend_cents) AS total_spend_cents,
-            max(e.no_show_count) AS no_show_count,
-            max(e.last_booking_at) AS last_booking_at,
-            sum(e.bookings) AS bookings,
-            sum(e.spend_cents) AS spend_cents,
-            sum(e.no_shows) AS no_shows,
-            bool_or(e.is_last) AS is_last,
-            max(e.newest_start) AS newest_start,
-            coalesce(max(e.chosen_stylist_id), max(e.favourite_stylist_id)) AS stylist_id
-        FROM evidence AS e
-        GROUP BY e.customer_id, e.shop_id
+            p.customer_id,
+            p.shop_id,
+            bool_or(p.is_default) AS is_default,
+            bool_or(p.is_last) AS is_last,
+            sum(p.bookings)::bigint AS bookings,
+            coalesce(sum(p.spend_cents), 0)::bigint AS spend_cents,
+            sum(p.unpriced)::bigint AS unpriced,
+            sum(p.no_shows)::bigint AS no_shows,
+            max(p.newest_start) AS newest_start,
+            coalesce(max(p.chosen_stylist_id), max(p.favourite_stylist_id)) AS stylist_id
+        FROM piece AS p
+        GROUP BY p.customer_id, p.shop_id
     ),
 
-    -- Each profile beside the customer's totals and what all other shops than the default show.
-    weighed AS (
+    -- What no evidence places goes to the shop of the last booking, else to the default shop.
+    placed AS (
         SELECT
             s.customer_id,
             s.shop_id,
-            s.is_default,
             s.stylist_id,
-            s.bookings,
-            s.spend_cents,
-            s.no_shows,
             s.newest_start,
-            s.is_last OR (s.is_default AND NOT bool_or(s.is_last) OVER customer) AS takes_last,
-            max(s.last_booking_at) OVER customer AS last_booking_at,
-            max(s.total_bookings) OVER customer AS total_bookings,
-            max(s.total_spend_cents) OVER customer AS total_spend_cents,
-            max(s.no_show_count) OVER customer AS no_show_count,
-            coalesce(sum(s.bookings) FILTER (WHERE NOT s.is_default) OVER customer, 0)::bigint AS other_bookings,
-            coalesce(sum(s.spend_cents) FILTER (WHERE NOT s.is_default) OVER customer, 0)::bigint AS other_spend_cents,
-            coalesce(sum(s.no_shows) FILTER (WHERE NOT s.is_default) OVER customer, 0)::bigint AS other_no_shows
-        FROM shown AS s
-        WINDOW customer AS (PARTITION BY s.customer_id)
-    ),
-
-    -- More than the statistics know, as the legacy application loses bookings.
-    excess AS (
-        SELECT
-            w.*,
-            w.other_bookings - w.total_bookings AS excess_bookings,
-            w.other_spend_cents - w.total_spend_cents AS excess_spend_cents,
-            w.other_no_shows - w.no_show_count AS excess_no_shows
-        FROM weighed AS w
-    ),
-
-    settled AS (
-        SELECT
-            e.*,
-            0::bigint AS cut_bookings,
-            0::bigint AS cut_spend_cents,
-            0::bigint AS cut_no_shows
-        FROM excess AS e
-        WHERE greatest(e.excess_bookings, e.excess_spend_cents, e.excess_no_shows) <= 0
-        UNION ALL
-        SELECT
-            e.*,
-            tenancy.residual_cut(
-                e.bookings,
-                coalesce(sum(e.bookings) FILTER (WHERE NOT e.is_default) OVER by_bookings, 0)::bigint,
-                e.excess_bookings
-            ),
-            tenancy.residual_cut(
-                e.spend_cents,
-                coalesce(sum(e.spend_cents) FILTER (WHERE NOT e.is_default) OVER by_spend, 0)::bigint,
-                e.excess_spend_cents
-            ),
-            tenancy.residual_cut(
-                e.no_shows,
-                coalesce(sum(e.no_shows) FILTER (WHERE NOT e.is_default) OVER by_no_shows, 0)::bigint,
-                e.excess_no_shows
-            )
-        FROM excess AS e
-        WHERE greatest(e.excess_bookings, e.excess_spend_cents, e.excess_no_shows) > 0
-        WINDOW
-            by_bookings AS (
-                PARTITION BY e.customer_id ORDER BY e.bookings DESC, e.shop_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            ),
-            by_spend AS (
-                PARTITION BY e.customer_id ORDER BY e.spend_cents DESC, e.shop_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            ),
-            by_no_shows AS (
-                PARTITION BY e.customer_id ORDER BY e.no_shows DESC, e.shop_id
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            )
+            s.takes_rest,
+            c.last_booking_at,
+            s.bookings + r.bookings AS bookings,
+            s.unpriced + r.bookings AS unpriced,
+            s.no_shows
+            + CASE WHEN s.takes_rest THEN tenancy.residual(c.no_show_count, s.all_no_shows) ELSE 0 END AS no_shows,
+            s.spend_cents,
+            tenancy.residual(c.total_spend_cents, s.all_spend_cents) AS rest_cents,
+            s.all_spend_cents - c.total_spend_cents AS excess_cents
+        FROM (
+            SELECT
+                h.*,
+                h.is_last OR (h.is_default AND NOT bool_or(h.is_last) OVER of_customer) AS takes_rest,
+                (sum(h.bookings) OVER of_customer)::bigint AS all_bookings,
+                (sum(h.spend_cents) OVER of_customer)::bigint AS all_spend_cents,
+                (sum(h.no_shows) OVER of_customer)::bigint AS all_no_shows
+            FROM shown AS h
+            WINDOW of_customer AS (PARTITION BY h.customer_id)
+        ) AS s
+        JOIN customer AS c ON c.id = s.customer_id
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN s.takes_rest THEN tenancy.residual(c.total_bookings, s.all_bookings) ELSE 0 END
+        ) AS r (bookings)
     )
 
+    -- Spend follows the bookings at their prices. Those without a price share what is left of it.
     SELECT
-        s.customer_id,
-        s.shop_id,
-        s.stylist_id,
-        CASE
-            WHEN s.is_default THEN tenancy.residual(s.total_bookings, s.other_bookings)
-            ELSE s.bookings - s.cut_bookings
+        p.customer_id,
+        p.shop_id,
+        p.stylist_id,
+        p.bookings,
+        p.spend_cents
+        - tenancy.residual_cut(p.spend_cents, coalesce(sum(p.spend_cents) OVER by_spend, 0)::bigint, p.excess_cents)
+        + CASE
+            WHEN sum(p.unpriced) OVER of_customer > 0
+                THEN tenancy.share(
+                    p.rest_cents, p.unpriced, (sum(p.unpriced) OVER by_shop)::bigint, (sum(p.unpriced) OVER of_customer)::bigint
+                )
+            WHEN p.takes_rest THEN p.rest_cents
+            ELSE 0
         END,
-        CASE
-            WHEN s.is_default THEN tenancy.residual(s.total_spend_cents, s.other_spend_cents)
-            ELSE s.spend_cents - s.cut_spend_cents
-        END,
-        CASE WHEN s.takes_last THEN s.last_booking_at ELSE s.newest_start END,
-        CASE
-            WHEN s.is_default THEN tenancy.residual(s.no_show_count, s.other_no_shows)
-            ELSE s.no_shows - s.cut_no_shows
-        END
-    FROM settled AS s;
+        CASE WHEN p.takes_rest THEN p.last_booking_at ELSE p.newest_start END,
+        p.no_shows
+    FROM placed AS p
+    WINDOW
+        of_customer AS (PARTITION BY p.customer_id),
+        by_shop AS (PARTITION BY p.customer_id ORDER BY p.shop_id),
+        by_spend AS (
+            PARTITION BY p.customer_id ORDER BY p.spend_cents DESC, p.shop_id
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        );
 $$;
 
 COMMENT ON FUNCTION tenancy.split(integer[], tenancy.statistics) IS
-'The backfill rule: the profiles of these customers as the legacy side shows them. Other shops than the default get what their '
-'confirmed bookings show, up to the customer''s totals (tenancy.residual_cut), the default shop gets the rest (tenancy.residual), '
-'so the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
+'The backfill rule: the profiles of these customers as the legacy side shows them. Each shop gets what the evidence shows '
+'(tenancy.evidence_items), until the customer''s totals are used up; what nothing shows goes to the shop of the last booking, else to '
+'the default shop. So the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
 'Example: SELECT * FROM tenancy.split(ARRAY[42])';
 
 COMMIT;

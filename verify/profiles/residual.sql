@@ -4,6 +4,6 @@
 \set change profiles/residual
 \ir ../support/begin.sql
 
-SELECT 1 / (tenancy.residual(10, 7) = 3 AND tenancy.residual_cut(3, 5, 6) = 1)::integer;
+SELECT 1 / (tenancy.residual(10, 7) = 3 AND tenancy.residual_cut(3, 5, 6) = 1 AND tenancy.share(100, 2, 3, 3) = 67)::integer;
 
 ROLLBACK;

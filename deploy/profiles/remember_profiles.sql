@@ -1,0 +1,107 @@
+-- Deploy convo_tenancy:profiles/remember_profiles to pg
+
+-- It comes before the triggers of the profiles (profiles/record_origins), which forget who has no profile any more.
+
+\set ON_ERROR_STOP on
+\set change profiles/remember_profiles
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- Without a foreign key: it would lock the customer of statistics that are deleted, and nobody else does that.
+CREATE TABLE IF NOT EXISTS tenancy.remembered_profiles (
+    customer_id integer NOT NULL,
+    shop_id integer NOT NULL,
+    total_bookings integer NOT NULL,
+    total_spend_cents integer NOT NULL,
+    CONSTRAINT remembered_profiles_pkey PRIMARY KEY (customer_id, shop_id)
+);
+
+COMMENT ON TABLE tenancy.remembered_profiles IS
+'What the profiles of a customer held when their statistics were deleted, in case they come back. A row goes when that is given back, '
+'when statistics of the customer are deleted again, and with the last of the customer''s profiles.';
+COMMENT ON COLUMN tenancy.remembered_profiles.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.remembered_profiles.shop_id IS 'The shop.';
+COMMENT ON COLUMN tenancy.remembered_profiles.total_bookings IS 'Bookings that the profile held.';
+COMMENT ON COLUMN tenancy.remembered_profiles.total_spend_cents IS 'Spend that it held, in cents.';
+
+CREATE OR REPLACE FUNCTION tenancy.remember_profiles(customer_id integer)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM tenancy.remembered_profiles AS r WHERE r.customer_id = remember_profiles.customer_id;
+
+    INSERT INTO tenancy.remembered_profiles (customer_id, shop_id, total_bookings, total_spend_cents)
+    SELECT
+        p.customer_id,
+        p.shop_id,
+        p.total_bookings,
+        p.total_spend_cents
+    FROM public.customer_shop_profiles AS p
+    WHERE p.customer_id = remember_profiles.customer_id
+        AND (p.total_bookings, p.total_spend_cents) <> (0, 0);
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.remember_profiles(integer) IS
+'Remembers what the profiles of a customer hold, before it goes. Example: SELECT tenancy.remember_profiles(42)';
+
+CREATE OR REPLACE FUNCTION tenancy.recall_profiles(customer_id integer, total_bookings integer, total_spend_cents integer)
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
+BEGIN
+    IF (
+        SELECT (sum(r.total_bookings), sum(r.total_spend_cents))
+            IS DISTINCT FROM (recall_profiles.total_bookings, recall_profiles.total_spend_cents)
+        FROM tenancy.remembered_profiles AS r
+        JOIN public.shops AS s ON s.id = r.shop_id
+        WHERE r.customer_id = recall_profiles.customer_id
+    ) OR EXISTS (
+        SELECT
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = recall_profiles.customer_id
+            AND (p.total_bookings, p.total_spend_cents) <> (0, 0)
+    )
+    THEN
+        RETURN FALSE;
+    END IF;
+
+    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    WITH recalled AS (
+        DELETE FROM tenancy.remembered_profiles AS r
+        WHERE r.customer_id = recall_profiles.customer_id
+        RETURNING r.*
+    )
+
+    INSERT INTO public.customer_shop_profiles AS p (customer_id, shop_id, total_bookings, total_spend_cents)
+    SELECT
+        r.customer_id,
+        r.shop_id,
+        r.total_bookings,
+        r.total_spend_cents
+    FROM recalled AS r
+    JOIN public.shops AS s ON s.id = r.shop_id
+    ORDER BY r.shop_id
+    ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO UPDATE
+    SET
+        total_bookings = excluded.total_bookings,
+        total_spend_cents = excluded.total_spend_cents,
+        updated_at = now();
+    guard := set_config('tenancy.mirroring', guard_before, TRUE);
+    RETURN TRUE;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.recall_profiles(integer, integer, integer) IS
+'Gives the profiles of a customer exactly what tenancy.remember_profiles() remembered, if they hold nothing and it adds up to these '
+'totals; says whether it did. Not mirrored. Example: SELECT tenancy.recall_profiles(42, 10, 50000)';
+
+COMMIT;

@@ -1,0 +1,12 @@
+-- Revert convo_tenancy:profiles/remember_profiles from pg
+
+\set ON_ERROR_STOP on
+\set change profiles/remember_profiles
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP FUNCTION IF EXISTS tenancy.recall_profiles(integer, integer, integer);
+DROP FUNCTION IF EXISTS tenancy.remember_profiles(integer);
+DROP TABLE IF EXISTS tenancy.remembered_profiles;
+
+COMMIT;
