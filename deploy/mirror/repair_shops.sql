@@ -28,7 +28,7 @@ BEGIN
     FOR NO KEY UPDATE;
 
     FOREACH customer IN ARRAY customer_ids LOOP
-        LOOP
+        FOR attempt IN 1 .. 1000 LOOP -- each settles a shop
             SELECT m.*
             INTO move
             FROM tenancy.misplaced_bookings AS m
@@ -37,11 +37,10 @@ BEGIN
 
             PERFORM tenancy.ensure_profile(customer, move.to_shop_id);
 
-            -- What one profile holds beyond its bookings, and what the other lacks of its own
+            -- What the one profile holds beyond its bookings, and the other lacks of its own
             SELECT
                 sum(p.total_spend_cents - coalesce(e.booked_cents, 0)) FILTER (WHERE p.shop_id = move.from_shop_id) AS excess_cents,
-                sum(e.booked_cents - p.total_spend_cents) FILTER (WHERE p.shop_id = move.to_shop_id) AS lacking_cents,
-                sum(p.total_spend_cents) FILTER (WHERE p.shop_id = move.from_shop_id) AS held_cents
+                sum(e.booked_cents - p.total_spend_cents) FILTER (WHERE p.shop_id = move.to_shop_id) AS lacking_cents
             INTO money
             FROM public.customer_shop_profiles AS p
             LEFT JOIN tenancy.evidence AS e
@@ -64,12 +63,8 @@ BEGIN
                 AND i.number > p.total_bookings
                 AND i.number <= p.total_bookings + move.bookings;
 
-            -- Their prices; but where both profiles show that other money was moved with them, or none, that.
-            cents := greatest(
-                least(money.excess_cents, money.lacking_cents),
-                least(bookings.price_cents, greatest(money.excess_cents, money.lacking_cents))
-            );
-            cents := greatest(least(cents, money.held_cents), 0);
+            -- They may have been moved with other money, or with none: both profiles show it, unless prices changed.
+            cents := greatest(least(money.excess_cents, greatest(money.lacking_cents, bookings.price_cents)), 0);
 
             UPDATE public.customer_shop_profiles AS p
             SET

@@ -39,7 +39,7 @@ def check_legacy_writers(connection: Connection, report: Report) -> Check:
     return Check(
         "legacy_writers",
         Status.OK,
-        len(report.legacy_writers),
+        len({_writer(writer) for writer in report.legacy_writers}),
         listed(
             [
                 f"{_writer(writer)} for {_shop(writer)}:"
