@@ -6,7 +6,11 @@
 \if :is_done \quit \endif
 
 -- No SET clause, so that it is inlined. The last rules of the attribution.
-CREATE OR REPLACE FUNCTION tenancy.shop_of_last_booking(customer_id integer, last_booking_at timestamptz)
+CREATE OR REPLACE FUNCTION tenancy.shop_of_last_booking(
+    customer_id integer,
+    last_booking_at timestamptz,
+    otherwise integer DEFAULT NULL
+)
 RETURNS TABLE (shop_id integer)
 LANGUAGE sql
 STABLE
@@ -28,13 +32,14 @@ BEGIN ATOMIC
             ORDER BY p.shop_id
             LIMIT 1
         ),
+        shop_of_last_booking.otherwise,
         (SELECT d.default_shop_id FROM tenancy.settings AS d)
     );
 END;
 
-COMMENT ON FUNCTION tenancy.shop_of_last_booking(integer, timestamptz) IS
+COMMENT ON FUNCTION tenancy.shop_of_last_booking(integer, timestamptz, integer) IS
 'The shop that statistics with this last_booking_at speak of: that of the customer''s booking that starts then (CONFIRMED first, '
-'then the newest), else of the profile that holds that time, else the default shop. '
+'then the newest), else of the profile that holds that time, else this one, else the default shop. '
 'Example: SELECT * FROM tenancy.shop_of_last_booking(42, ''2026-03-01 10:00+00'')';
 
 CREATE OR REPLACE FUNCTION tenancy.is_known_booking(customer_id integer, shop_id integer, last_booking_at timestamptz)
@@ -45,7 +50,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN current_setting('app.current_shop_id', TRUE) <> ''
+    RETURN coalesce(current_setting('app.current_shop_id', TRUE), '') <> ''
         OR EXISTS (
             SELECT
             FROM tenancy.bookings_of(is_known_booking.customer_id) AS b
@@ -73,26 +78,21 @@ STABLE
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    start CONSTANT text := extract(EPOCH FROM start_at_utc);
 BEGIN
-    -- As a rule one booking is confirmed, and then counted.
-    IF notes IS NULL OR jsonb_array_length(notes) = 1 THEN
-        RETURN jsonb_array_length(notes) - 1;
-    END IF;
-
-    RETURN coalesce(
-        (
-            SELECT min(n.place) - 1
-            FROM jsonb_array_elements(notes) WITH ORDINALITY AS n (note, place)
-            WHERE n.note ->> 1 = extract(EPOCH FROM start_at_utc)::text
-        ),
-        jsonb_array_length(notes) - 1
-    );
+    FOR place IN 0 .. jsonb_array_length(notes) - 1 LOOP
+        IF notes -> place ->> 1 = start THEN
+            RETURN place;
+        END IF;
+    END LOOP;
+    RETURN NULL;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.note_of_booking(jsonb, timestamptz) IS
-'Which of a customer''s notes (tenancy.confirm_booking) a write with this last_booking_at is about: the first one of a booking that '
-'starts then, else the newest; NULL without notes. Example: tenancy.note_of_booking(''[[2, 0.000000]]'', ''1970-01-01 00:00+00'') = 0';
+'Which of a customer''s notes (tenancy.confirm_booking) is that of a booking that starts then: the first one, or NULL. '
+'Example: tenancy.note_of_booking(''[[2, 0.000000]]'', ''1970-01-01 00:00+00'') = 0';
 
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
@@ -107,14 +107,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     notes CONSTANT jsonb := nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text;
+    note CONSTANT integer := CASE WHEN notes IS NOT NULL THEN tenancy.note_of_booking(notes, last_booking_at) END;
     shop integer;
 BEGIN
     IF current_setting('app.current_shop_id', TRUE) <> '' THEN
         RETURN tenancy.checked_shop_context();
     END IF;
 
-    IF notes IS NOT NULL THEN
-        RETURN notes -> tenancy.note_of_booking(notes, last_booking_at) ->> 0;
+    IF note IS NOT NULL THEN
+        RETURN (notes -> note ->> 0)::integer;
     END IF;
 
     -- A correction, which leaves last_booking_at as it is: no need to look for the booking.
@@ -129,7 +130,9 @@ BEGIN
     IF shop IS NULL THEN
         SELECT s.shop_id
         INTO shop
-        FROM tenancy.shop_of_last_booking(attributed_shop.customer_id, attributed_shop.last_booking_at) AS s;
+        FROM tenancy.shop_of_last_booking(
+            attributed_shop.customer_id, attributed_shop.last_booking_at, (notes -> -1 ->> 0)::integer
+        ) AS s;
     END IF;
 
     RETURN shop;
@@ -137,9 +140,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.attributed_shop(integer, timestamptz, timestamptz) IS
-'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking that this transaction '
-'confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that holds a '
-'last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(). '
-'Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
+'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking with that start that this '
+'transaction confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that holds a '
+'last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(), for which the newest note stands before '
+'the default shop. Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
 
 COMMIT;

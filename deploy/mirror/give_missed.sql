@@ -67,7 +67,7 @@ BEGIN
         FROM item AS i
         WINDOW
             believed AS (
-                ORDER BY i.place, i.created_at, i.booking_id
+                ORDER BY i.place, i.created_at, i.booking_id, i.shop_id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ),
             marked AS (ORDER BY i.marked_at DESC, i.booking_id DESC)

@@ -16,6 +16,8 @@ DECLARE
     notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
     customer CONSTANT text := NEW.customer_id;
     of_customer jsonb; -- the notes of this one
+    counts_booking boolean; -- or else it is a correction
+    is_recalled boolean NOT NULL := FALSE;
     average integer;
     shop integer;
     is_recorded boolean;
@@ -64,40 +66,38 @@ BEGIN
         END IF;
 
         of_customer := notes::jsonb -> customer;
+        counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
 
-        -- What was deleted comes back as it was. A row that counts a booking has a note.
-        IF earlier.customer_id IS NULL
-            AND of_customer IS NULL
-            AND tenancy.recall_profiles(NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents)
-            AND EXISTS (
-                SELECT
-                FROM public.customer_shop_profiles AS p
-                WHERE p.customer_id = NEW.customer_id
-                    AND p.last_booking_at IS NOT DISTINCT FROM NEW.last_booking_at
-            )
-        THEN
-            is_recorded := tenancy.count_legacy_write(NULL); -- of all its shops
-            RETURN NULL;
+        -- A row without a booking comes back as it was, or from a dump.
+        IF earlier.customer_id IS NULL AND of_customer IS NULL THEN
+            is_recalled := tenancy.recall_profiles(
+                NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents, NEW.last_booking_at
+            );
         END IF;
 
-        shop := tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at);
-        PERFORM tenancy.apply_residual(
-            NEW.customer_id,
-            shop,
-            total_bookings => NEW.total_bookings,
-            total_spend_cents => NEW.total_spend_cents,
-            last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
-            earlier => earlier,
-            claims_booking => earlier.customer_id IS NULL
-            OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL
-        );
+        IF NOT is_recalled THEN
+            shop := tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at);
+            PERFORM tenancy.apply_residual(
+                NEW.customer_id,
+                shop,
+                total_bookings => NEW.total_bookings,
+                total_spend_cents => NEW.total_spend_cents,
+                last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
+                earlier => earlier,
+                claims_booking => counts_booking
+            );
+        END IF;
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
         -- the booking locked the customer: what it did not write back, is written here.
         IF of_customer IS NOT NULL THEN
             of_customer := CASE
                 WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 THEN '[]' -- all of them, it seems
-                ELSE of_customer - tenancy.note_of_booking(of_customer, NEW.last_booking_at)
+                ELSE coalesce(
+                    of_customer - tenancy.note_of_booking(of_customer, NEW.last_booking_at),
+                    CASE WHEN counts_booking THEN of_customer - (-1) END,
+                    of_customer
+                )
             END;
             notes := set_config('tenancy.confirmed', CASE of_customer
                 WHEN '[]' THEN notes::jsonb - customer

@@ -71,7 +71,12 @@ BEGIN
     END IF;
 
     LOOP
-        drifted := ARRAY(SELECT DISTINCT d.customer_id FROM tenancy.drift AS d ORDER BY d.customer_id);
+        drifted := ARRAY(
+            SELECT d.customer_id FROM tenancy.drift AS d
+            UNION
+            SELECT i.customer_id FROM tenancy.inserted_statistics AS i
+            ORDER BY 1
+        );
         COMMIT; -- and let go of the snapshot
         CALL tenancy.begin_batch();
         EXIT WHEN pg_catalog.cardinality(drifted) = 0;
@@ -93,7 +98,7 @@ BEGIN
             END IF;
         END LOOP;
 
-        IF repaired = 0 AND NOT waiting THEN
+        IF repaired = 0 AND NOT waiting AND EXISTS (SELECT FROM tenancy.drift) THEN
             RAISE WARNING 'the legacy side itself is wrong for % customers: SELECT * FROM tenancy.drift',
                 pg_catalog.cardinality(drifted);
             EXIT;
@@ -104,7 +109,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_reconcile(integer) IS
-'Catches up what was written between the backfill and the mirrors, in batches that it commits; ends when both sides agree. '
+'Catches up what was written between the backfill and the mirrors, or came from a dump (tenancy.inserted_statistics), in batches that '
+'it commits; ends when both sides agree. '
 'Interrupted, run it again. Outside a transaction only. Example: CALL tenancy.run_reconcile()';
 
 COMMIT;

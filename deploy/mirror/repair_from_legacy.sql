@@ -59,6 +59,59 @@ $$;
 COMMENT ON FUNCTION tenancy.split_anew(integer) IS
 'Part of tenancy.repair(): writes the profiles of one customer as tenancy.split() gives them now, as new ones (created_at).';
 
+CREATE OR REPLACE FUNCTION tenancy.settle_inserted(customer_id integer)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer record;
+BEGIN
+    -- Who changed since, by a booking or by hand, is left alone.
+    DELETE FROM tenancy.inserted_statistics AS i
+    USING
+        public.customer_booking_stats AS s,
+        tenancy.shop_of_last_booking(s.customer_id, s.last_booking_at) AS l
+    WHERE i.customer_id = settle_inserted.customer_id
+        AND s.customer_id = i.customer_id
+    RETURNING
+        s.total_bookings,
+        s.total_spend_cents,
+        (s.total_bookings, s.total_spend_cents) = (i.total_bookings, i.total_spend_cents) AS is_unchanged,
+        l.shop_id,
+        tenancy.is_known_booking(s.customer_id, l.shop_id, s.last_booking_at)::integer AS claimed
+    INTO customer;
+    IF customer.is_unchanged IS NOT TRUE THEN
+        RETURN;
+    END IF;
+
+    UPDATE public.customer_shop_profiles AS p
+    SET
+        total_bookings = 0,
+        total_spend_cents = 0,
+        updated_at = now()
+    WHERE p.customer_id = settle_inserted.customer_id;
+    PERFORM tenancy.give_missed(
+        settle_inserted.customer_id,
+        customer.shop_id,
+        bookings => customer.total_bookings - customer.claimed,
+        spend_cents => customer.total_spend_cents,
+        claimed => customer.claimed
+    );
+    PERFORM tenancy.apply_residual(
+        settle_inserted.customer_id,
+        customer.shop_id,
+        total_bookings => customer.total_bookings,
+        total_spend_cents => customer.total_spend_cents
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.settle_inserted(integer) IS
+'Part of tenancy.repair(): divides the totals of statistics that came without a booking (tenancy.inserted_statistics) by what the '
+'evidence shows now.';
+
 CREATE OR REPLACE FUNCTION tenancy.repair_from_legacy(customer_id integer, kinds text[])
 RETURNS void
 LANGUAGE plpgsql
@@ -78,7 +131,8 @@ BEGIN
         c.no_show_count,
         c.preferred_stylist_id,
         t.shop_id AS preferred_shop_id,
-        l.shop_id
+        l.shop_id,
+        'last_booking_at' = ANY (kinds) AND tenancy.is_known_booking(c.id, l.shop_id, s.last_booking_at) AS misses_last
     INTO customer
     FROM public.customers AS c
     LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
@@ -113,9 +167,10 @@ BEGIN
         PERFORM tenancy.give_missed(
             repair_from_legacy.customer_id,
             customer.shop_id,
-            bookings => CASE WHEN of_totals THEN customer.total_bookings - held.bookings END,
+            bookings => CASE WHEN of_totals THEN customer.total_bookings - held.bookings - customer.misses_last::integer END,
             spend_cents => customer.total_spend_cents - held.spend_cents,
-            no_shows => CASE WHEN of_no_shows THEN customer.no_show_count - held.no_shows END
+            no_shows => CASE WHEN of_no_shows THEN customer.no_show_count - held.no_shows END,
+            claimed => customer.misses_last::integer
         );
     END IF;
 

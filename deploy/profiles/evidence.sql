@@ -118,7 +118,7 @@ FROM (
 
 COMMENT ON VIEW tenancy.evidence_items IS
 'What shows of a customer in a shop, one by one: each booking, and, in one row, what the stylists'' counts there show beyond the '
-'confirmed bookings. Who divides totals takes them by place, created_at and booking_id. '
+'confirmed bookings. Who divides totals takes them by place, created_at, booking_id and shop_id. '
 'Example: SELECT * FROM tenancy.evidence_items AS i WHERE i.customer_id = 42 ORDER BY i.place, i.created_at, i.booking_id';
 COMMENT ON COLUMN tenancy.evidence_items.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.evidence_items.shop_id IS 'The shop.';
@@ -130,7 +130,7 @@ COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED 
 COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When its appointment_status was written, or else it starts.';
 COMMENT ON COLUMN tenancy.evidence_items.price_cents IS 'List price of its primary service; NULL for what counts alone show.';
 COMMENT ON COLUMN tenancy.evidence_items.amount IS 'For how many bookings this row stands: 0 for one that is not CONFIRMED.';
-COMMENT ON COLUMN tenancy.evidence_items.number IS 'The how-manieth of the customer in the shop it is; of several, the last of them.';
+COMMENT ON COLUMN tenancy.evidence_items.number IS 'Its number among what shows in the shop, from 1; of several, that of the last one.';
 COMMENT ON COLUMN tenancy.evidence_items.counted IS 'How many the stylists of the shop counted, but for those who moved.';
 COMMENT ON COLUMN tenancy.evidence_items.place IS
 'In which order they are believed: 1 a booking that the counts confirm, 2 what counts alone show (cancelled), 3 a booking that is '

@@ -90,6 +90,11 @@ BEGIN
     WHERE r.customer_id = w.customer_id
         AND NOT EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = w.customer_id);
 
+    DELETE FROM tenancy.inserted_statistics AS i
+    USING written AS w
+    WHERE i.customer_id = w.customer_id
+        AND NOT EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = w.customer_id);
+
     INSERT INTO tenancy.profile_origins AS o (customer_id, shop_id, origin)
     SELECT
         w.customer_id,
@@ -104,6 +109,6 @@ $$;
 
 COMMENT ON FUNCTION tenancy.record_origins() IS
 'Trigger: enters inserted and deleted profiles in tenancy.profile_origins, unless the split wrote them. With the last profile of a '
-'customer goes what tenancy.remembered_profiles has of them.';
+'customer goes what tenancy.remembered_profiles and tenancy.inserted_statistics have of them.';
 
 COMMIT;

@@ -24,6 +24,20 @@ COMMENT ON COLUMN tenancy.remembered_profiles.shop_id IS 'The shop.';
 COMMENT ON COLUMN tenancy.remembered_profiles.total_bookings IS 'Bookings that the profile held.';
 COMMENT ON COLUMN tenancy.remembered_profiles.total_spend_cents IS 'Spend that it held, in cents.';
 
+CREATE TABLE IF NOT EXISTS tenancy.inserted_statistics (
+    customer_id integer NOT NULL,
+    total_bookings integer NOT NULL,
+    total_spend_cents integer NOT NULL,
+    CONSTRAINT inserted_statistics_pkey PRIMARY KEY (customer_id)
+);
+
+COMMENT ON TABLE tenancy.inserted_statistics IS
+'Statistics that came without a booking, as from a dump: bookings and counts may have come after them. The next reconcile divides them '
+'again, unless they changed since. A row goes then, when the statistics are deleted, and with the last of the customer''s profiles.';
+COMMENT ON COLUMN tenancy.inserted_statistics.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.inserted_statistics.total_bookings IS 'Bookings that the statistics came with.';
+COMMENT ON COLUMN tenancy.inserted_statistics.total_spend_cents IS 'Spend that they came with, in cents.';
+
 CREATE OR REPLACE FUNCTION tenancy.remember_profiles(customer_id integer)
 RETURNS void
 LANGUAGE plpgsql
@@ -32,6 +46,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM tenancy.remembered_profiles AS r WHERE r.customer_id = remember_profiles.customer_id;
+    DELETE FROM tenancy.inserted_statistics AS i WHERE i.customer_id = remember_profiles.customer_id;
 
     INSERT INTO tenancy.remembered_profiles (customer_id, shop_id, total_bookings, total_spend_cents)
     SELECT
@@ -46,9 +61,14 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.remember_profiles(integer) IS
-'Remembers what the profiles of a customer hold, before it goes. Example: SELECT tenancy.remember_profiles(42)';
+'Remembers what the profiles of a customer hold, before their statistics go. Example: SELECT tenancy.remember_profiles(42)';
 
-CREATE OR REPLACE FUNCTION tenancy.recall_profiles(customer_id integer, total_bookings integer, total_spend_cents integer)
+CREATE OR REPLACE FUNCTION tenancy.recall_profiles(
+    customer_id integer,
+    total_bookings integer,
+    total_spend_cents integer,
+    last_booking_at timestamptz
+)
 RETURNS boolean
 LANGUAGE plpgsql
 SECURITY INVOKER
@@ -71,6 +91,14 @@ BEGIN
             AND (p.total_bookings, p.total_spend_cents) <> (0, 0)
     )
     THEN
+        IF coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN
+            INSERT INTO tenancy.inserted_statistics (customer_id, total_bookings, total_spend_cents)
+            VALUES (recall_profiles.customer_id, recall_profiles.total_bookings, recall_profiles.total_spend_cents)
+            ON CONFLICT ON CONSTRAINT inserted_statistics_pkey DO UPDATE
+            SET
+                total_bookings = excluded.total_bookings,
+                total_spend_cents = excluded.total_spend_cents;
+        END IF;
         RETURN FALSE;
     END IF;
 
@@ -96,12 +124,20 @@ BEGIN
         total_spend_cents = excluded.total_spend_cents,
         updated_at = now();
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
-    RETURN TRUE;
+
+    RETURN EXISTS (
+        SELECT
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = recall_profiles.customer_id
+            AND p.last_booking_at IS NOT DISTINCT FROM recall_profiles.last_booking_at
+    );
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.recall_profiles(integer, integer, integer) IS
-'Gives the profiles of a customer exactly what tenancy.remember_profiles() remembered, if they hold nothing and it adds up to these '
-'totals; says whether it did. Not mirrored. Example: SELECT tenancy.recall_profiles(42, 10, 50000)';
+COMMENT ON FUNCTION tenancy.recall_profiles(integer, integer, integer, timestamptz) IS
+'For statistics that come without a booking: gives the profiles exactly what tenancy.remember_profiles() remembered, if they hold '
+'nothing and it adds up to these totals; else it notes that they came (tenancy.inserted_statistics), unless the shop context says '
+'where they belong. True if all is as it was, with the last booking. Not mirrored. '
+'Example: SELECT tenancy.recall_profiles(42, 10, 50000, ''2026-03-01 10:00+00'')';
 
 COMMIT;

@@ -69,8 +69,8 @@ AS $$
         WHERE c.id = ANY (split.customer_ids) -- noqa: CP03,LT01,LT06
     ),
 
-    -- The evidence in the order in which it is believed, until the totals are used up. Marked: the booking that the statistics
-    -- counted last, and the newest confirmed one of each shop.
+    -- The evidence in the order in which it is believed, until the totals are used up. The booking that the statistics counted last goes
+    -- before all where no stylist counted. Marked: that booking, and the newest confirmed one of each shop.
     item AS (
         SELECT
             c.id AS customer_id,
@@ -98,7 +98,13 @@ AS $$
         WHERE i.customer_id = ANY (split.customer_ids) -- noqa: CP03,LT01,LT06
         WINDOW
             believed AS (
-                PARTITION BY c.id ORDER BY i.place, i.created_at, i.booking_id
+                PARTITION BY c.id
+                ORDER BY
+                    (i.is_confirmed AND i.start_at_utc = c.last_booking_at AND i.counted = 0) IS TRUE DESC,
+                    i.place,
+                    i.created_at,
+                    i.booking_id,
+                    i.shop_id
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             ),
             marked AS (

@@ -6,6 +6,7 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.repair_from_legacy(integer, text[]);
+DROP FUNCTION IF EXISTS tenancy.settle_inserted(integer);
 DROP FUNCTION IF EXISTS tenancy.split_anew(integer);
 
 COMMIT;

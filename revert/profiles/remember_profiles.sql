@@ -5,8 +5,9 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-DROP FUNCTION IF EXISTS tenancy.recall_profiles(integer, integer, integer);
+DROP FUNCTION IF EXISTS tenancy.recall_profiles(integer, integer, integer, timestamptz);
 DROP FUNCTION IF EXISTS tenancy.remember_profiles(integer);
+DROP TABLE IF EXISTS tenancy.inserted_statistics;
 DROP TABLE IF EXISTS tenancy.remembered_profiles;
 
 COMMIT;

@@ -561,6 +561,19 @@ def legacy_booking_held_before(client: Client, stylist: int, cents: int) -> None
         count_booking(client, customer, stylist, cents, booking.start)
 
 
+@action(stylists=st.lists(STYLIST, min_size=2, max_size=3), person=PERSON, backwards=st.booleans())
+def legacy_bookings_counted_later(
+    client: Client, stylists: list[int], person: int, backwards: bool
+) -> None:
+    """Several are confirmed first, then counted, in whatever order."""
+    customer = find_or_insert_customer(client, PEOPLE[person])
+    booked = list(zip(stylists, STARTS, strict=False))
+    for stylist, start in booked:
+        insert_booking(client, PEOPLE[person], stylist, start, confirmed=True)
+    for stylist, start in reversed(booked) if backwards else booked:
+        count_booking(client, customer, stylist, 100, start)
+
+
 @action(number=NUMBER)
 def booking_cancelled(client: Client, number: int) -> None:
     """One of the oldest."""
@@ -646,6 +659,24 @@ def all_statistics_counted_up(client: Client) -> None:
 def statistics_deleted(client: Client, persons: list[int]) -> None:
     """Of some customers."""
     delete_statistics(client, [who(client.seen(), person) for person in persons])
+
+
+@action(person=PERSON, more=often(0, 3, 1))
+def statistics_come_back(client: Client, person: int, more: int) -> None:
+    """They are deleted and inserted again, as they were or not."""
+    customer = who(client.seen(), person)
+    row = client.seen().statistics.get(customer)
+    delete_statistics(client, [customer])
+    if row and customer not in client.seen().statistics:
+        row = replace(row, bookings=row.bookings + more)
+        insert_rows(
+            client,
+            STATISTICS,
+            {customer: row},
+            "INSERT",
+            insert=lambda step, _: step.insert_statistics({customer: row}),
+            upsert=lambda step, _: None,
+        )
 
 
 @action(person=PERSON, to_person=PERSON)

@@ -107,29 +107,18 @@ def owner_of(booking: Booking, everybody: list[Customer]) -> int | None:
     return min(by_phone or by_email, default=None)
 
 
-def settle(total: int, shown: dict[int, int]) -> dict[int, int]:
-    """The default shop gets the rest; what the others show too much is cut, largest first."""
-    others = {shop: value for shop, value in shown.items() if shop != DEFAULT_SHOP}
-    excess = max(sum(others.values()) - total, 0)
-    for shop in sorted(others, key=lambda shop: (-others[shop], shop)):
-        cut = min(others[shop], excess)
-        others[shop] -= cut
-        excess -= cut
-    return others | {DEFAULT_SHOP: max(total - sum(others.values()), 0)}
+def price_of(booking: Booking) -> int:
+    return PRICES[100 * booking.shop + booking.service_of_shop]
 
 
 def profiles_of(customer: Customer, bookings: list[Booking]) -> set[Profile]:
     """The design's backfill rule, read as plainly as can be."""
     total_bookings, total_spend, last = customer.statistics or (0, 0, None)
-    count: dict[int, int] = defaultdict(int)
-    spend: dict[int, int] = defaultdict(int)
-    no_shows: dict[int, int] = defaultdict(int)
-    shops = {DEFAULT_SHOP}
-    for booking in (b for b in bookings if b.confirmed):
-        shops.add(booking.shop)
-        count[booking.shop] += 1
-        spend[booking.shop] += PRICES[100 * booking.shop + booking.service_of_shop]
-        no_shows[booking.shop] += booking.no_show
+    counted: dict[int, int] = defaultdict(int)
+    for stylist, number in customer.preferences:
+        counted[STYLISTS[stylist]] += number
+    confirmed = sorted((b for b in bookings if b.confirmed), key=lambda b: (b.created, b.id))
+    shops = {DEFAULT_SHOP, *(b.shop for b in confirmed), *counted}
 
     candidates = [b for b in bookings if last is not None and b.start == last]
     last_shop = DEFAULT_SHOP
@@ -137,13 +126,46 @@ def profiles_of(customer: Customer, bookings: list[Booking]) -> set[Profile]:
         last_shop = max(candidates, key=lambda b: (b.confirmed, b.created, b.id)).shop
     shops.add(last_shop)
 
+    # In the order in which they are believed: a booking, or a shop whose stylist counted one more.
+    named = [b for b in confirmed if b.start == last and counted[b.shop] == 0]
+    kept, cancelled, uncounted = [], [], []
+    seen: dict[int, int] = defaultdict(int)
+    for booking in (b for b in confirmed if b not in named):
+        seen[booking.shop] += 1
+        (kept if seen[booking.shop] <= counted[booking.shop] else uncounted).append(booking)
+    for shop in sorted(counted):
+        cancelled += [shop] * (counted[shop] - seen[shop])
+    believed: list[Booking | int] = [*named, *kept, *cancelled, *uncounted]
+    given = believed[:total_bookings]
+    given += [last_shop] * (total_bookings - len(given))
+
+    count = {s: sum(s == (g if isinstance(g, int) else g.shop) for g in given) for s in shops}
+    unpriced = {s: given.count(s) for s in shops}
+    spend = {
+        s: sum(price_of(g) for g in given if isinstance(g, Booking) and g.shop == s) for s in shops
+    }
+    rest = total_spend - sum(spend.values())
+    if rest < 0:  # the largest give first
+        for shop in sorted(shops, key=lambda shop: (-spend[shop], shop)):
+            cut = min(spend[shop], -rest)
+            spend[shop] -= cut
+            rest += cut
+    elif sum(unpriced.values()):
+        every, so_far = sum(unpriced.values()), 0
+        for shop in sorted(shops):
+            before, so_far = so_far, so_far + unpriced[shop]
+            spend[shop] += rest * so_far // every - rest * before // every
+    else:
+        spend[last_shop] += rest
+
+    marks = sorted(
+        (b for b in confirmed if b.no_show), key=lambda b: (b.start, b.id), reverse=True
+    )[: customer.no_shows]
+    no_shows = {s: sum(b.shop == s for b in marks) for s in shops}
+    no_shows[last_shop] += customer.no_shows - len(marks)
+
     if customer.preferred_stylist is not None:
         shops.add(STYLISTS[customer.preferred_stylist])
-    shops |= {STYLISTS[stylist] for stylist, _ in customer.preferences}
-
-    settled_count = settle(total_bookings, {s: count[s] for s in shops})
-    settled_spend = settle(total_spend, {s: spend[s] for s in shops})
-    settled_no_shows = settle(customer.no_shows, {s: no_shows[s] for s in shops})
 
     def stylist_in(shop: int) -> int | None:
         if STYLISTS.get(customer.preferred_stylist or 0) == shop:
@@ -162,10 +184,10 @@ def profiles_of(customer: Customer, bookings: list[Booking]) -> set[Profile]:
             customer.id,
             shop,
             stylist_in(shop),
-            settled_count[shop],
-            settled_spend[shop],
+            count.get(shop, 0),
+            spend.get(shop, 0),
             last_in(shop),
-            settled_no_shows[shop],
+            no_shows.get(shop, 0),
         )
         for shop in shops
     }

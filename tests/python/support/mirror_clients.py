@@ -151,6 +151,13 @@ BOTH_SIDES = """
             SELECT jsonb_agg(jsonb_build_array(customer_id, stylist_id, booking_count))
             FROM public.customer_stylist_preferences
         ),
+        (SELECT jsonb_agg(jsonb_build_array(stylist_id, TRUE)) FROM tenancy.moved_stylists),
+        (
+            SELECT jsonb_agg(jsonb_build_array(
+                customer_id, shop_id, total_bookings, total_spend_cents
+            ))
+            FROM tenancy.remembered_profiles
+        ),
         (SELECT jsonb_agg(to_jsonb(d)) FROM tenancy.drift AS d),
         current_setting('tenancy.mirroring', TRUE)
     )
@@ -161,7 +168,18 @@ def check(connection: Connection, expected: Tables) -> None:
     """Both sides, as this connection sees them, are what is expected; nothing drifts."""
     row = connection.execute(BOTH_SIDES).fetchone()
     assert row is not None
-    stylists, bookings, customers, statistics, profiles, preferences, drift, guard = row[0]
+    (
+        stylists,
+        bookings,
+        customers,
+        statistics,
+        profiles,
+        preferences,
+        moved,
+        remembered,
+        drift,
+        guard,
+    ) = row[0]
     found = Tables(
         dict(stylists),
         {
@@ -178,6 +196,8 @@ def check(connection: Connection, expected: Tables) -> None:
             for customer, shop, stylist, number, cents, last, no_shows in profiles or []
         },
         {(customer, stylist): number for customer, stylist, number in preferences or []},
+        dict(moved or []),
+        {(customer, shop): (number, cents) for customer, shop, number, cents in remembered or []},
     )
     wrong = expected.changed_to(found)
     assert wrong == found.changed_to(expected)
@@ -494,7 +514,8 @@ def _write_tables(connection: Connection, tables: Tables) -> None:
             """
             TRUNCATE public.bookings, public.customers, public.customer_booking_stats,
                 public.customer_shop_profiles, public.customer_stylist_preferences,
-                public.customer_service_preferences RESTART IDENTITY
+                public.customer_service_preferences, tenancy.moved_stylists,
+                tenancy.remembered_profiles RESTART IDENTITY
             """
         )
         connection.execute("SELECT setval('public.customers_id_seq', 100)")

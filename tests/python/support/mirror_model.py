@@ -9,12 +9,14 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 DEFAULT_SHOP = 1
+PRICE = 100  # of every service
+AFTER_ALL = datetime(9999, 1, 1, tzinfo=UTC)
 SHOPS = (1, 2, 3)
 
 UNIQUE_VIOLATION = "23505"
@@ -79,6 +81,8 @@ class Tables:
     statistics: dict[int, Statistics] = field(default_factory=dict)
     profiles: dict[ProfileKey, Profile] = field(default_factory=dict)
     preferences: dict[PreferenceKey, int] = field(default_factory=dict)  # the number of bookings
+    moved: dict[int, bool] = field(default_factory=dict)  # stylists who moved
+    remembered: dict[ProfileKey, tuple[int, int]] = field(default_factory=dict)  # bookings, spend
 
     def copy(self) -> Tables:
         """Rows are frozen, so this is deep enough."""
@@ -104,6 +108,7 @@ class Tables:
                 rows[key] = row
 
 
+Notes = dict[int, tuple[tuple[int, datetime], ...]]  # confirmed, not counted: shop and start
 Changes = dict[tuple[str, Any], Any]  # by table and key; None where the row is gone
 
 
@@ -122,12 +127,10 @@ def most_booked(counts: dict[int, int]) -> int | None:
 class Step(Tables):
     """What one statement sees, and what it changes on both sides."""
 
-    def __init__(self, seen: Tables, context: str | None, notes: dict[int, int]) -> None:
+    def __init__(self, seen: Tables, context: str | None, notes: Notes) -> None:
         super().__init__(**vars(seen.copy()))
         self._context = context
-        self._notes = (
-            notes  # of customers with a confirmed booking that no statistics counted: the shop
-        )
+        self._notes = notes
 
     # Legacy side
 
@@ -153,6 +156,7 @@ class Step(Tables):
             del self.customers[customer]
             for shop in self._profiles_of(customer):
                 del self.profiles[customer, shop]
+                self._forget_if_last(customer)
 
     def insert_statistics(self, rows: dict[int, Statistics]) -> None:
         """Of customers who have none."""
@@ -166,12 +170,16 @@ class Step(Tables):
         self.statistics |= rows
         for customer, row in rows.items():
             if customer in before or row != Statistics():
-                self._mirror_statistics(customer, before.get(customer, Statistics()), row)
+                self._mirror_statistics(customer, before.get(customer), row)
 
     def delete_statistics(self, customers: Iterable[int]) -> None:
         """The totals of all profiles become zero."""
         for customer in customers:
             del self.statistics[customer]
+            self._forget(customer)
+            for shop, profile in self._profiles_of(customer).items():
+                if (profile.bookings, profile.spend) != (0, 0):
+                    self.remembered[customer, shop] = profile.bookings, profile.spend
             self._zero_totals(customer)
 
     def move_statistics(self, customers: Iterable[int], other: int) -> None:
@@ -236,9 +244,11 @@ class Step(Tables):
         """New rows, for profiles that may be there."""
         self._write_profiles([(key, self.profiles.get(key), row) for key, row in rows.items()])
 
-    def delete_profiles(self, keys: Iterable[ProfileKey]) -> None:
+    def delete_profiles(self, keys: Sequence[ProfileKey]) -> None:
         """They count to zero."""
         self._write_profiles([(key, self.profiles[key], None) for key in keys])
+        for customer, _ in keys:
+            self._forget_if_last(customer)
 
     def move_profiles(
         self, keys: Iterable[ProfileKey], new_key: ProfileKey, stylist: int | None
@@ -261,6 +271,7 @@ class Step(Tables):
             if profile.stylist == stylist:
                 self.profiles[key] = replace(profile, stylist=None)
         self.stylists[stylist] = shop
+        self.moved[stylist] = True
         for customer, row in self.customers.items():
             if row.stylist == stylist and self._profiles_of(customer):
                 self._prefer(customer, shop, stylist)
@@ -308,7 +319,8 @@ class Step(Tables):
     def _note(self, booking: Booking) -> None:
         customer = owner(self.customers, booking.email, booking.phone)
         if customer is not None:
-            self._notes[customer] = booking.shop
+            noted = self._notes.get(customer, ())
+            self._notes[customer] = (*noted, (booking.shop, booking.start))
 
     def _context_shop(self) -> int | None:
         if not self._context:
@@ -322,36 +334,171 @@ class Step(Tables):
     ) -> int:
         if (context := self._context_shop()) is not None:
             return context
-        if customer in self._notes:
-            return self._notes[customer]
+        notes = self._notes.get(customer, ())
+        for shop, start in notes:
+            if start == last:
+                return shop
+        otherwise = notes[-1][0] if notes else DEFAULT_SHOP
         if last is None:
-            return DEFAULT_SHOP
+            return otherwise
         holding = [s for s, profile in self._profiles_of(customer).items() if profile.last == last]
         if holding and last == last_before:
             return min(holding)
         starting_then = [
             (booking.confirmed, booking.created, key, booking.shop)
-            for key, booking in self.bookings.items()
+            for key, booking in self._bookings_of(customer).items()
             if booking.start == last
-            and owner(self.customers, booking.email, booking.phone) == customer
         ]
         if starting_then:
             return max(starting_then)[-1]
-        return min(holding, default=DEFAULT_SHOP)
+        return min(holding, default=otherwise)
+
+    def _is_known(self, customer: int, shop: int, last: datetime | None) -> bool:
+        return (
+            self._context_shop() is not None
+            or any(
+                booking.shop == shop and booking.start == last
+                for booking in self._bookings_of(customer).values()
+            )
+            or (last is not None and self.profiles.get((customer, shop), Profile()).last == last)
+        )
+
+    def _bookings_of(self, customer: int) -> dict[uuid.UUID, Booking]:
+        return {
+            key: booking
+            for key, booking in self.bookings.items()
+            if owner(self.customers, booking.email, booking.phone) == customer
+        }
 
     # Legacy to profiles
 
     def _profiles_of(self, customer: int) -> dict[int, Profile]:
         return {shop: profile for (c, shop), profile in self.profiles.items() if c == customer}
 
-    def _mirror_statistics(self, customer: int, before: Statistics, after: Statistics) -> None:
+    def _mirror_statistics(
+        self, customer: int, row_before: Statistics | None, after: Statistics
+    ) -> None:
+        before = row_before or Statistics()
+        notes = self._notes.get(customer, ())
+        if row_before is None and not notes and self._recall(customer, after):
+            return
+        counts = row_before is None or (after.last is not None and after.last != before.last)
         shop = self._attributed(customer, after.last, before.last)
+        held = sum(profile.bookings for profile in self._profiles_of(customer).values())
+        if counts and after.bookings > held + 1:
+            self._give_missed(customer, shop, after, by_counts=row_before is None)
         self._residual(customer, shop, bookings=after.bookings, spend=after.spend)
         if after.last is not None and after.last != before.last:
             self._set_profile(customer, shop, last=after.last)
-        if self._notes.pop(customer, None) is not None and after.bookings > 0:
-            average = after.spend // after.bookings
-            self.customers[customer] = replace(self.customers[customer], average=average)
+        if notes:
+            starts = [start for _, start in notes]
+            if after.bookings > before.bookings + 1:
+                notes = ()
+            elif after.last in starts:
+                counted = starts.index(after.last)
+                notes = notes[:counted] + notes[counted + 1 :]
+            elif counts:
+                notes = notes[:-1]
+            self._notes[customer] = notes
+            if after.bookings > 0:
+                average = after.spend // after.bookings
+                self.customers[customer] = replace(self.customers[customer], average=average)
+
+    def _recall(self, customer: int, row: Statistics) -> bool:
+        """Whether all is as it was, with what was remembered."""
+        profiles = self._profiles_of(customer)
+        back = {shop: held for (c, shop), held in self.remembered.items() if c == customer}
+        held_before = [sum(held) for held in zip(*back.values(), strict=True)]
+        if held_before != [row.bookings, row.spend] or any(
+            (profile.bookings, profile.spend) != (0, 0) for profile in profiles.values()
+        ):
+            return False
+        for shop, (bookings, spend) in back.items():
+            self._set_profile(customer, shop, bookings=bookings, spend=spend)
+        self._forget(customer)
+        return any(profile.last == row.last for profile in self._profiles_of(customer).values())
+
+    def _forget(self, customer: int) -> None:
+        for key in [key for key in self.remembered if key[0] == customer]:
+            del self.remembered[key]
+
+    def _forget_if_last(self, customer: int) -> None:
+        if not self._profiles_of(customer):
+            self._forget(customer)
+
+    def _give_missed(
+        self, customer: int, shop: int, totals: Statistics, *, by_counts: bool
+    ) -> None:
+        """To other shops: the bookings beyond those that they hold, and what counts show beyond."""
+        profiles = self._profiles_of(customer)
+        held = {s: profile.bookings for s, profile in profiles.items()}
+        claimed = int(self._is_known(customer, shop, totals.last))
+        missing = totals.bookings - sum(held.values()) - claimed
+        held[shop] = held.get(shop, 0) + claimed
+
+        confirmed: dict[int, list[Booking]] = {}
+        for _, booking in sorted(
+            self._bookings_of(customer).items(), key=lambda item: (item[1].created, item[0])
+        ):
+            if booking.confirmed:
+                confirmed.setdefault(booking.shop, []).append(booking)
+        counted: dict[int, int] = {}
+        for (c, stylist), count in self.preferences.items() if by_counts else ():
+            if c == customer and stylist not in self.moved:
+                there = self.stylists[stylist]
+                counted[there] = counted.get(there, 0) + count
+
+        believed: list[tuple[int, Booking | None, int, int]] = []
+        for there in {*confirmed, *counted}:
+            bookings = confirmed.get(there, [])
+            count = counted.get(there, 0)
+            for number, booking in enumerate(bookings, start=1):
+                if number > held.get(there, 0):
+                    place = 0 if not by_counts else 1 if number <= count else 3
+                    believed.append((place, booking, there, 1))
+            beyond = count - max(len(bookings), held.get(there, 0))
+            if beyond > 0:
+                believed.append((2, None, there, beyond))
+        keys = {id(booking): key for key, booking in self._bookings_of(customer).items()}
+        believed.sort(
+            key=lambda one: (
+                (one[0], one[1].created, keys[id(one[1])].int, one[2])
+                if one[1]
+                else (one[0], AFTER_ALL, 0, one[2])
+            )
+        )
+
+        given: dict[int, list[tuple[Booking | None, int]]] = {}
+        for _, booking, there, amount in believed:
+            taken = min(amount, missing)
+            if taken > 0:
+                missing -= taken
+                given.setdefault(there, []).append((booking, taken))
+        spend = totals.spend - sum(profile.spend for profile in profiles.values())
+        rest = max(spend - sum(PRICE for got in given.values() for one, _ in got if one), 0)
+        unpriced = {s: sum(n for one, n in got if not one) for s, got in given.items()}
+        every = sum(unpriced.values()) + missing
+        so_far = 0
+        for there in sorted(given):
+            so_far += unpriced[there]
+            if there == shop:
+                continue
+            got = given[there]
+            cents = PRICE * sum(1 for one, _ in got if one)
+            if unpriced[there]:
+                cents += rest * so_far // every - rest * (so_far - unpriced[there]) // every
+            profile = profiles.get(there, Profile())
+            starts = [one for one, _ in got if one]
+            last = profile.last
+            if starts and (last is None or last != totals.last):
+                last = max(starts, key=lambda one: (one.created, keys[id(one)])).start
+            self._set_profile(
+                customer,
+                there,
+                bookings=profile.bookings + sum(n for _, n in got),
+                spend=profile.spend + cents,
+                last=last,
+            )
 
     def _zero_totals(self, customer: int) -> None:
         for shop in self._profiles_of(customer):
@@ -512,7 +659,7 @@ class Transaction:
         self._committed = committed
         self._snapshot = committed.copy() if reads_snapshot else committed
         self._changes: Changes = {}
-        self._notes: dict[int, int] = {}
+        self._notes: Notes = {}
 
     def seen(self) -> Tables:
         """What a statement sees now."""

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(42);
+SELECT plan(50);
 
 \ir ../../helpers/salons.sql
 
@@ -59,12 +59,12 @@ SELECT pg_temp.in_shop('');
 
 -- The default shop, when nothing places the write --------------------------------------------------------------------------------
 
-SELECT is(tenancy.attributed_shop(9101), 1, 'rule 5: the default shop');
-SELECT is(tenancy.attributed_shop(9101, pg_temp.day(1)), 1, 'rule 5: also for a last_booking_at that nothing bears');
+SELECT is(tenancy.attributed_shop(9101), 1, 'rule 6: the default shop');
+SELECT is(tenancy.attributed_shop(9101, pg_temp.day(1)), 1, 'rule 6: also for a last_booking_at that nothing bears');
 UPDATE tenancy.settings SET default_shop_id = 903;
-SELECT is(tenancy.attributed_shop(9101), 903, 'rule 5: as it is set');
+SELECT is(tenancy.attributed_shop(9101), 903, 'rule 6: as it is set');
 UPDATE tenancy.settings SET default_shop_id = 1;
-SELECT is(tenancy.attributed_shop(-1, pg_temp.day(1)), 1, 'rule 5: also for a customer who is not there');
+SELECT is(tenancy.attributed_shop(-1, pg_temp.day(1)), 1, 'rule 6: also for a customer who is not there');
 
 -- The profile that holds that time -----------------------------------------------------------------------------------------------
 
@@ -114,8 +114,27 @@ SELECT is(
 -- The booking that this transaction confirmed ------------------------------------------------------------------------------------
 
 UPDATE public.bookings SET status = 'CONFIRMED' WHERE start_at_utc = pg_temp.day(2) + interval '1 microsecond';
-SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 902, 'rule 2: the shop of the booking that was confirmed just now');
-SELECT is(tenancy.attributed_shop(9101), 902, 'rule 2: whatever is written');
+SELECT is(
+    tenancy.attributed_shop(9101, pg_temp.day(2) + interval '1 microsecond'),
+    902,
+    'rule 2: the shop of the booking with that start that was confirmed just now'
+);
+SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 903, 'rule 2: not for another booking');
+SELECT is(tenancy.attributed_shop(9101, pg_temp.day(1)), 902, 'nor for a time that a profile holds');
+SELECT is(tenancy.attributed_shop(9101, pg_temp.day(7)), 902, 'rule 5: for a time that nothing bears, the newest note');
+SELECT is(tenancy.attributed_shop(9101), 902, 'rule 5: and for no time at all');
+SELECT pg_temp.book(7, 9013, pg_temp.day(2) + interval '1 microsecond', '+15550009101');
+SELECT is(
+    tenancy.attributed_shop(9101, pg_temp.day(2) + interval '1 microsecond'),
+    902,
+    'rule 2: of two with one start the one that was confirmed first'
+);
+SELECT is(tenancy.attributed_shop(9101), 901, 'rule 5: the newest');
+SELECT is(
+    tenancy.note_of_booking('[[902, 5.000000], [901, 5.000000], [903, 7.500000]]', to_timestamp(7.5)), 2, 'a note by its start'
+);
+SELECT is(tenancy.note_of_booking('[[902, 5.000000]]', to_timestamp(6)), NULL, 'or none');
+SELECT is(tenancy.note_of_booking('[[902, "Infinity"]]', 'infinity'), 0, 'whatever it is');
 SELECT is(tenancy.attributed_shop(9102, pg_temp.day(4)), 903, 'rule 2: for its customer alone');
 SELECT pg_temp.in_shop('903');
 SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 903, 'rule 1: the context, before all');

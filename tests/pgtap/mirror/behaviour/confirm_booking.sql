@@ -5,15 +5,24 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS pgrowlocks;
 
-SELECT plan(38);
+SELECT plan(43);
 
 \ir ../../helpers/salons.sql
 
--- What is noted: for each customer a shop
+-- What is noted: for each customer the shops and days of their bookings
 CREATE FUNCTION pg_temp.notes()
-RETURNS jsonb
+RETURNS text
 LANGUAGE sql
-RETURN coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}')::jsonb;
+RETURN (
+    SELECT string_agg(
+        format(
+            '%s: %s day %s', n.customer, b.note ->> 0,
+            extract(EPOCH FROM to_timestamp((b.note ->> 1)::numeric) - pg_temp.day(0))::integer / 86400
+        ), '; ' ORDER BY n.customer, b.place
+    )
+    FROM jsonb_each(nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb) AS n (customer, notes)
+    CROSS JOIN LATERAL jsonb_array_elements(n.notes) WITH ORDINALITY AS b (note, place)
+);
 
 -- Whose rows are locked, and how
 CREATE FUNCTION pg_temp.locked()
@@ -45,7 +54,7 @@ UPDATE public.bookings SET status = 'EXPIRED';
 UPDATE public.bookings SET status = 'HOLD';
 UPDATE public.bookings SET internal_notes = 'early';
 SELECT is_empty('SELECT * FROM pg_temp.locked()', 'a hold, or an expired booking, locks nobody');
-SELECT is(pg_temp.notes(), '{}', 'and notes nothing');
+SELECT is(pg_temp.notes(), NULL, 'and notes nothing');
 
 UPDATE public.bookings SET status = 'CONFIRMED' WHERE stylist_id = 9011;
 SELECT results_eq(
@@ -53,7 +62,7 @@ SELECT results_eq(
     $$VALUES (9101, 'For No Key Update')$$,
     'a hold that turns CONFIRMED locks its customer, and lets foreign keys refer to them'
 );
-SELECT is(pg_temp.notes(), '{"9101": 901}', 'and notes the shop');
+SELECT is(pg_temp.notes(), '9101: 901 day 1', 'and notes shop and start');
 SELECT is(
     (SELECT b.status::text FROM public.bookings AS b WHERE b.stylist_id = 9011),
     'CONFIRMED',
@@ -64,9 +73,9 @@ SET LOCAL tenancy.confirmed = '';
 UPDATE public.bookings SET status = 'CONFIRMED' WHERE stylist_id = 9011;
 UPDATE public.bookings SET start_at_utc = pg_temp.day(3) WHERE stylist_id = 9011;
 UPDATE public.bookings SET status = 'EXPIRED' WHERE stylist_id = 9011;
-SELECT is(pg_temp.notes(), '{}', 'a CONFIRMED booking that is written again, or taken back, notes nothing');
+SELECT is(pg_temp.notes(), NULL, 'a CONFIRMED booking that is written again, or taken back, notes nothing');
 UPDATE public.bookings SET status = 'CONFIRMED' WHERE stylist_id = 9011;
-SELECT is(pg_temp.notes(), '{"9101": 901}', 'one that is confirmed again does');
+SELECT is(pg_temp.notes(), '9101: 901 day 3', 'one that is confirmed again does');
 ROLLBACK TO SAVEPOINT before_booking;
 
 SELECT pg_temp.book(1, 9021, pg_temp.day(1), '+15550009102');
@@ -75,7 +84,7 @@ SELECT results_eq(
     $$VALUES (9102, 'For No Key Update')$$,
     'a booking that is inserted as CONFIRMED locks its customer'
 );
-SELECT is(pg_temp.notes(), '{"9102": 902}', 'and notes the shop');
+SELECT is(pg_temp.notes(), '9102: 902 day 1', 'and notes shop and start');
 ROLLBACK TO SAVEPOINT before_booking;
 SELECT pg_temp.book(1, 9021, pg_temp.day(1), NULL, 'dot@example.com');
 SELECT results_eq(
@@ -84,7 +93,7 @@ SELECT results_eq(
     'also a customer whom it names by email'
 );
 ROLLBACK TO SAVEPOINT before_booking;
-SELECT is(pg_temp.notes(), '{}', 'a savepoint takes the note back');
+SELECT is(pg_temp.notes(), NULL, 'a savepoint takes the note back');
 
 -- Whose booking ------------------------------------------------------------------------------------------------------------------
 
@@ -114,7 +123,7 @@ BEGIN
         SELECT
             booking,
             n.customer::integer
-        FROM jsonb_object_keys(pg_temp.notes()) AS n (customer);
+        FROM jsonb_object_keys(nullif(current_setting('tenancy.confirmed'), '')::jsonb) AS n (customer);
     END LOOP;
 END;
 $$;
@@ -153,18 +162,28 @@ ROLLBACK TO SAVEPOINT before_booking;
 SELECT pg_temp.book(1, 9011, pg_temp.day(1), '+15550009101');
 SELECT pg_temp.book(2, 9021, pg_temp.day(2), '+15550009102');
 SELECT pg_temp.book(3, 9031, pg_temp.day(3), NULL, 'dot@example.com');
-SELECT is(pg_temp.notes(), '{"9101": 901, "9102": 902, "9104": 903}', 'several customers: a note each');
+SELECT is(pg_temp.notes(), '9101: 901 day 1; 9102: 902 day 2; 9104: 903 day 3', 'several customers: a note each');
 SELECT pg_temp.book(4, 9022, pg_temp.day(4), '+15550009101');
 SELECT is(
-    pg_temp.notes(), '{"9101": 902, "9102": 902, "9104": 903}', 'several bookings of one customer: the last one''s shop'
+    pg_temp.notes(),
+    '9101: 901 day 1; 9101: 902 day 4; 9102: 902 day 2; 9104: 903 day 3',
+    'several bookings of one customer: a note each, in their order'
 );
 
--- Statistics of another time: only the note leads to the shop.
+-- Statistics of another time: only the newest note leads to the shop.
 INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents) VALUES (9101, 0, 0);
-SELECT is(pg_temp.notes(), '{"9101": 902, "9102": 902, "9104": 903}', 'a row of zeros counts no booking: the note stays');
+SELECT is(
+    pg_temp.notes(),
+    '9101: 901 day 1; 9101: 902 day 4; 9102: 902 day 2; 9104: 903 day 3',
+    'a row of zeros counts no booking: the notes stays'
+);
 UPDATE public.customers SET no_show_count = 1 WHERE id = 9101;
 SELECT is(pg_temp.profiles_of(9101), 'shop 902: 1 no-shows', 'no-shows go to the shop that is noted');
-SELECT is(pg_temp.notes(), '{"9101": 902, "9102": 902, "9104": 903}', 'and leave the note');
+SELECT is(
+    pg_temp.notes(),
+    '9101: 901 day 1; 9101: 902 day 4; 9102: 902 day 2; 9104: 903 day 3',
+    'and leave the notes'
+);
 UPDATE public.customer_booking_stats
 SET
     total_bookings = 1,
@@ -172,7 +191,7 @@ SET
     last_booking_at = pg_temp.day(9)
 WHERE customer_id = 9101;
 SELECT is(pg_temp.profiles_of(9101), 'shop 902: 1 bookings, 5000 cents, day 9, 1 no-shows', 'statistics, too');
-SELECT is(pg_temp.notes(), '{"9102": 902, "9104": 903}', 'and take it off: theirs alone');
+SELECT is(pg_temp.notes(), '9101: 901 day 1; 9102: 902 day 2; 9104: 903 day 3', 'and take that one off');
 UPDATE public.customer_booking_stats SET total_bookings = 2 WHERE customer_id = 9101;
 SELECT is(
     pg_temp.profiles_of(9101),
@@ -185,14 +204,14 @@ SELECT is(pg_temp.profiles_of(9104), 'shop 903: 1 bookings, 1 cents', 'each cust
 
 SAVEPOINT before_statistics;
 INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents) VALUES (9102, 1, 1);
-SELECT is(pg_temp.notes(), '{}', 'the last note is taken off');
+SELECT is(pg_temp.notes(), '9101: 901 day 1', 'the last note of a customer is taken off');
 ROLLBACK TO SAVEPOINT before_statistics;
-SELECT is(pg_temp.notes(), '{"9102": 902}', 'with the statistics the note comes back');
+SELECT is(pg_temp.notes(), '9101: 901 day 1; 9102: 902 day 2', 'with the statistics the note comes back');
 
 SELECT pg_temp.in_shop('903');
 INSERT INTO public.customer_booking_stats (customer_id, total_bookings, total_spend_cents) VALUES (9102, 1, 1);
 SELECT is(pg_temp.profiles_of(9102), 'shop 903: 1 bookings, 1 cents', 'the shop context goes before the note');
-SELECT is(pg_temp.notes(), '{}', 'which is taken off all the same');
+SELECT is(pg_temp.notes(), '9101: 901 day 1', 'which is taken off all the same');
 SELECT pg_temp.in_shop('');
 ROLLBACK TO SAVEPOINT before_booking;
 
@@ -213,7 +232,35 @@ SELECT is(
     'two bookings of a customer in two shops: each where it was'
 );
 
--- Both first, then one write that counts both: documented, not solved
+-- Both first, then one write for each, in whatever order: each write counts the booking that starts at its last_booking_at.
+SAVEPOINT both_confirmed;
+SELECT pg_temp.book(3, 9012, pg_temp.day(3), '+15550009105');
+SELECT pg_temp.book(4, 9031, pg_temp.day(4), '+15550009105');
+UPDATE public.customer_booking_stats
+SET
+    total_bookings = 3,
+    total_spend_cents = 15000,
+    last_booking_at = pg_temp.day(4)
+WHERE customer_id = 9105;
+SELECT is(pg_temp.notes(), '9105: 901 day 3', 'the note of the other stays');
+UPDATE public.customer_booking_stats SET total_spend_cents = 15100 WHERE customer_id = 9105;
+SELECT is(pg_temp.notes(), '9105: 901 day 3', 'also after a correction, which counts none');
+UPDATE public.customer_booking_stats
+SET
+    total_bookings = 4,
+    total_spend_cents = 19100,
+    last_booking_at = pg_temp.day(3)
+WHERE customer_id = 9105;
+SELECT is(
+    pg_temp.profiles_of(9105),
+    'shop 901: 2 bookings, 8000 cents, day 3; shop 902: 1 bookings, 5000 cents, day 2; '
+    'shop 903: 1 bookings, 6100 cents, day 4',
+    'both confirmed, then both counted: each where it was'
+);
+SELECT is(pg_temp.notes(), NULL, 'and no note is left');
+ROLLBACK TO SAVEPOINT both_confirmed;
+
+-- Both first, then one write that counts both: the bookings say where the other one was.
 SELECT pg_temp.book(3, 9012, pg_temp.day(3), '+15550009105');
 SELECT pg_temp.book(4, 9031, pg_temp.day(4), '+15550009105');
 UPDATE public.customer_booking_stats
@@ -224,10 +271,11 @@ SET
 WHERE customer_id = 9105;
 SELECT is(
     pg_temp.profiles_of(9105),
-    'shop 901: 1 bookings, 4000 cents, day 1; shop 902: 1 bookings, 5000 cents, day 2; '
-    'shop 903: 2 bookings, 10000 cents, day 4',
-    'one statement that counts bookings of two shops goes to the last one''s shop'
+    'shop 901: 2 bookings, 8000 cents, day 3; shop 902: 1 bookings, 5000 cents, day 2; '
+    'shop 903: 1 bookings, 6000 cents, day 4',
+    'one statement that counts bookings of two shops: each where it was'
 );
+SELECT is(pg_temp.notes(), NULL, 'and no note is left');
 ROLLBACK TO SAVEPOINT before_booking;
 
 -- Thousands in one statement -----------------------------------------------------------------------------------------------------

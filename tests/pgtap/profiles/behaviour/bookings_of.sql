@@ -113,7 +113,8 @@ SELECT results_eq(
         'CONFIRMED'::public.bookingstatus,
         'SCHEDULED'::public.appointmentstatus,
         '2025-01-01 06:00+00'::timestamptz,
-        '2024-12-01 06:00+00'::timestamptz
+        '2024-12-01 06:00+00'::timestamptz,
+        '2025-01-01 06:00+00'::timestamptz
     )
     $$,
     'each column is the booking''s own'

@@ -27,9 +27,9 @@ SAVEPOINT before_fill;
 SELECT is(tenancy.fill_profiles(ARRAY[9101, 9102, 9103, -1]), 5::bigint, 'it says how many it wrote');
 SELECT is(
     pg_temp.profiles_of(9101),
-    'shop 1: 1 bookings, 3000 cents, 2 no-shows; '
+    'shop 1: nothing; '
     'shop 901: 2 bookings, 8000 cents, day 2, stylist 9012; '
-    'shop 902: 1 bookings, 5000 cents, day 3',
+    'shop 902: 2 bookings, 8000 cents, day 3, 2 no-shows',
     'the split of the statistics'
 );
 SELECT is(pg_temp.profiles_of(9102), 'shop 1: 1 bookings, 100 cents, day 1', 'each customer''s own');
@@ -57,8 +57,8 @@ SELECT is(
     pg_temp.what_if(
         'SELECT tenancy.fill_profiles(ARRAY[9101], pg_temp.assumed(9101, 7, 30000, pg_temp.day(2)))', 'pg_temp.profiles_of(9101)'
     ),
-    'shop 1: 4 bookings, 17000 cents, 2 no-shows; '
-    'shop 901: 2 bookings, 8000 cents, day 2, stylist 9012; '
+    'shop 1: nothing; '
+    'shop 901: 6 bookings, 25000 cents, day 2, 2 no-shows, stylist 9012; '
     'shop 902: 1 bookings, 5000 cents, day 3',
     'assumed: its totals are split'
 );
