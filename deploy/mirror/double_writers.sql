@@ -17,14 +17,14 @@ CREATE TABLE IF NOT EXISTS tenancy.double_writes (
 );
 
 COMMENT ON TABLE tenancy.double_writes IS
-'Who wrote the same of a customer to the legacy side and to a profile, in one transaction: append-only, a row for each writer, kind '
-'and five minutes. DELETE the rows once the writer is put right. tenancy.double_writers adds it up.';
+'Who wrote the same of a customer to the legacy side and to a profile, in one transaction: append-only, a row for each writer, '
+'kind and five minutes. DELETE the rows once the writer is put right. tenancy.double_writers adds it up.';
 COMMENT ON COLUMN tenancy.double_writes.id IS 'Surrogate key.';
 COMMENT ON COLUMN tenancy.double_writes.application_name IS 'application_name of the connection that wrote.';
 COMMENT ON COLUMN tenancy.double_writes.role_name IS 'The role that wrote: that of SET ROLE, else the one that logged in.';
 COMMENT ON COLUMN tenancy.double_writes.kind IS
-'What it wrote twice: bookings (totals), no-shows, preference (the preferred stylist), stylist counts (customer_stylist_preferences '
-'besides tenancy.record_booking, which writes them).';
+'What it wrote twice: bookings (totals), no-shows, preference (the preferred stylist), stylist counts '
+'(customer_stylist_preferences besides tenancy.record_booking, which writes them).';
 COMMENT ON COLUMN tenancy.double_writes.customer_id IS 'The customer, as an example.';
 COMMENT ON COLUMN tenancy.double_writes.written_at IS 'When the first such write in these five minutes was.';
 
@@ -88,8 +88,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.count_double_write(integer, text) IS
-'Records that both sides of a customer were written, unless this writer has a row of this kind of the last five minutes. True if it '
-'did. Example: SELECT tenancy.count_double_write(42, ''bookings'')';
+'Records that both sides of a customer were written, unless this writer has a row of this kind of the last five minutes. True if '
+'it did. Example: SELECT tenancy.count_double_write(42, ''bookings'')';
 
 -- No SET clause, so that it is inlined: it runs with each mirrored write. A list is cut off at its beginning, so that a statement that
 -- writes thousands builds no list of them all. What the client had put there hides nothing: notes are added to it.
@@ -99,20 +99,20 @@ LANGUAGE sql
 VOLATILE
 RETURN CASE
     WHEN set_config(
-        'tenancy.written_' || side,
-        right(concat(current_setting('tenancy.written_' || side, TRUE), ',', customer_id, ' ', kind, ','), 1000),
-        TRUE
-    ) IS NULL THEN NULL
+            'tenancy.written_' || side,
+            right(concat(current_setting('tenancy.written_' || side, TRUE), ',', customer_id, ' ', kind, ','), 1000),
+            TRUE
+        ) IS NULL THEN NULL
     WHEN strpos(
-        current_setting('tenancy.written_' || CASE side WHEN 'legacy' THEN 'profiles' ELSE 'legacy' END, TRUE),
-        concat(',', customer_id, ' ', kind, ',')
-    ) > 0 THEN tenancy.count_double_write(customer_id, kind)
+            current_setting('tenancy.written_' || CASE side WHEN 'legacy' THEN 'profiles' ELSE 'legacy' END, TRUE),
+            concat(',', customer_id, ' ', kind, ',')
+        ) > 0 THEN tenancy.count_double_write(customer_id, kind)
     ELSE FALSE
 END;
 
 COMMENT ON FUNCTION tenancy.note_write(text, integer, text) IS
-'Notes, until the end of the transaction or savepoint, that somebody wrote a value of this kind to one side (legacy or profiles) of a '
-'customer, and records whoever wrote it to the other side as well. '
-'Example: SELECT tenancy.note_write(''legacy'', 42, ''bookings'')';
+'Notes, until the end of the transaction or savepoint, that somebody wrote a value of this kind to one side (legacy or profiles) '
+'of a customer, and records whoever wrote it to the other side as well. Example: SELECT tenancy.note_write(''legacy'', 42, '
+'''bookings'')';
 
 COMMIT;

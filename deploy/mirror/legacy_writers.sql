@@ -19,8 +19,8 @@ CREATE INDEX IF NOT EXISTS legacy_writes_writer_idx
 ON tenancy.legacy_writes (application_name, role_name, coalesce(shop_id, 0), written_at);
 
 COMMENT ON TABLE tenancy.legacy_writes IS
-'Who wrote to the legacy side directly: append-only, a row for each writer, shop and five minutes, so that nobody waits for anybody. '
-'DELETE old rows at any time. tenancy.legacy_writers_by_shop adds it up.';
+'Who wrote to the legacy side directly: append-only, a row for each writer, shop and five minutes, so that nobody waits for '
+'anybody. DELETE old rows at any time. tenancy.legacy_writers_by_shop adds it up.';
 COMMENT ON COLUMN tenancy.legacy_writes.id IS 'Surrogate key.';
 COMMENT ON COLUMN tenancy.legacy_writes.application_name IS 'application_name of the connection that wrote.';
 COMMENT ON COLUMN tenancy.legacy_writes.role_name IS 'The role that wrote: that of SET ROLE, else the one that logged in.';
@@ -108,7 +108,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.count_legacy_write(integer) IS
-'Records a direct write to the legacy side for a shop, or for none (NULL), unless this writer has a row of the last five minutes for '
-'it. True if it did. Example: SELECT tenancy.count_legacy_write(3)';
+'Records a direct write to the legacy side for a shop, or for none (NULL), unless this writer has a row of the last five minutes '
+'for it. True if it did. Example: SELECT tenancy.count_legacy_write(3)';
 
 COMMIT;

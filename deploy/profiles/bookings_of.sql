@@ -111,11 +111,11 @@ SELECT
 FROM public.customers AS c
 JOIN public.bookings AS b ON b.customer_phone = c.phone
 WHERE NOT EXISTS (
-    SELECT
-    FROM public.customers AS elder
-    WHERE elder.phone = c.phone
-        AND elder.id < c.id
-)
+        SELECT
+        FROM public.customers AS elder
+        WHERE elder.phone = c.phone
+            AND elder.id < c.id
+    )
 UNION ALL
 SELECT
     c.id,
@@ -131,10 +131,10 @@ SELECT
 FROM public.customers AS c
 JOIN public.bookings AS b ON b.customer_email = c.email
 WHERE NOT EXISTS (
-    SELECT
-    FROM public.customers AS named_by_phone
-    WHERE named_by_phone.phone = b.customer_phone
-);
+        SELECT
+        FROM public.customers AS named_by_phone
+        WHERE named_by_phone.phone = b.customer_phone
+    );
 
 COMMENT ON VIEW tenancy.customer_bookings IS
 'The bookings of every customer, of every status: tenancy.bookings_of() for whole tables. '

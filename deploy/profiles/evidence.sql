@@ -101,10 +101,10 @@ FROM (
         FROM public.customer_stylist_preferences AS p
         JOIN public.stylists AS s ON s.id = p.stylist_id
         WHERE NOT EXISTS (
-            SELECT
-            FROM tenancy.moved_stylists AS m
-            WHERE m.stylist_id = p.stylist_id
-        )
+                SELECT
+                FROM tenancy.moved_stylists AS m
+                WHERE m.stylist_id = p.stylist_id
+            )
         GROUP BY
             p.customer_id,
             s.shop_id
@@ -169,10 +169,10 @@ FROM (
     FROM public.customer_stylist_preferences AS p
     JOIN public.stylists AS s ON s.id = p.stylist_id
     WHERE NOT EXISTS (
-        SELECT
-        FROM tenancy.moved_stylists AS m
-        WHERE m.stylist_id = p.stylist_id
-    )
+            SELECT
+            FROM tenancy.moved_stylists AS m
+            WHERE m.stylist_id = p.stylist_id
+        )
 ) AS e
 GROUP BY
     e.customer_id,

@@ -18,11 +18,11 @@ WITH sides AS (
         sum(s.bookings)::bigint AS confirmed_bookings,
         CASE
             WHEN EXISTS (
-                SELECT
-                FROM tenancy.moved_stylists AS m
-                JOIN public.customer_stylist_preferences AS p ON p.stylist_id = m.stylist_id
-                WHERE p.customer_id = s.customer_id
-            ) THEN NULL
+                    SELECT
+                    FROM tenancy.moved_stylists AS m
+                    JOIN public.customer_stylist_preferences AS p ON p.stylist_id = m.stylist_id
+                    WHERE p.customer_id = s.customer_id
+                ) THEN NULL
             ELSE sum(s.counted)::bigint
         END AS counted_bookings
     FROM (
@@ -76,8 +76,8 @@ FROM judged AS j
 WINDOW customer AS (PARTITION BY j.customer_id);
 
 COMMENT ON VIEW tenancy.shop_check IS
-'What a customer''s profile in a shop says beside what the bookings and the stylists'' counts there show: a row for each customer and '
-'shop that has any of them. Example: SELECT class, count(*) FROM tenancy.shop_check GROUP BY class';
+'What a customer''s profile in a shop says beside what the bookings and the stylists'' counts there show: a row for each customer '
+'and shop that has any of them. Example: SELECT class, count(*) FROM tenancy.shop_check GROUP BY class';
 COMMENT ON COLUMN tenancy.shop_check.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.shop_check.shop_id IS 'The shop.';
 COMMENT ON COLUMN tenancy.shop_check.total_bookings IS 'What the profile holds; 0 without a profile.';
@@ -87,9 +87,10 @@ COMMENT ON COLUMN tenancy.shop_check.counted_bookings IS
 'along, and does not say where it belongs.';
 COMMENT ON COLUMN tenancy.shop_check.class IS
 'agrees: all three are the same, or the counts are not known. Honest differences: public_confirms (only the bookings are more), '
-'cancelled (only the bookings are fewer). Wrong: misplaced (bookings and counts agree that this profile holds too many and another '
-'one of the customer too few, or the other way round). Doubtful: profile_differs (bookings and counts agree, but on no other shop), '
-'counts_differ (profile and bookings agree), all_differ, stylist_moved (profile and bookings differ, and the counts are not known).';
+'cancelled (only the bookings are fewer). Wrong: misplaced (bookings and counts agree that this profile holds too many and '
+'another one of the customer too few, or the other way round). Doubtful: profile_differs (bookings and counts agree, but on no '
+'other shop), counts_differ (profile and bookings agree), all_differ, stylist_moved (profile and bookings differ, and the counts '
+'are not known).';
 
 CREATE OR REPLACE VIEW tenancy.misplaced_bookings (customer_id, from_shop_id, to_shop_id, bookings)
 WITH (security_invoker = TRUE)
@@ -104,8 +105,8 @@ WHERE c.class = 'misplaced'
 GROUP BY c.customer_id;
 
 COMMENT ON VIEW tenancy.misplaced_bookings IS
-'Customers with bookings that tenancy.shop_check has as misplaced: a row for each, with the next move. tenancy.repair() with source '
-'shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
+'Customers with bookings that tenancy.shop_check has as misplaced: a row for each, with the next move. tenancy.repair() with '
+'source shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
 COMMENT ON COLUMN tenancy.misplaced_bookings.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop that holds too many; the one with the most of them.';
 COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop that lacks some; the one that lacks most.';

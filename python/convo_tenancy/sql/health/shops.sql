@@ -2,8 +2,8 @@
 WITH known (class, position) AS (
     SELECT *
     FROM unnest(ARRAY[
-        'agrees', 'public_confirms', 'cancelled', 'misplaced', 'profile_differs', 'counts_differ', 'all_differ', 'stylist_moved'
-    ]) WITH ORDINALITY
+            'agrees', 'public_confirms', 'cancelled', 'misplaced', 'profile_differs', 'counts_differ', 'all_differ', 'stylist_moved'
+        ]) WITH ORDINALITY
 ),
 
 checked AS MATERIALIZED (

@@ -75,9 +75,11 @@ VALUES
 ('other customer', 'UPDATE public.customer_shop_profiles SET total_bookings = 7 WHERE customer_id = 9102'),
 ('move of a stylist', 'UPDATE public.stylists SET shop_id = 902 WHERE id = 9011'),
 ('repair', 'SELECT * FROM tenancy.repair(ARRAY[9101, 9102])'),
-('drift', 'SELECT set_config(''tenancy.mirroring'', ''on'', TRUE); '
+(
+    'drift', 'SELECT set_config(''tenancy.mirroring'', ''on'', TRUE); '
     'UPDATE public.customer_shop_profiles SET total_bookings = 9 WHERE customer_id = 9101 AND shop_id = 901; '
-    'SELECT set_config(''tenancy.mirroring'', '''', TRUE)'),
+    'SELECT set_config(''tenancy.mirroring'', '''', TRUE)'
+),
 ('empty profile', 'INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (9101, 903)'),
 ('same values', 'UPDATE public.customer_shop_profiles SET total_bookings = total_bookings WHERE customer_id = 9101'),
 ('statistics go', 'DELETE FROM public.customer_booking_stats WHERE customer_id = 9101'),
@@ -93,7 +95,7 @@ LANGUAGE sql
 RETURN (
     SELECT string_agg(w.statement, '; ' ORDER BY n.position)
     FROM unnest(names) WITH ORDINALITY AS n (name, position)
-    JOIN writes AS w USING (name)
+    JOIN writes AS w ON w.name = n.name
 );
 
 -- Both sides ---------------------------------------------------------------------------------------------------------------------
@@ -227,7 +229,8 @@ GRANT SELECT, UPDATE ON public.customer_booking_stats, public.customers, public.
 SELECT
     is(
         pg_temp.what_if(
-            e.before || '; ' || pg_temp.one_after_the_other('legacy bookings', 'profile bookings') || '; RESET ROLE', 'pg_temp.writers()'
+            e.before || '; ' || pg_temp.one_after_the_other('legacy bookings', 'profile bookings') || '; RESET ROLE',
+            'pg_temp.writers()'
         ),
         format('bookings of 9101 by %s as %s: 1', e.application, e.role_name),
         'recorded: ' || e.before

@@ -150,11 +150,13 @@ FROM (
     ),
     (
         11,
-        'SELECT pg_temp.book(21, 9031, pg_temp.day(21), ''+15550009101''), pg_temp.book(22, 9031, pg_temp.day(22), ''+15550009101''); '
+        'SELECT pg_temp.book(21, 9031, pg_temp.day(21), ''+15550009101''); '
+        'SELECT pg_temp.book(22, 9031, pg_temp.day(22), ''+15550009101''); '
         'INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count) VALUES (9101, 9031, 2); '
         'INSERT INTO public.customer_shop_profiles (customer_id, shop_id, total_bookings, total_spend_cents, last_booking_at) '
         'VALUES (9101, 903, 2, 12000, pg_temp.day(22)) ON CONFLICT (customer_id, shop_id) DO UPDATE '
-        'SET total_bookings = 2, total_spend_cents = 12000, last_booking_at = pg_temp.day(22); SELECT pg_temp.move(3, 12000), pg_temp.move(2, 12000, 903, 902)',
+        'SET total_bookings = 2, total_spend_cents = 12000, last_booking_at = pg_temp.day(22); '
+        'SELECT pg_temp.move(3, 12000), pg_temp.move(2, 12000, 903, 902)',
         'pg_temp.after_repair()',
         pg_temp.as_it_was() || '; shop 903: 2 bookings, 12000 cents, day 22, stylist 9031',
         'what two shops lack, a third one has'
@@ -256,7 +258,8 @@ SELECT is_empty($$SELECT * FROM tenancy.repair('{9999}', 'shops')$$, 'a customer
 -- Drift is for the other sources
 SELECT is(
     pg_temp.what_if(
-        'SET LOCAL tenancy.mirroring = ''on''; UPDATE public.customer_booking_stats SET total_bookings = 9 WHERE customer_id = 9101; '
+        'SET LOCAL tenancy.mirroring = ''on''; '
+        'UPDATE public.customer_booking_stats SET total_bookings = 9 WHERE customer_id = 9101; '
         'DELETE FROM public.customer_shop_profiles WHERE customer_id = 9102; SET LOCAL tenancy.mirroring = ''''',
         'pg_temp.repaired()'
     ),
