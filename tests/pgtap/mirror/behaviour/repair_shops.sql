@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(26);
+SELECT plan(27);
 
 \ir ../../helpers/salons.sql
 
@@ -119,6 +119,16 @@ FROM (
     (4, 'SELECT pg_temp.move(3, 0)', 'pg_temp.after_repair()', pg_temp.as_it_was(), 'three of North without their money'),
     (5, 'SELECT pg_temp.move(3, 7000)', 'pg_temp.after_repair()', pg_temp.as_it_was(), 'three of North with some of it'),
     (6, 'SELECT pg_temp.move(1, 5000, 902, 901)', 'pg_temp.after_repair()', pg_temp.as_it_was(), 'all of South'),
+    (
+        12,
+        'INSERT INTO public.services (id, shop_id, name, duration_minutes, price_cents) VALUES (9019, 901, ''Colour'', 90, 9000); '
+        'UPDATE public.bookings SET service_id = 9019 WHERE customer_phone = ''+15550009101'' AND start_at_utc = pg_temp.day(1); '
+        'UPDATE public.customer_shop_profiles SET total_spend_cents = 21000 WHERE customer_id = 9101 AND shop_id = 901; '
+        'SELECT pg_temp.move(3, 17000)',
+        'pg_temp.after_repair()',
+        replace(pg_temp.as_it_was(), '16000', '21000'),
+        'the dear one with them, which is the first: the money that the shop lacks'
+    ),
     (
         7,
         'SELECT pg_temp.move(3, 12000); UPDATE public.services SET price_cents = 4500 WHERE shop_id = 901',
