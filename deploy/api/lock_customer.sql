@@ -24,7 +24,7 @@ BEGIN
 
     -- Whoever confirmed a booking of theirs holds the customer anyway, and cannot give it back: no subtransaction, then,
     -- whose lock costs a multixact once the row is updated.
-    IF tenancy.has_legacy_side() AND nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb ? customer_id::text THEN
+    IF tenancy.has_legacy_side() AND strpos(current_setting('tenancy.confirmed', TRUE), ' ' || customer_id || ':') > 0 THEN
         PERFORM
         FROM public.customer_booking_stats AS s
         WHERE s.customer_id = lock_customer.customer_id

@@ -71,28 +71,17 @@ COMMENT ON FUNCTION tenancy.is_known_booking(integer, integer, timestamptz) IS
 'Whether a write with this last_booking_at is about a booking of this shop: the shop context says so, or there is such a booking, or '
 'the profile holds that time. If not, the shop was a guess. Example: SELECT tenancy.is_known_booking(42, 3, ''2026-03-01 10:00+00'')';
 
-CREATE OR REPLACE FUNCTION tenancy.note_of_booking(notes jsonb, start_at_utc timestamptz)
-RETURNS integer
-LANGUAGE plpgsql
+-- No SET clause, so that it is inlined.
+CREATE OR REPLACE FUNCTION tenancy.note_of_booking(customer_id integer, start_at_utc timestamptz)
+RETURNS text
+LANGUAGE sql
 STABLE
-SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    start CONSTANT text := extract(EPOCH FROM start_at_utc);
-BEGIN
-    FOR place IN 0 .. jsonb_array_length(notes) - 1 LOOP
-        IF notes -> place ->> 1 = start THEN
-            RETURN place;
-        END IF;
-    END LOOP;
-    RETURN NULL;
-END;
-$$;
+PARALLEL SAFE
+RETURN ' ' || customer_id || ':' || extract(EPOCH FROM start_at_utc) || '=';
 
-COMMENT ON FUNCTION tenancy.note_of_booking(jsonb, timestamptz) IS
-'Which of a customer''s notes (tenancy.confirm_booking) is that of a booking that starts then: the first one, or NULL. '
-'Example: tenancy.note_of_booking(''[[2, 0.000000]]'', ''1970-01-01 00:00+00'') = 0';
+COMMENT ON FUNCTION tenancy.note_of_booking(integer, timestamptz) IS
+'What stands in tenancy.confirmed before the shop of a booking of this customer with this start, which this transaction confirmed and no '
+'statistics counted yet. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '' 42:0.000000=''';
 
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
@@ -106,16 +95,21 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    notes CONSTANT jsonb := nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb -> customer_id::text;
-    note CONSTANT integer := CASE WHEN notes IS NOT NULL THEN tenancy.note_of_booking(notes, last_booking_at) END;
+    notes CONSTANT text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
+    note text;
     shop integer;
+    newest integer; -- of the notes: the shop
 BEGIN
     IF current_setting('app.current_shop_id', TRUE) <> '' THEN
         RETURN tenancy.checked_shop_context();
     END IF;
 
-    IF note IS NOT NULL THEN
-        RETURN (notes -> note ->> 0)::integer;
+    IF strpos(notes, ' ' || customer_id || ':') > 0 THEN
+        note := tenancy.note_of_booking(customer_id, last_booking_at);
+        IF strpos(notes, note) > 0 THEN
+            RETURN split_part(split_part(notes, note, 2), ' ', 1)::integer;
+        END IF;
+        newest := substring(notes FROM '.* ' || customer_id || ':[^ ]*=([0-9]+)')::integer;
     END IF;
 
     -- A correction, which leaves last_booking_at as it is: no need to look for the booking.
@@ -131,7 +125,7 @@ BEGIN
         SELECT s.shop_id
         INTO shop
         FROM tenancy.shop_of_last_booking(
-            attributed_shop.customer_id, attributed_shop.last_booking_at, (notes -> -1 ->> 0)::integer
+            attributed_shop.customer_id, attributed_shop.last_booking_at, newest
         ) AS s;
     END IF;
 

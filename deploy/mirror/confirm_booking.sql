@@ -46,8 +46,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     customer CONSTANT integer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
-    setting text := coalesce(nullif(current_setting('tenancy.confirmed', TRUE), ''), '{}');
-    notes jsonb; -- by customer, an array; of each booking the shop and the start
+    notes text := coalesce(current_setting('tenancy.confirmed', TRUE), '');
 BEGIN
     IF customer IS NULL THEN
         RETURN NEW;
@@ -55,16 +54,12 @@ BEGIN
 
     -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
     -- whose note is lost, their shop is found by the start of the booking.
-    IF length(setting) > 1000 THEN
-        setting := '{}';
+    IF length(notes) > 1000 THEN
+        notes := '';
     END IF;
-    notes := setting::jsonb;
-    setting := set_config('tenancy.confirmed', jsonb_set(
-        notes,
-        ARRAY[customer::text],
-        coalesce(notes -> customer::text, '[]')
-        || jsonb_build_array(jsonb_build_array(NEW.shop_id, extract(EPOCH FROM NEW.start_at_utc)))
-    )::text, TRUE);
+    notes := set_config(
+        'tenancy.confirmed', notes || tenancy.note_of_booking(customer, NEW.start_at_utc) || NEW.shop_id, TRUE
+    );
     RETURN NEW;
 END;
 $$;

@@ -13,9 +13,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
-    notes text := nullif(current_setting('tenancy.confirmed', TRUE), '');
-    customer CONSTANT text := NEW.customer_id;
-    of_customer jsonb; -- the notes of this one
+    notes text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
+    note text; -- of the booking that is counted
+    note_at integer;
+    has_note boolean;
     counts_booking boolean; -- or else it is a correction
     is_recalled boolean NOT NULL := FALSE;
     average integer;
@@ -65,11 +66,11 @@ BEGIN
             is_recorded := tenancy.note_write('legacy', NEW.customer_id, 'bookings');
         END IF;
 
-        of_customer := notes::jsonb -> customer;
+        has_note := strpos(notes, ' ' || NEW.customer_id || ':') > 0;
         counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
 
         -- A row without a booking comes back as it was, or from a dump.
-        IF earlier.customer_id IS NULL AND of_customer IS NULL THEN
+        IF earlier.customer_id IS NULL AND NOT has_note THEN
             is_recalled := tenancy.recall_profiles(
                 NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents, NEW.last_booking_at
             );
@@ -90,19 +91,16 @@ BEGIN
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
         -- the booking locked the customer: what it did not write back, is written here.
-        IF of_customer IS NOT NULL THEN
-            of_customer := CASE
-                WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 THEN '[]' -- all of them, it seems
-                ELSE coalesce(
-                    of_customer - tenancy.note_of_booking(of_customer, NEW.last_booking_at),
-                    CASE WHEN counts_booking THEN of_customer - (-1) END,
-                    of_customer
-                )
-            END;
-            notes := set_config('tenancy.confirmed', CASE of_customer
-                WHEN '[]' THEN notes::jsonb - customer
-                ELSE jsonb_set(notes::jsonb, ARRAY[customer], of_customer)
-            END::text, TRUE);
+        IF has_note THEN
+            note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
+            note_at := strpos(notes, note);
+            notes := set_config('tenancy.confirmed', CASE
+                WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 -- all of them, it seems
+                    THEN regexp_replace(notes, ' ' || NEW.customer_id || ':[^ ]*', '', 'g')
+                WHEN note_at > 0 THEN left(notes, note_at - 1) || coalesce(substring(substr(notes, note_at + 1) FROM ' .*'), '')
+                WHEN counts_booking THEN regexp_replace(notes, '(.*) ' || NEW.customer_id || ':[^ ]*', '\1')
+                ELSE notes
+            END, TRUE);
             average := NEW.total_spend_cents / nullif(greatest(NEW.total_bookings, 0), 0);
 
             IF (SELECT c.average_spend_cents <> average FROM public.customers AS c WHERE c.id = NEW.customer_id) THEN

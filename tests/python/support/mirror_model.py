@@ -301,6 +301,8 @@ class Step(Tables):
 
     def record_no_show(self, customer: int, shop: int) -> Profile:
         """The profile afterwards."""
+        if shop not in SHOPS:
+            raise Refused(FOREIGN_KEY_VIOLATION)  # before the context is looked at
         self._check_call(customer, shop, None)
         profile = self._profile_for(customer, shop)
         profile = replace(profile, no_shows=profile.no_shows + 1)

@@ -130,11 +130,9 @@ SELECT is(
     'rule 2: of two with one start the one that was confirmed first'
 );
 SELECT is(tenancy.attributed_shop(9101), 901, 'rule 5: the newest');
-SELECT is(
-    tenancy.note_of_booking('[[902, 5.000000], [901, 5.000000], [903, 7.500000]]', to_timestamp(7.5)), 2, 'a note by its start'
-);
-SELECT is(tenancy.note_of_booking('[[902, 5.000000]]', to_timestamp(6)), NULL, 'or none');
-SELECT is(tenancy.note_of_booking('[[902, "Infinity"]]', 'infinity'), 0, 'whatever it is');
+SELECT is(tenancy.note_of_booking(42, '1970-01-01 00:00:07.5+00'), ' 42:7.500000=', 'a note has the customer, and the start');
+SELECT is(tenancy.note_of_booking(42, 'infinity'), ' 42:Infinity=', 'whatever it is');
+SELECT is(tenancy.note_of_booking(42, NULL), NULL, 'or there is none');
 SELECT is(tenancy.attributed_shop(9102, pg_temp.day(4)), 903, 'rule 2: for its customer alone');
 SELECT pg_temp.in_shop('903');
 SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 903, 'rule 1: the context, before all');

@@ -15,13 +15,10 @@ RETURNS text
 LANGUAGE sql
 RETURN (
     SELECT string_agg(
-        format(
-            '%s: %s day %s', n.customer, b.note ->> 0,
-            extract(EPOCH FROM to_timestamp((b.note ->> 1)::numeric) - pg_temp.day(0))::integer / 86400
-        ), '; ' ORDER BY n.customer, b.place
+        format('%s: %s day %s', n[1], n[3], (to_timestamp(n[2]::numeric)::date - pg_temp.day(0)::date)), '; ' ORDER BY n[1], place
     )
-    FROM jsonb_each(nullif(current_setting('tenancy.confirmed', TRUE), '')::jsonb) AS n (customer, notes)
-    CROSS JOIN LATERAL jsonb_array_elements(n.notes) WITH ORDINALITY AS b (note, place)
+    FROM regexp_matches(current_setting('tenancy.confirmed', TRUE), ' ([0-9]+):([0-9.]+)=([0-9]+)', 'g')
+        WITH ORDINALITY AS m (n, place)
 );
 
 -- Whose rows are locked, and how
@@ -123,7 +120,8 @@ BEGIN
         SELECT
             booking,
             n.customer::integer
-        FROM jsonb_object_keys(nullif(current_setting('tenancy.confirmed'), '')::jsonb) AS n (customer);
+        FROM substring(current_setting('tenancy.confirmed') FROM '[0-9]+') AS n (customer)
+        WHERE n.customer IS NOT NULL;
     END LOOP;
 END;
 $$;
