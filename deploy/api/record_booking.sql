@@ -23,6 +23,7 @@ DECLARE
     profile public.customer_shop_profiles;
     count_before integer; -- of the stylist's bookings; NULL if there was none
     preferred integer;
+    is_recorded boolean;
 BEGIN
     IF spend_cents IS NULL OR spend_cents < 0 THEN
         RAISE EXCEPTION 'spend_cents is %, expected 0 or more', coalesce(spend_cents::text, 'NULL')
@@ -75,6 +76,7 @@ BEGIN
             updated_at = now()
         RETURNING nullif(p.booking_count - 1, 0) INTO count_before;
     END IF;
+    is_recorded := tenancy.note_write('profiles', customer_id, 'stylist counts'); -- cheaper than PERFORM
 
     -- One more booking with who is preferred changes nothing.
     IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN

@@ -135,6 +135,18 @@ BEGIN
         FROM tenancy.quick_findings(contract_findings.quiet_period, NULL) AS q
         UNION ALL
         SELECT
+            1,
+            'bookings count for a wrong shop',
+            'shops',
+            count(*) || ' customers; ' || min(
+                format('customer %s, %s of shop %s belong to shop %s', m.customer_id, m.bookings, m.from_shop_id, m.to_shop_id)
+            ),
+            'convo-tenancy repair --shops',
+            TRUE
+        FROM tenancy.misplaced_bookings AS m
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT
             2,
             'the dual write is not as it was deployed',
             format('%s %s', p.kind, p.name),

@@ -67,11 +67,22 @@ tenancy.customers_by_preferred_stylist(integer)
 TO convo_shop, convo_back_office;
 
 -- What the health check reads.
+GRANT SELECT (
+    id, shop_id, service_id, stylist_id, customer_phone, customer_email, status, appointment_status,
+    appointment_status_updated_at_utc, start_at_utc, created_at
+)
+ON public.bookings TO convo_health; -- what tenancy.customer_bookings reads
 GRANT SELECT
 ON public.shops,
 public.stylists,
+public.services,
 public.customers,
 public.customer_shop_profiles,
+public.customer_stylist_preferences,
+tenancy.moved_stylists,
+tenancy.customer_bookings,
+tenancy.evidence,
+tenancy.shop_check,
 tenancy.settings,
 tenancy.changes,
 tenancy.deployed_parts,
@@ -79,7 +90,10 @@ tenancy.parts,
 tenancy.part_problems,
 tenancy.backfill_progress,
 tenancy.legacy_writes,
+tenancy.legacy_writers_by_shop,
 tenancy.legacy_writers,
+tenancy.double_writes,
+tenancy.double_writers,
 tenancy.mirror_watch,
 tenancy.mirror_marks,
 tenancy.watch

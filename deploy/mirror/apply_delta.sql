@@ -28,6 +28,7 @@ DECLARE
     average_before integer;
     newest timestamptz; -- last booking, of all profiles
     average integer;
+    is_recorded boolean;
 BEGIN
     IF bookings = 0 AND spend_cents = 0 AND no_shows = 0 AND NOT last_changed AND NOT stylist_changed THEN
         RETURN;
@@ -51,6 +52,16 @@ BEGIN
     FOR NO KEY UPDATE OF c;
     IF NOT FOUND THEN
         RETURN; -- the customer is going: nothing may come back
+    END IF;
+
+    IF bookings <> 0 OR spend_cents <> 0 THEN
+        is_recorded := tenancy.note_write('profiles', customer, 'bookings'); -- cheaper than PERFORM
+    END IF;
+    IF no_shows <> 0 THEN
+        is_recorded := tenancy.note_write('profiles', customer, 'no-shows');
+    END IF;
+    IF stylist_changed THEN
+        is_recorded := tenancy.note_write('profiles', customer, 'preference');
     END IF;
 
     -- What is rare is looked up here, not in the UPDATEs below: they would be planned anew each time.

@@ -5,21 +5,30 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+-- No SET clause, so that it is inlined.
+CREATE OR REPLACE FUNCTION tenancy.caller()
+RETURNS name
+LANGUAGE sql
+STABLE
+RETURN coalesce(nullif(current_setting('role'), 'none'), session_user)::name;
+
+COMMENT ON FUNCTION tenancy.caller() IS
+'For functions with their owner''s rights: the role that called, that of SET ROLE, else the one that logged in. SECURITY DEFINER '
+'changes current_user, and neither of these. Example: SELECT tenancy.caller()';
+
 CREATE OR REPLACE FUNCTION tenancy.is_restricted()
 RETURNS boolean
 LANGUAGE sql
 STABLE
 RETURN coalesce(
-    pg_has_role(
-        coalesce(nullif(current_setting('role'), 'none'), session_user)::name, to_regrole('convo_shop')::oid, 'USAGE'
-    ),
+    pg_has_role(tenancy.caller(), to_regrole('convo_shop')::oid, 'USAGE'),
     FALSE -- no such role, no members
 )
-AND NOT pg_has_role(coalesce(nullif(current_setting('role'), 'none'), session_user)::name, current_user, 'USAGE');
+AND NOT pg_has_role(tenancy.caller(), current_user, 'USAGE');
 
 COMMENT ON FUNCTION tenancy.is_restricted() IS
 'For functions with their owner''s rights: whether who called is bound to one shop, as a member of convo_shop who is neither '
-'the owner nor a superuser. SECURITY DEFINER changes current_user, and neither the session''s user nor the role that it set. '
+'the owner nor a superuser. '
 'Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
 
 COMMIT;

@@ -9,25 +9,30 @@ CREATE TABLE IF NOT EXISTS tenancy.legacy_writes (
     id bigint GENERATED ALWAYS AS IDENTITY,
     application_name text NOT NULL,
     role_name text NOT NULL,
+    shop_id integer,
     written_at timestamptz NOT NULL,
     CONSTRAINT legacy_writes_pkey PRIMARY KEY (id)
 );
 
+-- coalesce, since an index does not answer IS NOT DISTINCT FROM.
 CREATE INDEX IF NOT EXISTS legacy_writes_writer_idx
-ON tenancy.legacy_writes (application_name, role_name, written_at);
+ON tenancy.legacy_writes (application_name, role_name, coalesce(shop_id, 0), written_at);
 
 COMMENT ON TABLE tenancy.legacy_writes IS
-'Who wrote to the legacy side directly: append-only, a row for each writer and five minutes, so that nobody waits for anybody. '
-'DELETE old rows at any time. tenancy.legacy_writers adds it up.';
+'Who wrote to the legacy side directly: append-only, a row for each writer, shop and five minutes, so that nobody waits for '
+'anybody. DELETE old rows at any time. tenancy.legacy_writers_by_shop adds it up.';
 COMMENT ON COLUMN tenancy.legacy_writes.id IS 'Surrogate key.';
 COMMENT ON COLUMN tenancy.legacy_writes.application_name IS 'application_name of the connection that wrote.';
 COMMENT ON COLUMN tenancy.legacy_writes.role_name IS 'The role that wrote: that of SET ROLE, else the one that logged in.';
+COMMENT ON COLUMN tenancy.legacy_writes.shop_id IS
+'The shop that the write belonged to, as its mirror found (tenancy.attributed_shop); NULL for one that belonged to none.';
 COMMENT ON COLUMN tenancy.legacy_writes.written_at IS 'When the first write in these five minutes was.';
 
-CREATE OR REPLACE VIEW tenancy.legacy_writers (application_name, role_name, writes, first_at, last_at)
+CREATE OR REPLACE VIEW tenancy.legacy_writers_by_shop (shop_id, application_name, role_name, writes, first_at, last_at)
 WITH (security_invoker = TRUE)
 AS
 SELECT
+    w.shop_id,
     w.application_name,
     w.role_name,
     count(*),
@@ -35,19 +40,44 @@ SELECT
     max(w.written_at)
 FROM tenancy.legacy_writes AS w
 GROUP BY
+    w.shop_id,
+    w.application_name,
+    w.role_name;
+
+COMMENT ON VIEW tenancy.legacy_writers_by_shop IS
+'Who still writes to the legacy side directly, for which shop. A shop that moved is the one whose last_at stays where it is. '
+'Example: SELECT * FROM tenancy.legacy_writers_by_shop ORDER BY shop_id, last_at DESC';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.shop_id IS 'The shop that the writes belonged to; NULL for those of no shop.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.application_name IS 'application_name of the connections that wrote.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.role_name IS 'The role that wrote.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.writes IS 'Rows written, at least: one in five minutes is counted.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.first_at IS 'When the first was written.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.last_at IS 'When the last was written, to five minutes.';
+
+CREATE OR REPLACE VIEW tenancy.legacy_writers (application_name, role_name, writes, first_at, last_at)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    w.application_name,
+    w.role_name,
+    sum(w.writes)::bigint,
+    min(w.first_at),
+    max(w.last_at)
+FROM tenancy.legacy_writers_by_shop AS w
+GROUP BY
     w.application_name,
     w.role_name;
 
 COMMENT ON VIEW tenancy.legacy_writers IS
-'Who still writes to the legacy side directly. A writer is here from the first write on. '
+'Who still writes to the legacy side directly, for any shop. A writer is here from the first write on. '
 'Example: SELECT * FROM tenancy.legacy_writers ORDER BY last_at DESC';
 COMMENT ON COLUMN tenancy.legacy_writers.application_name IS 'application_name of the connections that wrote.';
 COMMENT ON COLUMN tenancy.legacy_writers.role_name IS 'The role that wrote.';
-COMMENT ON COLUMN tenancy.legacy_writers.writes IS 'Rows written, at least: one in five minutes is counted.';
+COMMENT ON COLUMN tenancy.legacy_writers.writes IS 'Rows written, at least: one in five minutes and shop is counted.';
 COMMENT ON COLUMN tenancy.legacy_writers.first_at IS 'When the first was written.';
 COMMENT ON COLUMN tenancy.legacy_writers.last_at IS 'When the last was written, to five minutes.';
 
-CREATE OR REPLACE FUNCTION tenancy.count_legacy_write()
+CREATE OR REPLACE FUNCTION tenancy.count_legacy_write(shop_id integer)
 RETURNS boolean
 LANGUAGE plpgsql
 SECURITY INVOKER
@@ -55,7 +85,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     application CONSTANT text NOT NULL := current_setting('application_name');
-    writer CONSTANT text NOT NULL := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    writer CONSTANT text NOT NULL := tenancy.caller();
     moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago
 BEGIN
     -- Asked of the table: what a setting of the session says, the writer may have put there.
@@ -63,6 +93,7 @@ BEGIN
     FROM tenancy.legacy_writes AS l
     WHERE l.application_name = application
         AND l.role_name = writer
+        AND coalesce(l.shop_id, 0) = coalesce(count_legacy_write.shop_id, 0)
         AND l.written_at > moment - interval '5 minutes'
         AND l.written_at <= moment
     LIMIT 1;
@@ -70,14 +101,14 @@ BEGIN
         RETURN FALSE;
     END IF;
 
-    INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)
-    VALUES (application, writer, moment);
+    INSERT INTO tenancy.legacy_writes (application_name, role_name, shop_id, written_at)
+    VALUES (application, writer, count_legacy_write.shop_id, moment);
     RETURN TRUE;
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.count_legacy_write() IS
-'Records a direct write to the legacy side, unless this writer has a row of the last five minutes. True if it did. '
-'Example: SELECT tenancy.count_legacy_write()';
+COMMENT ON FUNCTION tenancy.count_legacy_write(integer) IS
+'Records a direct write to the legacy side for a shop, or for none (NULL), unless this writer has a row of the last five minutes '
+'for it. True if it did. Example: SELECT tenancy.count_legacy_write(3)';
 
 COMMIT;

@@ -15,7 +15,7 @@ DECLARE
     no_shows_before CONSTANT integer NOT NULL := CASE TG_OP WHEN 'UPDATE' THEN OLD.no_show_count ELSE 0 END;
     stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
     shop integer;
-    is_new_writer boolean;
+    is_recorded boolean;
 BEGIN
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
@@ -31,9 +31,10 @@ BEGIN
     END IF;
 
     IF NEW.no_show_count <> no_shows_before THEN
-        PERFORM tenancy.apply_residual(
-            NEW.id, tenancy.attributed_shop(NEW.id), no_show_count => NEW.no_show_count
-        );
+        shop := tenancy.attributed_shop(NEW.id);
+        PERFORM tenancy.apply_residual(NEW.id, shop, no_show_count => NEW.no_show_count);
+        is_recorded := tenancy.note_write('legacy', NEW.id, 'no-shows'); -- cheaper than PERFORM
+        is_recorded := tenancy.count_legacy_write(shop);
     END IF;
 
     IF NEW.preferred_stylist_id IS DISTINCT FROM stylist_before THEN
@@ -56,9 +57,9 @@ BEGIN
         THEN
             PERFORM tenancy.prefer_stylist(NEW.id, shop, NEW.preferred_stylist_id);
         END IF;
+        is_recorded := tenancy.note_write('legacy', NEW.id, 'preference');
+        is_recorded := tenancy.count_legacy_write(shop);
     END IF;
-
-    is_new_writer := tenancy.count_legacy_write(); -- cheaper than PERFORM
     RETURN NULL;
 END;
 $$;

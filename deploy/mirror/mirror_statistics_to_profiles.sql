@@ -20,7 +20,8 @@ DECLARE
     counts_booking boolean; -- or else it is a correction
     is_recalled boolean NOT NULL := FALSE;
     average integer;
-    is_new_writer boolean;
+    shop integer;
+    is_recorded boolean;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
@@ -36,6 +37,9 @@ BEGIN
             WHERE o.customer_id = OLD.customer_id
             GROUP BY o.customer_id
         ) AS p;
+        IF OLD.total_bookings <> 0 OR OLD.total_spend_cents <> 0 THEN
+            is_recorded := tenancy.note_write('legacy', OLD.customer_id, 'bookings'); -- cheaper than PERFORM
+        END IF;
     END IF;
 
     IF TG_OP = 'INSERT' AND NEW.total_bookings = 0 AND NEW.total_spend_cents = 0 AND NEW.last_booking_at IS NULL THEN
@@ -58,6 +62,10 @@ BEGIN
             RETURN NULL;
         END IF;
 
+        IF (NEW.total_bookings, NEW.total_spend_cents) IS DISTINCT FROM (earlier.total_bookings, earlier.total_spend_cents) THEN
+            is_recorded := tenancy.note_write('legacy', NEW.customer_id, 'bookings');
+        END IF;
+
         has_note := strpos(notes, ' ' || NEW.customer_id || ':') > 0;
         counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
 
@@ -69,9 +77,10 @@ BEGIN
         END IF;
 
         IF NOT is_recalled THEN
+            shop := tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at);
             PERFORM tenancy.apply_residual(
                 NEW.customer_id,
-                tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at),
+                shop,
                 total_bookings => NEW.total_bookings,
                 total_spend_cents => NEW.total_spend_cents,
                 last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
@@ -104,7 +113,7 @@ BEGIN
         END IF;
     END IF;
 
-    is_new_writer := tenancy.count_legacy_write(); -- cheaper than PERFORM
+    is_recorded := tenancy.count_legacy_write(shop);
     RETURN NULL;
 END;
 $$;

@@ -11,7 +11,13 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    is_recorded boolean;
 BEGIN
+    IF TG_OP <> 'UPDATE' OR NEW.booking_count <> OLD.booking_count THEN
+        is_recorded := tenancy.note_write('legacy', coalesce(NEW.customer_id, OLD.customer_id), 'stylist counts');
+    END IF;
+
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id AND NEW.stylist_id = OLD.stylist_id THEN
         -- As a rule it is one more booking with the stylist who is preferred anyway.
         IF NEW.booking_count < OLD.booking_count OR NOT EXISTS (

@@ -71,8 +71,8 @@ DECLARE
     drifted record;
     is_split_anew boolean;
 BEGIN
-    IF source IS NULL OR source NOT IN ('legacy', 'profiles') THEN
-        RAISE EXCEPTION 'source is "%", expected legacy or profiles', source
+    IF source IS NULL OR source NOT IN ('legacy', 'profiles', 'shops') THEN
+        RAISE EXCEPTION 'source is "%", expected legacy, profiles or shops', source
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
@@ -93,7 +93,9 @@ BEGIN
     sides_before := (SELECT jsonb_agg(b) FROM tenancy.both_sides(locked) AS b);
     guard := set_config('tenancy.mirroring', 'on', TRUE);
 
-    IF is_reconcile AND source = 'legacy' THEN
+    IF source = 'shops' THEN
+        PERFORM tenancy.repair_shops(locked);
+    ELSIF is_reconcile AND source = 'legacy' THEN
         PERFORM tenancy.settle_inserted(i.customer_id)
         FROM tenancy.inserted_statistics AS i
         WHERE i.customer_id = ANY (locked);
@@ -105,6 +107,7 @@ BEGIN
             array_agg(DISTINCT d.kind) AS kinds
         FROM tenancy.drift AS d
         WHERE d.customer_id = ANY (locked)
+            AND source <> 'shops'
         GROUP BY d.customer_id
         ORDER BY d.customer_id
     LOOP
@@ -172,9 +175,10 @@ $$;
 
 COMMENT ON FUNCTION tenancy.repair(integer[], text, boolean) IS
 'Mends the drift of these customers, and returns each value that it changed. source says which side is right: legacy (by the '
-'evidence and the residual rule; in the reconcile, profiles that nobody but the split wrote are split anew) or profiles (totals are sums); '
-'what is negative there is left alone. Missing profiles come from the legacy side and a stylist of another shop is cleared, '
-'whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry run. '
-'Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';
+'evidence and the residual rule; in the reconcile, profiles that nobody but the split wrote are split anew) or profiles (totals '
+'are sums); what is negative there is left alone. With source shops it leaves drift and totals as they are, and puts bookings '
+'into the right shop (tenancy.misplaced_bookings). Missing profiles come from the legacy side and a stylist of another shop is '
+'cleared, whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry '
+'run. Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';
 
 COMMIT;

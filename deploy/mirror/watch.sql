@@ -119,7 +119,8 @@ DECLARE
 BEGIN
     IF TG_OP <> 'TRUNCATE' THEN
         IF TG_OP = 'UPDATE'
-            AND (NEW.application_name, NEW.role_name) = (OLD.application_name, OLD.role_name)
+            AND (NEW.application_name, NEW.role_name, NEW.shop_id)
+            IS NOT DISTINCT FROM (OLD.application_name, OLD.role_name, OLD.shop_id)
             AND NEW.written_at >= OLD.written_at
         THEN
             RETURN NULL;

@@ -6,5 +6,6 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.is_restricted();
+DROP FUNCTION IF EXISTS tenancy.caller();
 
 COMMIT;

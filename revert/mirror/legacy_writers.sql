@@ -5,8 +5,9 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-DROP FUNCTION IF EXISTS tenancy.count_legacy_write();
+DROP FUNCTION IF EXISTS tenancy.count_legacy_write(integer);
 DROP VIEW IF EXISTS tenancy.legacy_writers;
+DROP VIEW IF EXISTS tenancy.legacy_writers_by_shop;
 DROP TABLE IF EXISTS tenancy.legacy_writes;
 
 COMMIT;

@@ -5,6 +5,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+DROP VIEW IF EXISTS tenancy.customer_bookings;
 DROP FUNCTION IF EXISTS tenancy.bookings_of(integer);
 DROP FUNCTION IF EXISTS tenancy.bookings_of(integer, varchar, varchar);
 

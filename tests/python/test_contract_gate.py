@@ -61,6 +61,16 @@ REFUSALS = {
         " deployed (disabled;",
         "ALTER TABLE public.customers ENABLE TRIGGER mirror_customer_to_profiles",
     ),
+    "bookings in a wrong shop": Refusal(
+        """
+        UPDATE public.customer_shop_profiles
+        SET total_bookings = total_bookings + CASE shop_id WHEN 2 THEN 3 ELSE -3 END
+        WHERE customer_id = 7 AND shop_id IN (2, 4)
+        """,
+        "shops: bookings count for a wrong shop (1 customers; customer 7, 3 of shop 2 belong to"
+        " shop 4; remedy: convo-tenancy repair --shops)",
+        "SELECT tenancy.repair(ARRAY[7], 'shops')",
+    ),
     "mirror missing": Refusal(
         "DROP TRIGGER confirm_booking ON public.bookings",
         "trigger confirm_booking on public.bookings: the dual write is not as it was deployed"

@@ -227,7 +227,7 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
     there = {
         name for url in (phase2_database, phase3_database) for name in value(url, names).split()
     }
-    settings = {"confirmed", "mirroring"}
+    settings = {"confirmed", "mirroring", "written_legacy", "written_profiles"}
     own = {"with_keys", "without_keys"}  # a measurement makes them
     for page in PAGES:
         named = set(re.findall(r"\btenancy\.(\w+)", page.read_text()))
@@ -261,7 +261,7 @@ def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> Non
     said = convo_tenancy(url, "health").stdout.splitlines()
     [sample] = [block for _, block in shown(page) if "convo-tenancy health: ok" in block]
     lines = [line for line in sample.splitlines() if line.startswith(("ok ", "convo-tenancy "))]
-    of_this_database = ("connection", "server_version", "backfill", "legacy_")
+    of_this_database = ("connection", "server_version", "backfill", "shops", "legacy_")
     lines = [line for line in lines if not line[10:].startswith(of_this_database)]
     assert len(lines) > 5
     for line in lines:

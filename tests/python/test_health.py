@@ -16,13 +16,14 @@ from convo_tenancy.health.model import Check, Report, Status
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal, refusal
 from support.commands import CONVO_TENANCY, psql, sqitch
-from support.health import AS_DEPLOYED, follow, health, recorded, role, samples
+from support.health import AS_DEPLOYED, follow, health, recorded, role, samples, shop_profiles
 
 # Skipped until phase 2.
 LATER = [
     "other_triggers",
     "replication_role",
     "subscriptions",
+    "double_writers",
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
@@ -35,6 +36,7 @@ NAMES = [
     "default_shop",
     "backfill",
     "drift",
+    "shops",
     "constraints",
     "indexes",
     "triggers",
@@ -88,6 +90,10 @@ def test_everything_is_right(phase1_database: str) -> None:
         "convo_tenancy_health_status": 0,
         **{f'convo_tenancy_check_status{{check="{name}"}}': 0 for name in NAMES},
         **{f'convo_tenancy_drift_rows{{kind="{kind}"}}': 0 for kind in KINDS},
+        **{
+            f'convo_tenancy_shop_profiles{{class="{name}"}}': number
+            for name, number in shop_profiles(phase1_database).items()
+        },
         "convo_tenancy_backfill_customers_done": 1824,
         "convo_tenancy_backfill_customers_estimated": 1824,
     }

@@ -11,7 +11,7 @@ import pytest
 from support.cluster import ROOT, Cluster
 from support.command_line import call
 from support.commands import psql, run, sqitch, value
-from support.health import AS_DEPLOYED, follow, go, health, recorded, role, samples
+from support.health import AS_DEPLOYED, follow, go, health, recorded, role, samples, shop_profiles
 from support.waiting import wait_until
 
 NO_READS = (
@@ -30,7 +30,7 @@ PAST_THE_TRIGGERS = (
 def test_everything_is_right(phase2_database: str) -> None:
     found = health(phase2_database)
     assert (found.exit_code, found.status, found.phase) == (0, "ok", "@phase2")
-    said = [found.said(name) for name in list(found.checks)[6:] if name != "legacy_watch"]
+    said = [found.said(name) for name in found.checks if name not in ("legacy_watch", "shops")][6:]
     assert said == [
         ("ok", 0, "the profiles say what the legacy side says"),
         *(
@@ -46,6 +46,7 @@ def test_everything_is_right(phase2_database: str) -> None:
         ("ok", 0, "none on the mirrored tables"),
         ("ok", 0, "nobody writes past the triggers by setting"),
         ("ok", 0, "none writes mirrored tables"),
+        ("ok", 0, "nobody writes both sides in one transaction"),
         ("ok", 0, "nobody wrote to the legacy side directly in the last seven days"),
         ("ok", None, NO_READS),
     ]
@@ -188,7 +189,7 @@ def test_drift_is_critical(phase2_database: str) -> None:
             "indexes",
             "tenancy.legacy_writes_writer_idx missing: run CREATE INDEX CONCURRENTLY"
             " legacy_writes_writer_idx ON tenancy.legacy_writes USING btree (application_name,"
-            " role_name, written_at)",
+            " role_name, COALESCE(shop_id, 0), written_at)",
         ),
         (
             """
@@ -351,10 +352,12 @@ def test_who_writes_to_the_legacy_side(phase2_database: str) -> None:
         WHERE application_name <> '';
         UPDATE tenancy.legacy_writes SET written_at = '2030-01-01 03:04:05+00'
         WHERE application_name = '';
-        INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)
-        SELECT '', 'postgres', now() FROM generate_series(1, 1233)
+        INSERT INTO tenancy.legacy_writes (application_name, role_name, shop_id, written_at)
+        SELECT '', 'postgres', 1, now() FROM generate_series(1, 1233)
         UNION ALL
-        VALUES ('long ago', 'postgres', now() - interval '8 days');
+        VALUES
+        ('', 'postgres', NULL, '2029-01-01 03:04:05+00'),
+        ('long ago', 'postgres', 1, now() - interval '8 days');
         ALTER DATABASE current SET timezone = 'UTC';
         """.replace("current", phase2_database.split("@/")[1].split("?")[0]),
     )
@@ -363,8 +366,10 @@ def test_who_writes_to_the_legacy_side(phase2_database: str) -> None:
         0,
         "ok",
         2,
-        'application the "old" \\ one as role postgres: 1 rows, last at 2030-01-02 03:04 UTC;'
-        " application (none) as role postgres: 1,234 rows, last at 2030-01-01 03:04 UTC",
+        'application the "old" \\ one as role postgres for shop 1: 1 rows, last at 2030-01-02 03:04'
+        " UTC; application (none) as role postgres for shop 1: 1,234 rows, last at 2030-01-01 03:04"
+        " UTC; application (none) as role postgres for no shop: 1 rows, last at 2029-01-01 03:04"
+        " UTC",
     )
     exit_code, found_samples = samples(phase2_database)
     assert exit_code == 0
@@ -372,12 +377,83 @@ def test_who_writes_to_the_legacy_side(phase2_database: str) -> None:
         'convo_tenancy_check_status{check="legacy_writers"}': 0,
         'convo_tenancy_check_status{check="legacy_watch"}': 0,
         'convo_tenancy_check_status{check="legacy_readers"}': 0,
-        'convo_tenancy_legacy_writes{application="the \\"old\\" \\\\ one",role="postgres"}': 1,
-        'convo_tenancy_legacy_writes{application="",role="postgres"}': 1234,
+        'convo_tenancy_legacy_writes{application="the \\"old\\" \\\\ one"'
+        ',role="postgres",shop="1"}': 1,
+        'convo_tenancy_legacy_writes{application="",role="postgres",shop="1"}': 1234,
+        'convo_tenancy_legacy_writes{application="",role="postgres",shop=""}': 1,
         'convo_tenancy_legacy_last_write_seconds{application="the \\"old\\" \\\\ one"'
-        ',role="postgres"}': 1893553445,
-        'convo_tenancy_legacy_last_write_seconds{application="",role="postgres"}': 1893467045,
+        ',role="postgres",shop="1"}': 1893553445,
+        'convo_tenancy_legacy_last_write_seconds{application="",role="postgres",shop="1"}'
+        "": 1893467045,
+        'convo_tenancy_legacy_last_write_seconds{application="",role="postgres",shop=""}'
+        "": 1861931045,
     }
+
+
+def test_who_writes_both_sides(phase2_database: str) -> None:
+    """Critical, with an example, until it is cleared."""
+    both = """
+        UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
+        WHERE customer_id = 7;
+        UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1
+        WHERE customer_id = 7 AND shop_id = 2;
+    """
+    with psycopg.connect(phase2_database, application_name="by the letter") as connection:
+        connection.execute(both)
+        connection.execute("UPDATE tenancy.double_writes SET written_at = '2030-01-02 03:04:05+00'")
+    name = value(phase2_database, "SELECT current_database()")
+    psql(phase2_database, "-c", f"ALTER DATABASE {name} SET timezone = 'UTC'")
+    found = health(phase2_database)
+    assert (found.exit_code, *found.said("double_writers")) == (
+        2,
+        "critical",
+        1,
+        "application by the letter as role postgres: bookings, last at 2030-01-02 03:04 UTC of"
+        " customer 7: what is written to both sides counts twice: take one of the two out, then"
+        " clear tenancy.double_writes (docs/phase-2.md#double-writers)",
+    )
+    assert found.said("drift") == ("ok", 0, "the profiles say what the legacy side says")
+    labels = '{application="by the letter",role="postgres",kind="bookings"}'
+    assert samples(phase2_database)[1][f"convo_tenancy_double_writes{labels}"] == 1
+    psql(phase2_database, "-c", "DELETE FROM tenancy.double_writes")
+    assert health(phase2_database).said("double_writers") == (
+        "ok",
+        0,
+        "nobody writes both sides in one transaction",
+    )
+
+
+def test_bookings_in_a_wrong_shop(phase2_database: str) -> None:
+    """A warning that names the repair; honest differences are none."""
+    found = health(phase2_database)
+    status, number, detail = found.said("shops")
+    assert (found.exit_code, status, number) == (0, "ok", 0)
+    for name, profiles in shop_profiles(phase2_database).items():
+        assert (f"{name} {profiles:,}" in detail) == (profiles > 0)
+    assert re.search(
+        r"; public_confirms \d+ \(customer \d+ in shop \d: profile \d+, bookings \d+, counts \d+\)",
+        detail,
+    )
+    psql(
+        phase2_database,
+        "-c",
+        """
+        UPDATE public.customer_shop_profiles SET total_bookings = total_bookings - 3
+        WHERE customer_id = 7 AND shop_id = 4;
+        UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 3
+        WHERE customer_id = 7 AND shop_id = 2;
+        """,
+    )
+    found = health(phase2_database)
+    assert (found.exit_code, found.said("drift")[1]) == (1, 0)
+    status, number, detail = found.said("shops")
+    assert (status, number) == ("warning", 2)
+    assert (
+        "misplaced 2 (customer 7 in shop 2: profile 4, bookings 1, counts 1;"
+        " customer 7 in shop 4: profile 1, bookings 4, counts 4)"
+    ) in detail
+    assert detail.endswith(": run convo-tenancy repair --shops --dry-run")
+    assert samples(phase2_database)[1]['convo_tenancy_shop_profiles{class="misplaced"}'] == 2
 
 
 def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
@@ -469,7 +545,9 @@ def test_a_monitoring_role(phase2_database: str) -> None:
         assert found.said("plan")[2] == "skipped: what Sqitch has registered is not known"
         status, _number, detail = found.said("legacy_writers")
         assert status == "unknown"
-        assert detail.startswith("permission denied for view legacy_writers: run it as the owner ")
+        assert detail.startswith(
+            "permission denied for view legacy_writers_by_shop: run it as the owner "
+        )
     with role(phase2_database, "GRANT USAGE ON SCHEMA tenancy TO watcher") as url:
         found = health(url)
         assert (found.exit_code, found.phase, found.said("phase")[0]) == (3, None, "unknown")

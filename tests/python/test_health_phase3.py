@@ -10,7 +10,7 @@ import pytest
 
 from support.command_line import call
 from support.commands import psql, sqitch, start_sqitch, value
-from support.health import AS_DEPLOYED, Health, follow, go, health, role, samples
+from support.health import AS_DEPLOYED, Health, follow, go, health, role, samples, shop_profiles
 from support.sessions import Session
 from support.waiting import wait_until
 
@@ -20,6 +20,7 @@ OF_LEGACY_SIDE = (
     "drift",
     "other_triggers",
     "subscriptions",
+    "double_writers",
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
@@ -32,6 +33,7 @@ NAMES = [
     "default_shop",
     "backfill",
     "drift",
+    "shops",
     "constraints",
     "indexes",
     "triggers",
@@ -40,6 +42,7 @@ NAMES = [
     "other_triggers",
     "replication_role",
     "subscriptions",
+    "double_writers",
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
@@ -108,6 +111,10 @@ def test_everything_is_right(phase3_database: str) -> None:
         {
             "convo_tenancy_health_status": 0,
             **{f'convo_tenancy_check_status{{check="{name}"}}': 0 for name in NAMES},
+            **{
+                f'convo_tenancy_shop_profiles{{class="{name}"}}': profiles
+                for name, profiles in shop_profiles(url).items()
+            },
         },
     )
 

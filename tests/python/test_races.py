@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from support.commands import psql
+from support.commands import psql, value
 from support.legacy_replay import Customer, customers_with_history, make_bookings, new_customers
 from support.race import RAW, amounts, deadlocks, race
 from support.sides import drift
@@ -67,6 +67,7 @@ def test_legacy_bookings_and_api_calls(url: str, customers: list[Customer]) -> N
     assert deadlocks(url) == deadlocks_before
     assert amounts(url, customers) == before + result.amounts
     assert drift(url) == []
+    assert value(url, "SELECT count(*) FROM tenancy.double_writes") == "0"
 
 
 def test_with_raw_dml_and_deletions(url: str, customers: list[Customer]) -> None:

@@ -405,7 +405,9 @@ def test_a_dry_run(connection: Connection, who: int) -> None:
 
 @pytest.mark.parametrize("source", ["both", "Legacy", "", None])
 def test_another_source(connection: Connection, who: int, source: str) -> None:
-    with pytest.raises(psycopg.errors.InvalidParameterValue, match="expected legacy or profiles"):
+    with pytest.raises(
+        psycopg.errors.InvalidParameterValue, match="expected legacy, profiles or shops"
+    ):
         repair(connection, [who], source)
 
 

@@ -22,12 +22,18 @@ from ..database import (
     set_timeouts,
 )
 from .contracted import check_archive, check_stray_legacy_table, check_tracking
-from .legacy_use import check_legacy_readers, check_legacy_watch, check_legacy_writers
+from .legacy_use import (
+    check_double_writers,
+    check_legacy_readers,
+    check_legacy_watch,
+    check_legacy_writers,
+)
 from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
 from .model import Check, Report, Status, skipped
 from .parts import KINDS, check_parts
 from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
+from .shops import check_shops
 from .stands import check_phase, said
 from .ways import ways_without_schema
 
@@ -45,6 +51,7 @@ _OF_LEGACY_SIDE = {
     "drift",
     "other_triggers",
     "subscriptions",
+    "double_writers",
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
@@ -53,6 +60,7 @@ _OF_PHASE_2 = {
     "other_triggers",
     "replication_role",
     "subscriptions",
+    "double_writers",
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
@@ -184,11 +192,13 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("default_shop", lambda: _default_shop(connection))
     make("backfill", lambda: _backfill(connection, report))
     make("drift", lambda: _drift(connection, phase, report))
+    make("shops", lambda: check_shops(connection, phase, report))
     for name in KINDS:
         make(name, partial(check_parts, name, connection, phase))
     make("other_triggers", lambda: check_other_triggers(connection))
     make("replication_role", lambda: check_replication_role(connection, phase))
     make("subscriptions", lambda: check_subscriptions(connection))
+    make("double_writers", lambda: check_double_writers(connection, report))
     make("legacy_writers", lambda: check_legacy_writers(connection, report))
     make("legacy_watch", lambda: check_legacy_watch(connection))
     make("legacy_readers", lambda: check_legacy_readers(connection, report))

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .model import LegacyWriter, Report, Status
+from .model import DoubleWriter, LegacyWriter, Report, Status
 
 _STYLES = {
     Status.OK: "green",
@@ -94,14 +94,27 @@ def as_prometheus(report: Report) -> None:
             [({}, report.customers_estimated)],
         ),
         (
+            "shop_profiles",
+            "Profiles by what bookings and stylists' counts say of them.",
+            [({"class": name}, number) for name, number in (report.shop_profiles or {}).items()],
+        ),
+        (
+            "double_writes",
+            "How often somebody wrote both sides in one transaction, at least.",
+            [({**_writer(each), "kind": each.kind}, each.writes) for each in report.double_writers],
+        ),
+        (
             "legacy_writes",
             "Rows that somebody wrote to the legacy side directly, at least.",
-            [(_writer(each), each.writes) for each in report.legacy_writers],
+            [(_legacy_writer(each), each.writes) for each in report.legacy_writers],
         ),
         (
             "legacy_last_write_seconds",
             "When they last did, in Unix time.",
-            [(_writer(each), int(each.last_at.timestamp())) for each in report.legacy_writers],
+            [
+                (_legacy_writer(each), int(each.last_at.timestamp()))
+                for each in report.legacy_writers
+            ],
         ),
         (
             "legacy_read_calls",
@@ -113,8 +126,13 @@ def as_prometheus(report: Report) -> None:
         _print_family(f"convo_tenancy_{name}", purpose, samples)
 
 
-def _writer(writer: LegacyWriter) -> dict[str, str]:
+def _writer(writer: LegacyWriter | DoubleWriter) -> dict[str, str]:
     return {"application": writer.application_name, "role": writer.role_name}
+
+
+def _legacy_writer(writer: LegacyWriter) -> dict[str, str]:
+    shop = "" if writer.shop_id is None else str(writer.shop_id)
+    return {**_writer(writer), "shop": shop}
 
 
 def _print_family(

@@ -9,7 +9,16 @@ from psycopg import errors
 
 from ..database import Connection, one, one_line, rows, scalar
 from ..display import listed
-from .model import TIME, Check, LegacyReader, LegacyWriter, Report, Status, skipped
+from .model import (
+    TIME,
+    Check,
+    DoubleWriter,
+    LegacyReader,
+    LegacyWriter,
+    Report,
+    Status,
+    skipped,
+)
 
 _SHOWN = 5
 
@@ -30,16 +39,47 @@ def check_legacy_writers(connection: Connection, report: Report) -> Check:
     return Check(
         "legacy_writers",
         Status.OK,
-        len(report.legacy_writers),
+        len({_writer(writer) for writer in report.legacy_writers}),
         listed(
             [
-                f"application {writer.application_name or '(none)'} as role {writer.role_name}:"
+                f"{_writer(writer)} for {_shop(writer)}:"
                 f" {writer.writes:,} rows, last at {writer.last_at:{TIME}}"
                 for writer in report.legacy_writers
             ],
             _SHOWN,
         )
         or "nobody wrote to the legacy side directly in the last seven days",
+    )
+
+
+def _writer(writer: LegacyWriter | DoubleWriter) -> str:
+    return f"application {writer.application_name or '(none)'} as role {writer.role_name}"
+
+
+def _shop(writer: LegacyWriter) -> str:
+    return "no shop" if writer.shop_id is None else f"shop {writer.shop_id}"
+
+
+def check_double_writers(connection: Connection, report: Report) -> Check:
+    """What an application writes to both sides counts twice, and both sides agree on it."""
+    name = "double_writers"
+    report.double_writers = rows(connection, DoubleWriter, "health/double_writers")
+    if not report.double_writers:
+        return Check(name, Status.OK, 0, "nobody writes both sides in one transaction")
+    seen = listed(
+        [
+            f"{_writer(writer)}: {writer.kind}, last at {writer.last_at:{TIME}} of customer"
+            f" {writer.customer_id}"
+            for writer in report.double_writers
+        ],
+        _SHOWN,
+    )
+    return Check(
+        name,
+        Status.CRITICAL,
+        len(report.double_writers),
+        f"{seen}: what is written to both sides counts twice: take one of the two out,"
+        " then clear tenancy.double_writes (docs/phase-2.md#double-writers)",
     )
 
 

@@ -57,12 +57,25 @@ def skipped(name: str, why: str) -> Check:
 
 @dataclass(frozen=True)
 class LegacyWriter:
-    """Who writes to the legacy side directly (tenancy.legacy_writers)."""
+    """Who writes to the legacy side directly (tenancy.legacy_writers_by_shop)."""
 
     application_name: str
     role_name: str
+    shop_id: int | None
     writes: int
     last_at: datetime
+
+
+@dataclass(frozen=True)
+class DoubleWriter:
+    """Who writes both sides in one transaction, with an example (tenancy.double_writers)."""
+
+    application_name: str
+    role_name: str
+    kind: str
+    writes: int
+    last_at: datetime
+    customer_id: int
 
 
 @dataclass(frozen=True)
@@ -86,10 +99,12 @@ class Report:
         ways: out of a half state; None in a whole one, and where they are not known.
         checks: in the order in which they were made.
         drift_rows: rows of tenancy.drift by kind; None when they were not counted.
+        shop_profiles: rows of tenancy.shop_check by class; None when they were not counted.
         backfill_finished: every customer there was has profiles.
         customers_done: customers whose profiles the backfill wrote; None when not known.
         customers_estimated: customers there are, as the backfill estimates; None when not known.
-        legacy_writers: of the last seven days.
+        legacy_writers: of the last seven days, by shop.
+        double_writers: as long as they are on record.
         legacy_readers: by role.
     """
 
@@ -97,10 +112,12 @@ class Report:
     ways: Ways | None = None
     checks: list[Check] = field(default_factory=list)
     drift_rows: dict[str, int] | None = None
+    shop_profiles: dict[str, int] | None = None
     backfill_finished: bool = False
     customers_done: int | None = None
     customers_estimated: int | None = None
     legacy_writers: list[LegacyWriter] = field(default_factory=list)
+    double_writers: list[DoubleWriter] = field(default_factory=list)
     legacy_readers: list[LegacyReader] = field(default_factory=list)
 
     @property

@@ -24,7 +24,7 @@ from ..database import (
 from ..display import Format, FormatOption, Meter, listed, shown
 from ..errors import Problem
 from ..signals import Stopped, stoppable
-from .control import Change, Drift, Outcome, Repair
+from .control import SHOPS, Change, Drift, Outcome, Repair
 
 APPLICATION_NAME = "convo-tenancy repair"
 _EXAMPLES = 3
@@ -43,6 +43,12 @@ _IS_WRONG = {
     Source.LEGACY: "the legacy side is wrong itself",
     Source.PROFILES: "the profiles are wrong themselves",
 }
+_OPTIONS = {Source.LEGACY: "", Source.PROFILES: " --source profiles", SHOPS: " --shops"}
+_NOTHING = {
+    Source.LEGACY: "No drift: nothing to repair",
+    Source.PROFILES: "No drift: nothing to repair",
+    SHOPS: "No booking in a wrong shop, as far as bookings and counts show: nothing to repair",
+}
 
 
 def repair(
@@ -50,9 +56,22 @@ def repair(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
     ] = False,
-    source: Annotated[
-        Source, typer.Option(help="The side that is right; the other one is changed.")
-    ] = Source.LEGACY,
+    side: Annotated[
+        Source | None,
+        typer.Option(
+            "--source",
+            help="The side that is right; the other one is changed. [default: legacy]",
+            show_default=False,
+        ),
+    ] = None,
+    shops: Annotated[
+        bool,
+        typer.Option(
+            "--shops",
+            help="Leave drift alone, and put bookings into the shop that bookings and stylists'"
+            " counts agree on.",
+        ),
+    ] = False,
     batch_size: Annotated[
         int,
         typer.Option(min=1, max=10_000, metavar="CUSTOMERS", help="Customers in one transaction."),
@@ -72,9 +91,10 @@ def repair(
 
     Prints each value with what it was before. From the legacy side, shops get what
     customer_booking_stats and customers say, by the rules of the mirrors; from the profiles, the
-    legacy side gets their sums. Look at --dry-run first: it does the same in transactions that it
-    takes back. Works while everybody works, and waits for customers whom somebody holds. Safe to
-    stop at any moment, and to run again.
+    legacy side gets their sums. With --shops, it moves bookings and their money between the
+    profiles of a customer (tenancy.misplaced_bookings); no sum changes. Look at --dry-run first: it
+    does the same in transactions that it takes back. Works while everybody works, and waits for
+    customers whom somebody holds. Safe to stop at any moment, and to run again.
 
     Exit codes: 0 both sides agree (dry run: they would), 1 something drifts that it cannot repair,
     or any other problem.
@@ -84,8 +104,12 @@ def repair(
       convo-tenancy repair --dry-run
       convo-tenancy repair
       convo-tenancy repair --dry-run --source profiles --limit 20
+      convo-tenancy repair --dry-run --shops
       convo-tenancy repair --format json > repaired.json
     """
+    if shops and side is not None:
+        raise Problem("--shops changes no side: leave --source out")
+    source = SHOPS if shops else side or Source.LEGACY
     if limit is None and output is Format.TEXT:
         limit = _TEXT_LIMIT
     try:
@@ -125,7 +149,7 @@ def _run(run: Repair, batch_size: int) -> None:
         run.run(customers, batch_size, display)
 
 
-def _print_text(outcome: Outcome, source: Source, dry_run: bool) -> None:
+def _print_text(outcome: Outcome, source: str, dry_run: bool) -> None:
     for change in outcome.changes:
         print(_change(change))
     unlisted = outcome.changed_values - len(outcome.changes)
@@ -133,12 +157,11 @@ def _print_text(outcome: Outcome, source: Source, dry_run: bool) -> None:
         print(f"... and {unlisted:,} more (--limit)")
     counted = f"{outcome.changed_values:,} values of {outcome.changed_customers:,} customers"
     if outcome.finished and not outcome.drifted_customers:
-        print("No drift: nothing to repair")
+        print(_NOTHING[source])
     elif dry_run:
         print(f"Dry run: {counted} would change")
         if outcome.changed_values:
-            words = "" if source is Source.LEGACY else f" --source {source}"
-            print(f"Next: convo-tenancy repair{words}")
+            print(f"Next: convo-tenancy repair{_OPTIONS[source]}")
     else:
         print(f"Changed {counted}")
 
@@ -149,7 +172,7 @@ def _change(change: Change) -> str:
     return f"customer {change.customer_id}{shop}: {change.field}: {before} -> {after}"
 
 
-def _print_json(outcome: Outcome, source: Source, dry_run: bool) -> None:
+def _print_json(outcome: Outcome, source: str, dry_run: bool) -> None:
     fields = asdict(outcome)
     del fields["limit"]
     print(json.dumps({"source": source, "dry_run": dry_run, **fields}, indent=2))
@@ -170,15 +193,16 @@ def _held(connection: Connection, outcome: Outcome) -> list[str]:
     ]
 
 
-def _unrepaired(outcome: Outcome, source: Source) -> list[str]:
+def _unrepaired(outcome: Outcome, source: str) -> list[str]:
     left = outcome.unrepaired
     if not left:
         return []
+    side = Source(source)
     customers = len({drift.customer_id for drift in left})
     return [
-        f"{customers:,} customers still drift, for {_IS_WRONG[source]}"
+        f"{customers:,} customers still drift, for {_IS_WRONG[side]}"
         f" ({listed([_drift(drift) for drift in left], _EXAMPLES)}): correct it there, or look at"
-        f" convo-tenancy repair --dry-run --source {_OTHER[source]}"
+        f" convo-tenancy repair --dry-run --source {_OTHER[side]}"
     ]
 
 

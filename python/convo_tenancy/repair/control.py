@@ -14,6 +14,9 @@ from ..retries import RETRYABLE
 ATTEMPTS = 20
 """How often in a row it waits in vain for customers whom somebody holds, half a second each."""
 
+SHOPS = "shops"
+"""The source of a repair that moves bookings between shops, and lets drift alone."""
+
 # What somebody who writes at the same time may cause; the next attempt sees what they wrote.
 _RACES = (*RETRYABLE, errors.UniqueViolation, errors.ForeignKeyViolation)
 
@@ -46,7 +49,7 @@ class Outcome:
 
     Args:
         limit: how many of the changes it keeps; None for all.
-        drifted_customers: customers with drift when it began.
+        drifted_customers: customers with drift, or with bookings in a wrong shop, when it began.
         changed_customers: those of whom it changed something.
         changed_values: how much it changed.
         changes: the first of these changes.
@@ -74,11 +77,11 @@ class Outcome:
 
 
 class Repair:
-    """One run over the customers who drifted.
+    """One run over the customers who drifted, or of whom bookings are in a wrong shop.
 
     Args:
         connection: in autocommit mode.
-        source: the side that is right, "legacy" or "profiles".
+        source: the side that is right, "legacy" or "profiles"; or SHOPS.
         dry_run: take every batch back.
         outcome: told of every batch.
     """
@@ -93,8 +96,9 @@ class Repair:
         set_timeouts(connection, "0", "500ms")
 
     def find(self) -> list[int]:
-        """The customers with drift."""
-        drifted = scalars(self._connection, "repair/drifted")
+        """The customers to repair."""
+        of_shops = self._source == SHOPS
+        drifted = scalars(self._connection, "repair/misplaced" if of_shops else "repair/drifted")
         self._outcome.drifted_customers = len(drifted)
         return drifted
 
@@ -139,7 +143,11 @@ class Repair:
             held = [] if wait else scalars(self._connection, "repair/held", batch)
             free = sorted({*batch} - {*held})
             changes = rows(self._connection, Change, "repair/repair", free, self._source)
-            unrepaired = rows(self._connection, Drift, "repair/unrepaired", free)
+            unrepaired = (
+                rows(self._connection, Drift, "repair/unrepaired", free)
+                if self._source != SHOPS
+                else []
+            )
         self._outcome.add(changes, unrepaired)
         display.moved(len(free), len(changes))
         return held

@@ -472,7 +472,8 @@ API = [
             "lock_customer({customer})",
             "check_access({customer}, {own})",
             "bookings_of({customer})",
-            "count_legacy_write()",
+            "count_legacy_write({own})",
+            "note_write('legacy', {customer}, 'bookings')",
         )
     ),
     Attack("run the backfill", DENIED, ("CALL tenancy.run_backfill()",)),

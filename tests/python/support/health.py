@@ -119,3 +119,23 @@ def role(url: str, *rights: str) -> Iterator[str]:
         yield url.replace("postgres@", "watcher@")
     finally:
         psql(url, "-c", "DROP OWNED BY watcher CASCADE", "-c", "DROP ROLE watcher")
+
+
+CLASSES = (
+    "agrees",
+    "public_confirms",
+    "cancelled",
+    "misplaced",
+    "profile_differs",
+    "counts_differ",
+    "all_differ",
+    "stylist_moved",
+)
+
+
+def shop_profiles(url: str) -> dict[str, int]:
+    """How many profiles are of each class of tenancy.shop_check."""
+    return {
+        name: int(value(url, f"SELECT count(*) FROM tenancy.shop_check WHERE class = '{name}'"))
+        for name in CLASSES
+    }

@@ -45,7 +45,7 @@ SELECT is_empty(
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND l.lanname = 'plpgsql'
         -- They stand for PERFORM, at a fraction of the cost.
-        AND c.message NOT IN ('never read variable "guard"', 'never read variable "is_new_writer"')
+        AND c.message NOT IN ('never read variable "guard"', 'never read variable "is_recorded"')
         -- What EXECUTE returns is not known before it runs.
         AND NOT (p.proname = 'legacy_readers' AND c.message ~ '^OUT variable')
         -- What waits for a revert of the contract, or asks has_legacy_side() first

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(36);
+SELECT plan(46);
 
 \ir ../../helpers/salons.sql
 
@@ -84,6 +84,7 @@ ROLLBACK TO SAVEPOINT before_write;
 
 -- How often --------------------------------------------------------------------------------------------------------------------------
 
+SELECT pg_temp.in_shop('901');
 UPDATE public.customer_booking_stats SET total_bookings = 4;
 UPDATE public.customer_booking_stats SET total_bookings = 5;
 UPDATE public.customers SET no_show_count = 7 WHERE id = 9101;
@@ -134,6 +135,74 @@ SET LOCAL application_name = 'salon app';
 UPDATE public.customer_booking_stats SET total_bookings = 14;
 SELECT is((SELECT count(*) FROM tenancy.legacy_writes), 3::bigint, 'who takes turns adds no rows');
 ROLLBACK TO SAVEPOINT before_write;
+
+-- For which shop -----------------------------------------------------------------------------------------------------------------
+
+-- '901: 1; none: 1'
+CREATE FUNCTION pg_temp.shops()
+RETURNS text
+LANGUAGE sql
+RETURN (
+    SELECT string_agg(format('%s: %s', coalesce(w.shop_id::text, 'none'), w.writes), '; ' ORDER BY w.shop_id)
+    FROM tenancy.legacy_writers_by_shop AS w
+);
+
+SELECT is(pg_temp.what_if(e.statement, 'pg_temp.shops()'), e.shops, e.description)
+FROM (
+    VALUES
+    (1, 'UPDATE public.customer_booking_stats SET total_bookings = 4', '901: 1', 'the shop of the last booking'),
+    (
+        2,
+        'SET LOCAL app.current_shop_id = ''902''; UPDATE public.customer_booking_stats SET total_bookings = 4',
+        '902: 1',
+        'the shop context'
+    ),
+    (
+        3,
+        'SELECT pg_temp.book(1, 9031, pg_temp.day(2), ''+15550009101''); '
+        'UPDATE public.customer_booking_stats SET total_bookings = 4, last_booking_at = pg_temp.day(5)',
+        '903: 1',
+        'the shop of the booking that was confirmed'
+    ),
+    (4, 'DELETE FROM public.customer_booking_stats', 'none: 1', 'none, when the totals go'),
+    (5, 'UPDATE public.customers SET no_show_count = 2 WHERE id = 9101', '1: 1', 'that of a no-show'),
+    (
+        6,
+        'UPDATE public.customers SET preferred_stylist_id = 9022 WHERE id = 9101',
+        '902: 1',
+        'that of the preferred stylist'
+    ),
+    (
+        7,
+        'UPDATE public.customers SET preferred_stylist_id = NULL WHERE id = 9101',
+        '901: 1',
+        'that of the stylist who was preferred'
+    ),
+    (
+        8,
+        'UPDATE public.customers SET preferred_stylist_id = 9022, no_show_count = 2 WHERE id = 9101',
+        '1: 1; 902: 1',
+        'both, of one statement that writes both'
+    ),
+    (
+        9,
+        'SET LOCAL app.current_shop_id = ''902''; UPDATE public.customer_booking_stats SET total_bookings = 4; '
+        'SET LOCAL app.current_shop_id = ''903''; UPDATE public.customer_booking_stats SET total_bookings = 5; '
+        'SET LOCAL app.current_shop_id = ''902''; UPDATE public.customer_booking_stats SET total_bookings = 6; '
+        'DELETE FROM public.customer_booking_stats; DELETE FROM public.customer_booking_stats',
+        '902: 1; 903: 1; none: 1',
+        'each shop has a row of its own for five minutes'
+    ),
+    (
+        10,
+        'INSERT INTO public.shops (id, name) VALUES (904, ''East''); SET LOCAL app.current_shop_id = ''904''; '
+        'UPDATE public.customers SET no_show_count = 2 WHERE id = 9101; '
+        'DELETE FROM public.customer_shop_profiles WHERE shop_id = 904; DELETE FROM public.shops WHERE id = 904',
+        '904: 1',
+        'a shop that was closed stays on record'
+    )
+) AS e (position, statement, shops, description)
+ORDER BY e.position;
 
 -- Nobody hides --------------------------------------------------------------------------------------------------------------------
 

@@ -226,7 +226,7 @@ SELECT
     throws_ok(
         format('SELECT * FROM tenancy.repair(ARRAY[9101], %L)', e.source),
         '22023',
-        format('source is "%s", expected legacy or profiles', coalesce(e.source, '<NULL>')),
+        format('source is "%s", expected legacy, profiles or shops', coalesce(e.source, '<NULL>')),
         format('a source that is none: %L', e.source)
     )
 FROM (VALUES ('both'), ('LEGACY'), (''), (NULL)) AS e (source);

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(33);
+SELECT plan(34);
 
 \ir ../../helpers/what_if.sql
 
@@ -104,7 +104,7 @@ FROM (
     ),
     (
         6,
-        'ALTER FUNCTION tenancy.count_legacy_write() COST 100',
+        'ALTER FUNCTION tenancy.count_legacy_write(integer) COST 100',
         'function tenancy.count_legacy_write()'
     ),
     (
@@ -170,6 +170,7 @@ FROM (
     (4, 'UPDATE tenancy.legacy_writes SET written_at = written_at - interval ''1 year''', 'no gap since 1 days ago'),
     (5, 'UPDATE tenancy.legacy_writes SET application_name = ''new''', 'no gap since 1 days ago'),
     (6, 'UPDATE tenancy.legacy_writes SET role_name = ''new''', 'no gap since 1 days ago'),
+    (9, 'UPDATE tenancy.legacy_writes SET shop_id = 3', 'no gap since 1 days ago'),
     (7, 'UPDATE tenancy.legacy_writes SET written_at = now()', 'no gap since 3 days ago'), -- says more, not less
     (
         8,

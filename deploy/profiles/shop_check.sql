@@ -1,0 +1,115 @@
+-- Deploy convo_tenancy:profiles/shop_check to pg
+
+\set ON_ERROR_STOP on
+\set change profiles/shop_check
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- Whole tables in one pass. A condition on customer_id reaches the indexes: through a union, as it would not through a full join, and
+-- through a window that is the customer's.
+CREATE OR REPLACE VIEW tenancy.shop_check (customer_id, shop_id, total_bookings, confirmed_bookings, counted_bookings, class)
+WITH (security_invoker = TRUE)
+AS
+WITH sides AS (
+    SELECT
+        s.customer_id,
+        s.shop_id,
+        sum(s.total_bookings) AS total_bookings,
+        sum(s.bookings)::bigint AS confirmed_bookings,
+        CASE
+            WHEN EXISTS (
+                    SELECT
+                    FROM tenancy.moved_stylists AS m
+                    JOIN public.customer_stylist_preferences AS p ON p.stylist_id = m.stylist_id
+                    WHERE p.customer_id = s.customer_id
+                ) THEN NULL
+            ELSE sum(s.counted)::bigint
+        END AS counted_bookings
+    FROM (
+        SELECT
+            p.customer_id,
+            p.shop_id,
+            p.total_bookings,
+            0 AS bookings,
+            0 AS counted
+        FROM public.customer_shop_profiles AS p
+        UNION ALL
+        SELECT
+            e.customer_id,
+            e.shop_id,
+            0,
+            e.bookings,
+            e.counted
+        FROM tenancy.evidence AS e
+    ) AS s
+    GROUP BY
+        s.customer_id,
+        s.shop_id
+),
+
+-- What the profile holds beyond what bookings and counts agree on
+judged AS (
+    SELECT
+        d.*,
+        CASE WHEN d.confirmed_bookings = d.counted_bookings THEN d.total_bookings - d.counted_bookings ELSE 0 END AS excess
+    FROM sides AS d
+)
+
+SELECT
+    j.customer_id,
+    j.shop_id,
+    j.total_bookings,
+    j.confirmed_bookings,
+    j.counted_bookings,
+    CASE
+        WHEN j.total_bookings = j.confirmed_bookings AND j.total_bookings = coalesce(j.counted_bookings, j.total_bookings)
+            THEN 'agrees'
+        WHEN j.counted_bookings IS NULL THEN 'stylist_moved'
+        WHEN j.total_bookings = j.counted_bookings AND j.total_bookings < j.confirmed_bookings THEN 'public_confirms'
+        WHEN j.total_bookings = j.counted_bookings THEN 'cancelled'
+        WHEN j.excess <> 0 AND max(j.excess) OVER customer > 0 AND min(j.excess) OVER customer < 0 THEN 'misplaced'
+        WHEN j.excess <> 0 THEN 'profile_differs'
+        WHEN j.total_bookings = j.confirmed_bookings THEN 'counts_differ'
+        ELSE 'all_differ'
+    END
+FROM judged AS j
+WINDOW customer AS (PARTITION BY j.customer_id);
+
+COMMENT ON VIEW tenancy.shop_check IS
+'What a customer''s profile in a shop says beside what the bookings and the stylists'' counts there show: a row for each customer '
+'and shop that has any of them. Example: SELECT class, count(*) FROM tenancy.shop_check GROUP BY class';
+COMMENT ON COLUMN tenancy.shop_check.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.shop_check.shop_id IS 'The shop.';
+COMMENT ON COLUMN tenancy.shop_check.total_bookings IS 'What the profile holds; 0 without a profile.';
+COMMENT ON COLUMN tenancy.shop_check.confirmed_bookings IS 'CONFIRMED bookings.';
+COMMENT ON COLUMN tenancy.shop_check.counted_bookings IS
+'The counts of the stylists who work there (customer_stylist_preferences). NULL for who booked a stylist who moved: the count went '
+'along, and does not say where it belongs.';
+COMMENT ON COLUMN tenancy.shop_check.class IS
+'agrees: all three are the same, or the counts are not known. Honest differences: public_confirms (only the bookings are more), '
+'cancelled (only the bookings are fewer). Wrong: misplaced (bookings and counts agree that this profile holds too many and '
+'another one of the customer too few, or the other way round). Doubtful: profile_differs (bookings and counts agree, but on no '
+'other shop), counts_differ (profile and bookings agree), all_differ, stylist_moved (profile and bookings differ, and the counts '
+'are not known).';
+
+CREATE OR REPLACE VIEW tenancy.misplaced_bookings (customer_id, from_shop_id, to_shop_id, bookings)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    c.customer_id,
+    (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings DESC, c.shop_id))[1],
+    (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings, c.shop_id))[1],
+    least(max(c.total_bookings - c.counted_bookings), max(c.counted_bookings - c.total_bookings))
+FROM tenancy.shop_check AS c
+WHERE c.class = 'misplaced'
+GROUP BY c.customer_id;
+
+COMMENT ON VIEW tenancy.misplaced_bookings IS
+'Customers with bookings that tenancy.shop_check has as misplaced: a row for each, with the next move. tenancy.repair() with '
+'source shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
+COMMENT ON COLUMN tenancy.misplaced_bookings.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop that holds too many; the one with the most of them.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop that lacks some; the one that lacks most.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.bookings IS 'How many are too many there and lack here.';
+
+COMMIT;
