@@ -43,6 +43,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     customer CONSTANT integer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
