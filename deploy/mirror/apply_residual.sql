@@ -41,6 +41,16 @@ BEGIN
         FROM public.customer_shop_profiles AS p
         WHERE p.customer_id = apply_residual.customer_id;
 
+        -- Less than the profiles hold may be taken from several: statistics and no-shows, which lock different rows, lock these in
+        -- one order.
+        IF total_bookings < held_bookings OR total_spend_cents < held_spend_cents OR no_show_count < held_no_shows THEN
+            PERFORM
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = apply_residual.customer_id
+            ORDER BY p.shop_id
+            FOR NO KEY UPDATE;
+        END IF;
+
         UPDATE public.customer_shop_profiles AS p
         SET
             total_bookings = coalesce(

@@ -53,6 +53,14 @@ BEGIN
         RETURN NEW;
     END IF;
 
+    -- The count that the application raises last. Whoever counts a stylist alone locks the count and comes to want the profile:
+    -- so the count comes before the profile here, too.
+    PERFORM
+    FROM public.customer_stylist_preferences AS p
+    WHERE p.customer_id = customer
+        AND p.stylist_id = NEW.stylist_id
+    FOR NO KEY UPDATE;
+
     -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
     -- whose note is lost, their shop is found by the start of the booking.
     IF length(notes) > 1000 THEN
