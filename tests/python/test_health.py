@@ -174,7 +174,10 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
             "public.idx_customer_shop_profiles_shop missing: run CREATE INDEX CONCURRENTLY",
         ),
         (
-            "UPDATE tenancy.settings SET default_shop_id = 999",
+            """
+            ALTER TABLE tenancy.settings DROP CONSTRAINT settings_default_shop_id_fkey;
+            UPDATE tenancy.settings SET default_shop_id = 999
+            """,
             "default_shop",
             "shop 999 is not in public.shops",
         ),

@@ -1009,7 +1009,7 @@ def test_two_counts(url: str, first: Session, second: Session, customer: Custome
         "customer_booking_stats",
         "customer_shop_profiles",
         "customer_stylist_preferences",
-        "shops",  # which would take the profiles with it
+        "stylists",  # which would take the profiles with it
     ],
 )
 def test_truncate(url: str, first: Session, second: Session, known: Customer, table: str) -> None:
