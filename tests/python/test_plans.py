@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-# What one statement plans once, in a new session: more than any of them has, less than there are rows.
+# More than a statement makes once, in a new session; less than it has rows.
 PLANS = 120
 ROWS = 250
 
@@ -21,7 +21,9 @@ STATEMENTS = {
         UPDATE public.customers SET preferred_stylist_id = NULL WHERE id IN {CUSTOMERS}
     """,
     "new customers": f"""
-        INSERT INTO public.customers (email, preferred_stylist_id, average_spend_cents, no_show_count)
+        INSERT INTO public.customers (
+            email, preferred_stylist_id, average_spend_cents, no_show_count
+        )
         SELECT 'new.' || n || '@example.test', 1, 0, 1 FROM generate_series(1, {ROWS}) AS n
     """,
     "bookings": f"""

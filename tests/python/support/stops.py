@@ -1,7 +1,7 @@
 """Sessions that stop between two locks of one statement, wherever that is.
 
-A trigger stops the session at each row that it writes, when the row is locked and nothing that comes of
-it has begun.
+A trigger stops the session at each row that it writes, when the row is locked and nothing that
+comes of it has begun.
 """
 
 from __future__ import annotations
