@@ -225,8 +225,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.keep_shop_history() IS
-'Trigger: what the profiles of a shop that is deleted count goes to the default shop, as the split gives it once the shop''s bookings '
-'are gone. The default shop itself stays, under its id (23001).';
+'Trigger: what the profiles of a shop that is deleted count goes to the default shop, as the split gives it once the shop''s '
+'bookings are gone. The default shop itself stays, under its id (23001).';
 
 CREATE OR REPLACE TRIGGER shop_closes
 BEFORE DELETE ON public.shops

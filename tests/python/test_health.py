@@ -175,7 +175,7 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
         ),
         (
             """
-            ALTER TABLE tenancy.settings DROP CONSTRAINT settings_default_shop_id_fkey;
+            SET session_replication_role = replica; -- past the foreign key
             UPDATE tenancy.settings SET default_shop_id = 999
             """,
             "default_shop",
