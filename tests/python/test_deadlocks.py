@@ -5,7 +5,7 @@ Each of them leaves both sides right, and works the second time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 import pytest
@@ -32,7 +32,7 @@ _COUNT = """
 """
 _COUNT_STYLIST = """
     INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count)
-    VALUES ({one}, 1, 1)
+    VALUES ({one}, 1, 9)
 """
 
 
@@ -57,6 +57,14 @@ MEETINGS = {
         waits=_NO_SHOW_ONE,
         closes="UPDATE public.customers SET average_spend_cents = 1 WHERE id = {one}",
     ),
+    "several bookings of a customer in one transaction": Meeting(
+        ("SELECT", f"{_CONFIRM_ONE}; {_COUNT}"),
+        waits="""
+            UPDATE public.customer_stylist_preferences SET booking_count = 9
+            WHERE customer_id = {one} AND stylist_id = 3
+        """,
+        closes="UPDATE public.bookings SET status = 'CONFIRMED' WHERE id = '{held_next}'",
+    ),
     # Without mirrors, one of them finds that the other one made the row (23505).
     "a stylist counted for the first time, in a booking and beside it": Meeting(
         ("SELECT", f"{_CONFIRM_ONE}; {_COUNT}"), waits=_COUNT_STYLIST, closes=_COUNT_STYLIST
@@ -70,7 +78,7 @@ MEETINGS = {
 
 @pytest.fixture
 def values(phase2_database: str) -> dict[str, object]:
-    """Two customers with a profile in shop 1 alone, and a held booking of each."""
+    """Two customers with a profile in shop 1 alone, and held bookings."""
     url = phase2_database
     one, other = new_customers(url, 2)
     with psycopg.connect(url) as connection:
@@ -81,10 +89,19 @@ def values(phase2_database: str) -> dict[str, object]:
             """,
             (one.id, other.id),
         )
+        connection.execute(
+            """
+            INSERT INTO public.customer_stylist_preferences
+                (customer_id, stylist_id, booking_count)
+            VALUES (%s, 2, 2), (%s, 3, 1)
+            """,
+            (one.id, one.id),
+        )
     return {
         "one": one.id,
         "other": other.id,
         "held_one": held(url, one, HERE).id,
+        "held_next": held(url, one, replace(THERE, shop=1, service=3, stylist=3)).id,
         "held_other": held(url, other, THERE).id,
     }
 
