@@ -1,4 +1,4 @@
-"""One statement over many rows of the statistics, without the mirrors and with them."""
+"""One statement over many rows of each mirrored column, without the mirrors and with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,35 @@ from .bookings import MIRRORS, WITHOUT
 from .databases import Templates
 
 ROWS = 100_000
-UPDATES = ("spend", "last_booking")  # bench/sql/bulk_<update>.sql
+_NEXT_STYLIST = """
+    SET preferred_stylist_id = s.next_id
+    FROM (
+        SELECT id, coalesce(lead(id) OVER shop, first_value(id) OVER shop) AS next_id
+        FROM public.stylists
+        WINDOW shop AS (PARTITION BY shop_id ORDER BY id)
+    ) AS s
+    WHERE s.id = preferred_stylist_id AND
+"""
+# Each mirrored column, and how it changes up to the customer $1.
+_ONE_MORE = "SET {0} = {0} + 1 WHERE"
+_LATER = "SET last_booking_at = last_booking_at + interval '1 minute' WHERE"
+_COLUMNS = (
+    ("customers", "id", "no_show_count", _ONE_MORE),
+    ("customers", "id", "preferred_stylist_id", _NEXT_STYLIST),
+    ("customer_booking_stats", "customer_id", "total_bookings", _ONE_MORE),
+    ("customer_booking_stats", "customer_id", "total_spend_cents", _ONE_MORE),
+    ("customer_booking_stats", "customer_id", "last_booking_at", _LATER),
+    ("customer_stylist_preferences", "customer_id", "booking_count", _ONE_MORE),
+    ("customer_shop_profiles", "customer_id", "total_bookings", _ONE_MORE),
+    ("customer_shop_profiles", "customer_id", "total_spend_cents", _ONE_MORE),
+    ("customer_shop_profiles", "customer_id", "last_booking_at", _LATER),
+    ("customer_shop_profiles", "customer_id", "no_show_count", _ONE_MORE),
+    ("customer_shop_profiles", "customer_id", "preferred_stylist_id", _NEXT_STYLIST),
+)
+UPDATES = {
+    f"{table}.{column}": (f"UPDATE public.{table} {change.format(column)} {table}.{key} <= $1")
+    for table, key, column, change in _COLUMNS
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +63,7 @@ def _update(connection: Connection, update: str, rows: int) -> tuple[int, float]
     row = cursor.fetchone()
     assert row is not None
     started = time.monotonic()
-    cursor.execute(statement(f"bulk_{update}"), (row[0],))
+    cursor.execute(UPDATES[update], (row[0],))
     seconds = time.monotonic() - started
     updated = cursor.rowcount
     # So that the next statement finds the space of the rows as they were, and autovacuum no work.

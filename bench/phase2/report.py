@@ -300,7 +300,7 @@ class Phase2(Report):
 
     def _bulk_table(self) -> Table:
         table = new_table(
-            "Bulk update of statistics: microseconds a row (medians)",
+            "Bulk update: microseconds a row (medians)",
             *("", "rows", WITHOUT, MIRRORS, "more"),
             texts=1,
         )

@@ -39,6 +39,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     normalized CONSTANT text := tenancy.normalized_phone(wanted_phone);
@@ -70,6 +71,7 @@ LANGUAGE plpgsql
 STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     normalized CONSTANT text := tenancy.normalized_email(wanted_email);

@@ -16,6 +16,7 @@ RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
@@ -34,31 +35,13 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
-    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
     IF tenancy.is_restricted() THEN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
-    PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
     PERFORM tenancy.check_stylist(stylist_id, shop_id);
+    PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
 
-    FOR attempt IN 1 .. 2 LOOP
-        UPDATE public.customer_shop_profiles AS p
-        SET
-            total_bookings = p.total_bookings + 1,
-            total_spend_cents = p.total_spend_cents + spend_cents,
-            last_booking_at = booked_at,
-            updated_at = now()
-        WHERE p.customer_id = record_booking.customer_id
-            AND p.shop_id = record_booking.shop_id
-        RETURNING p.* INTO profile;
-        EXIT WHEN FOUND;
-
-        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
-        VALUES (record_booking.customer_id, record_booking.shop_id)
-        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
-    END LOOP;
-
-    -- The profile follows the count below: nothing to mirror.
+    -- The count before the profile, as whoever counts a stylist alone locks them. The profile follows it below: nothing to mirror.
     guard := set_config('tenancy.mirroring', 'on', TRUE);
     UPDATE public.customer_stylist_preferences AS p
     SET
@@ -78,6 +61,24 @@ BEGIN
     END IF;
     is_recorded := tenancy.note_write('profiles', customer_id, 'stylist counts'); -- cheaper than PERFORM
 
+    guard := set_config('tenancy.mirroring', '', TRUE); -- whatever the caller set
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            total_bookings = p.total_bookings + 1,
+            total_spend_cents = p.total_spend_cents + spend_cents,
+            last_booking_at = booked_at,
+            updated_at = now()
+        WHERE p.customer_id = record_booking.customer_id
+            AND p.shop_id = record_booking.shop_id
+        RETURNING p.* INTO profile;
+        EXIT WHEN FOUND;
+
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
+        VALUES (record_booking.customer_id, record_booking.shop_id)
+        ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
+    END LOOP;
+
     -- One more booking with who is preferred changes nothing.
     IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
         preferred := tenancy.follow_counts(
@@ -85,7 +86,6 @@ BEGIN
         );
 
         IF preferred IS DISTINCT FROM profile.preferred_stylist_id THEN
-            guard := set_config('tenancy.mirroring', '', TRUE);
             UPDATE public.customer_shop_profiles AS p
             SET preferred_stylist_id = preferred
             WHERE p.id = profile.id

@@ -10,6 +10,7 @@ RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');

@@ -10,6 +10,7 @@ RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
@@ -21,10 +22,10 @@ BEGIN
         PERFORM tenancy.check_access(customer_id, shop_id);
     END IF;
     PERFORM tenancy.check_shop(shop_id);
-    PERFORM tenancy.lock_customer(customer_id);
     IF stylist_id IS NOT NULL THEN
         PERFORM tenancy.check_stylist(stylist_id, shop_id);
     END IF;
+    PERFORM tenancy.lock_customer(customer_id);
 
     PERFORM tenancy.ensure_profile(set_preferred_stylist.customer_id, set_preferred_stylist.shop_id);
     UPDATE public.customer_shop_profiles AS p

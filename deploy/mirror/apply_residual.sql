@@ -27,6 +27,7 @@ DECLARE
     held_spend_cents bigint;
     held_no_shows bigint;
     claimed integer; -- of the bookings, by this write
+    is_missed boolean;
     at_floor boolean;
 BEGIN
     guard := set_config('tenancy.mirroring', 'on', TRUE);
@@ -43,9 +44,20 @@ BEGIN
         FROM public.customer_shop_profiles AS p
         WHERE p.customer_id = apply_residual.customer_id;
 
-        -- More than the booking that this write counts: something was missed. Bookings alone say where, but for a row that comes back:
-        -- as a rule the counts are written after the statistics.
-        IF claims_booking AND claimed IS NULL AND total_bookings > held_bookings + 1 THEN
+        -- More than the booking that this write counts: something was missed.
+        is_missed := claims_booking AND claimed IS NULL AND total_bookings > held_bookings + 1;
+
+        -- Where several profiles may be written, statistics and no-shows, which lock different rows, lock these in one order.
+        IF is_missed OR total_bookings < held_bookings OR total_spend_cents < held_spend_cents OR no_show_count < held_no_shows THEN
+            PERFORM
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = apply_residual.customer_id
+            ORDER BY p.shop_id
+            FOR NO KEY UPDATE;
+        END IF;
+
+        -- Bookings alone say where, but for a row that comes back: as a rule the counts are written after the statistics.
+        IF is_missed THEN
             claimed := tenancy.is_known_booking(customer_id, shop_id, last_booking_at)::integer;
             PERFORM tenancy.give_missed(
                 customer_id,

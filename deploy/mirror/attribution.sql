@@ -121,12 +121,19 @@ BEGIN
             AND p.last_booking_at = attributed_shop.last_booking_at;
     END IF;
 
-    IF shop IS NULL THEN
+    IF shop IS NULL AND last_booking_at IS NOT NULL THEN
         SELECT s.shop_id
         INTO shop
         FROM tenancy.shop_of_last_booking(
             attributed_shop.customer_id, attributed_shop.last_booking_at, newest
         ) AS s;
+    END IF;
+
+    -- Without a time there is no booking to look for.
+    IF shop IS NULL THEN
+        SELECT d.default_shop_id
+        INTO shop
+        FROM tenancy.settings AS d;
     END IF;
 
     RETURN shop;

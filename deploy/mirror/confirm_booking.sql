@@ -43,6 +43,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     customer CONSTANT integer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
@@ -51,6 +52,14 @@ BEGIN
     IF customer IS NULL THEN
         RETURN NEW;
     END IF;
+
+    -- The count that the application raises last. Whoever counts a stylist alone locks the count and comes to want the profile:
+    -- so the count comes before the profile here, too.
+    PERFORM
+    FROM public.customer_stylist_preferences AS p
+    WHERE p.customer_id = customer
+        AND p.stylist_id = NEW.stylist_id
+    FOR NO KEY UPDATE;
 
     -- For the mirror of the statistics. A statement that confirms thousands must not build a list of them all:
     -- whose note is lost, their shop is found by the start of the booking.
@@ -65,7 +74,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.confirm_booking() IS
-'Trigger: a booking that turns CONFIRMED locks its customer, and notes shop and start for the statistics that will count it. So whoever '
-'reads the statistics afterwards, to write them back changed, reads what is true until the end of the transaction.';
+'Trigger: a booking that turns CONFIRMED locks its customer and the count of its stylist, and notes shop and start for the '
+'statistics that will count it. So whoever reads these afterwards, to write them back changed, reads what is true until the '
+'transaction ends.';
 
 COMMIT;

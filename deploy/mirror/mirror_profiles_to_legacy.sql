@@ -10,6 +10,8 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET lock_timeout = '500ms' -- below deadlock_timeout: who writes a profile directly gives way to who locked the customer first
 AS $$
 BEGIN
     -- A mirror's own write; and not that of a shop's role which set the guard itself.

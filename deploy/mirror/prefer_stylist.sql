@@ -46,6 +46,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     shop integer;
+    profile integer; -- NULL if there is none in that shop
     preferred integer;
     preferred_count integer;
     moved_to integer;
@@ -54,10 +55,12 @@ BEGIN
     FOR attempt IN 1 .. 2 LOOP
         SELECT
             s.shop_id,
+            p.id,
             p.preferred_stylist_id,
             c.booking_count
         INTO
             shop,
+            profile,
             preferred,
             preferred_count
         FROM public.stylists AS s
@@ -71,6 +74,9 @@ BEGIN
 
         IF preferred <> stylist_id AND preferred_count > count_after THEN
             RETURN; -- chosen or booked most, the preferred one is not overtaken
+        END IF;
+        IF profile IS NULL AND count_after IS NULL THEN
+            RETURN; -- a count that goes makes no profile: who deletes the customer waits for it, and the new row for the customer
         END IF;
 
         moved_to := tenancy.follow_counts(preferred, customer_id, shop, stylist_id, count_before, count_after);

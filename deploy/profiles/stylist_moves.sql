@@ -13,6 +13,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET lock_timeout = '500ms' -- below deadlock_timeout: a move gives way to a booking, not the other way round
 AS $$
 DECLARE
@@ -59,6 +60,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET lock_timeout = '500ms'
 AS $$
 DECLARE

@@ -180,7 +180,10 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
             "public.idx_customer_shop_profiles_shop missing: run CREATE INDEX CONCURRENTLY",
         ),
         (
-            "UPDATE tenancy.settings SET default_shop_id = 999",
+            """
+            SET session_replication_role = replica; -- past the foreign key
+            UPDATE tenancy.settings SET default_shop_id = 999
+            """,
             "default_shop",
             "shop 999 is not in public.shops",
         ),

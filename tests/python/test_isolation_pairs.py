@@ -326,6 +326,7 @@ def test_two_profiles_of_a_customer(
     url: str, first: Session, second: Session, known: Customer
 ) -> None:
     """Raw DML in two shops: each writes its own row, and the statistics count both."""
+    _be_patient(url, "mirror_profiles_to_legacy()")
     write = """
         UPDATE public.customer_shop_profiles
         SET total_bookings = total_bookings + 1, last_booking_at = NULL
@@ -1009,7 +1010,7 @@ def test_two_counts(url: str, first: Session, second: Session, customer: Custome
         "customer_booking_stats",
         "customer_shop_profiles",
         "customer_stylist_preferences",
-        "shops",  # which would take the profiles with it
+        "stylists",  # which would take the profiles with it
     ],
 )
 def test_truncate(url: str, first: Session, second: Session, known: Customer, table: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from support.commands import psql, value
 from support.legacy_replay import Customer, customers_with_history, make_bookings, new_customers
-from support.race import RAW, amounts, deadlocks, race
+from support.race import CORRECTIONS, RAW, amounts, deadlocks, race
 from support.sides import drift
 
 SEED = 20261123
@@ -23,6 +23,7 @@ BOOKINGS_AND_CALLS = {
     "record_booking": 30,
     "record_no_show": 12,
     "set_preferred_stylist": 13,
+    **dict.fromkeys(CORRECTIONS, 5),
 }
 
 
@@ -52,7 +53,7 @@ def customers(url: str) -> list[Customer]:
     return [*customers_with_history(url, 10, SEED), *new_customers(url, 10)]
 
 
-def test_legacy_bookings_and_api_calls(url: str, customers: list[Customer]) -> None:
+def test_legacy_bookings_api_calls_and_corrections(url: str, customers: list[Customer]) -> None:
     """Nobody fails or is tried twice, and both sides count what was committed."""
     print(f"seed {SEED}, {TRANSACTIONS} transactions")
     bookings = make_bookings(url, customers, TRANSACTIONS, SEED)

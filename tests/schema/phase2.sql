@@ -286,6 +286,12 @@ CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_stylist_prefer
 COMMENT ON TRIGGER refuse_truncate ON public.customer_stylist_preferences IS 'Refuses TRUNCATE, which no mirror sees.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customers FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
 COMMENT ON TRIGGER refuse_truncate ON public.customers IS 'Refuses TRUNCATE, which no mirror sees.';
+CREATE TRIGGER shop_changes_id BEFORE UPDATE OF id ON public.shops FOR EACH ROW WHEN ((new.id <> old.id)) EXECUTE FUNCTION tenancy.keep_shop_history();
+COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses for the default shop.';
+CREATE TRIGGER shop_closes BEFORE DELETE ON public.shops FOR EACH ROW EXECUTE FUNCTION tenancy.keep_shop_history();
+COMMENT ON TRIGGER shop_closes ON public.shops IS 'Keeps what the shop''s profiles count; refuses for the default shop.';
+CREATE TRIGGER shops_truncated BEFORE TRUNCATE ON public.shops FOR EACH STATEMENT EXECUTE FUNCTION tenancy.keep_shop_history();
+COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses: the default shop would go.';
 CREATE TRIGGER stylist_arrives AFTER UPDATE OF shop_id ON public.stylists FOR EACH ROW WHEN ((old.shop_id IS DISTINCT FROM new.shop_id)) EXECUTE FUNCTION tenancy.set_stylist_preferences();
 COMMENT ON TRIGGER stylist_arrives ON public.stylists IS 'Sets the preference in the new shop for the customers who prefer the stylist.';
 CREATE TRIGGER stylist_leaves BEFORE DELETE OR UPDATE OF shop_id ON public.stylists FOR EACH ROW EXECUTE FUNCTION tenancy.clear_stylist_preferences();

@@ -277,6 +277,12 @@ CREATE TRIGGER record_origin_of_deleted AFTER DELETE ON public.customer_shop_pro
 COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is gone.';
 CREATE TRIGGER record_origin_of_new AFTER INSERT ON public.customer_shop_profiles REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
 COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is new.';
+CREATE TRIGGER shop_changes_id BEFORE UPDATE OF id ON public.shops FOR EACH ROW WHEN ((new.id <> old.id)) EXECUTE FUNCTION tenancy.keep_shop_history();
+COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses for the default shop.';
+CREATE TRIGGER shop_closes BEFORE DELETE ON public.shops FOR EACH ROW EXECUTE FUNCTION tenancy.keep_shop_history();
+COMMENT ON TRIGGER shop_closes ON public.shops IS 'Keeps what the shop''s profiles count; refuses for the default shop.';
+CREATE TRIGGER shops_truncated BEFORE TRUNCATE ON public.shops FOR EACH STATEMENT EXECUTE FUNCTION tenancy.keep_shop_history();
+COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses: the default shop would go.';
 CREATE TRIGGER stylist_arrives AFTER UPDATE OF shop_id ON public.stylists FOR EACH ROW WHEN ((old.shop_id IS DISTINCT FROM new.shop_id)) EXECUTE FUNCTION tenancy.set_stylist_preferences();
 COMMENT ON TRIGGER stylist_arrives ON public.stylists IS 'Sets the preference in the new shop for the customers who prefer the stylist.';
 CREATE TRIGGER stylist_leaves BEFORE DELETE OR UPDATE OF shop_id ON public.stylists FOR EACH ROW EXECUTE FUNCTION tenancy.clear_stylist_preferences();

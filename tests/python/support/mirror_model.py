@@ -579,6 +579,8 @@ class Step(Tables):
         row = self.customers.get(customer)
         if row and row.stylist is not None and self.stylists[row.stylist] == shop:
             return  # that is who is preferred
+        if after is None and shop not in self._profiles_of(customer):
+            return  # a count that goes makes no profile
         others = self._counts(customer, shop)
         others.pop(stylist, None)
         preferred = self._profiles_of(customer).get(shop, Profile()).stylist

@@ -43,6 +43,26 @@ CALLS: dict[str, tuple[str, ...]] = {
 _LOCK_CUSTOMER = "SELECT FROM public.customers WHERE id = %(customer)s FOR UPDATE"
 _DELETE_STATISTICS = "DELETE FROM public.customer_booking_stats WHERE customer_id = %(customer)s"
 
+# Legacy statements that take one row, and so meet nobody in a deadlock.
+CORRECTIONS: dict[str, tuple[str, ...]] = {
+    "no-shows corrected": (
+        "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = %(customer)s",
+    ),
+    "preference corrected": (
+        """
+        UPDATE public.customers
+        SET preferred_stylist_id = nullif(%(stylist)s, preferred_stylist_id)
+        WHERE id = %(customer)s
+        """,
+    ),
+    "stylist's bookings corrected": (
+        """
+        UPDATE public.customer_stylist_preferences SET booking_count = booking_count + 3
+        WHERE customer_id = %(customer)s AND stylist_id = %(stylist)s
+        """,
+    ),
+}
+
 # Raw DML, statement by statement. What it writes has nothing to do with what was there.
 RAW: dict[str, tuple[str, ...]] = {
     "profile inserted": (
@@ -143,15 +163,8 @@ RAW: dict[str, tuple[str, ...]] = {
     ),
     # Without the lock, the legacy application would miss the row that it has just read.
     "statistics deleted": (_LOCK_CUSTOMER, _DELETE_STATISTICS),
-    "no-shows corrected": (
+    "no-shows set": (
         "UPDATE public.customers SET no_show_count = %(no_shows)s WHERE id = %(customer)s",
-    ),
-    "preference corrected": (
-        """
-        UPDATE public.customers
-        SET preferred_stylist_id = nullif(%(stylist)s, preferred_stylist_id)
-        WHERE id = %(customer)s
-        """,
     ),
     "stylist's bookings set": (
         """
@@ -267,8 +280,12 @@ class _Work:
     held: bool  # the booking is there, and the transaction confirms it
     values: dict[str, Any]  # for the statements
 
-    def amounts(self) -> Amounts:
-        """What both sides count more afterwards, as far as that can be said."""
+    def amounts(self, rows: int) -> Amounts:
+        """What both sides count more afterwards, as far as that can be said.
+
+        Args:
+            rows: how many a correction found.
+        """
         slot = self.booking.slot
         customer = "customer", self.booking.customer.id
         statistics = "statistics", self.booking.customer.id
@@ -276,6 +293,12 @@ class _Work:
         stylist = "stylist", self.booking.customer.id, slot.stylist
         if self.kind == "record_no_show":
             return Counter({("no-shows", *customer): 1, ("no-shows", *profile): 1})
+        if self.kind == "no-shows corrected":  # of the default shop
+            return Counter(
+                {("no-shows", *customer): rows, ("no-shows", "profile", customer[1], 1): rows}
+            )
+        if self.kind == "stylist's bookings corrected":
+            return Counter({("bookings", *stylist): 3 * rows})
         if self.kind not in {*LEGACY, "record_booking"}:
             return Counter()
         return Counter(
@@ -370,21 +393,21 @@ class _Client:
             with self._connection.transaction():
                 bookings.hold(self._connection, work.booking)
         try:
-            retrying(self._connection, lambda: self._attempt(work))
+            rows = retrying(self._connection, lambda: self._attempt(work))
         except RETRYABLE as error:
             self.result.given_up[str(error.sqlstate)] += 1
         except _Gone:
             self.result.found_gone[customer.id] += 1
         else:
             self.result.committed[work.kind] += 1
-            self.result.amounts.update(work.amounts())
+            self.result.amounts.update(work.amounts(rows))
             if work.kind == "customer deleted":
                 self.result.deleted.add(customer.id)
                 self._race.take_place(customer, self._insert_customer())
 
-    def _attempt(self, work: _Work) -> None:
+    def _attempt(self, work: _Work) -> int:
         try:
-            self._transaction(work)
+            return self._transaction(work)
         except RETRYABLE as error:
             self.result.errors[str(error.sqlstate)] += 1
             raise
@@ -398,18 +421,21 @@ class _Client:
                 raise _Gone from error
             raise
 
-    def _transaction(self, work: _Work) -> None:
+    def _transaction(self, work: _Work) -> int:
+        """The number of rows that the last statement wrote, where anybody asks."""
+        rows = 0
         with self._connection.transaction():
             if work.kind in LEGACY:
                 bookings.legacy(self._connection, work.booking, held=work.held)
-                return
+                return rows
             if work.kind == "customer deleted":
                 self._delete_customer(work)
-                return
+                return rows
             if work.held:
                 self._connection.execute(statement("confirm_booking"), (work.booking.id,))
-            for each in (CALLS | RAW)[work.kind]:
-                self._execute(each, work.values)
+            for each in (CALLS | CORRECTIONS | RAW)[work.kind]:
+                rows = self._execute(each, work.values)
+        return rows
 
     def _execute(self, query: str, values: dict[str, Any]) -> int:
         return psycopg.Cursor(self._connection).execute(query, values).rowcount

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(12);
+SELECT plan(13);
 
 -- The triggers of tenancy on a table
 CREATE FUNCTION pg_temp.triggers_of(wanted regclass)
@@ -39,6 +39,11 @@ SELECT set_eq(
     $$SELECT * FROM pg_temp.triggers_of('public.stylists')$$,
     ARRAY['stylist_leaves', 'stylist_arrives'],
     'public.stylists: preferences follow a stylist'
+);
+SELECT set_eq(
+    $$SELECT * FROM pg_temp.triggers_of('public.shops')$$,
+    ARRAY['shop_closes', 'shop_changes_id', 'shops_truncated'],
+    'public.shops: a shop that goes leaves its history'
 );
 SELECT set_eq(
     $$SELECT * FROM pg_temp.triggers_of('public.customer_shop_profiles')$$,

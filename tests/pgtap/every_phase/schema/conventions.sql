@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(27);
+SELECT plan(28);
 
 -- Comments: psql's \d+ is the documentation that an operator has at hand.
 
@@ -188,6 +188,21 @@ SELECT is_empty(
         AND l.lanname = 'sql'
     $$,
     'a SECURITY DEFINER function is not in SQL: it cannot be inlined, and would be planned in every call'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosecdef
+        AND NOT p.proconfig @> ARRAY['plan_cache_mode=force_generic_plan']
+        AND p.proname NOT IN (
+            'keep_watch', 'record_origins', 'record_parts', 'refuse_truncate', -- once a statement
+            'catch_up_customer' -- a repair, whose generic plan would read whole tables
+        )
+    $$,
+    'what runs for each row or call makes no plan each time: with a NULL among its values it would'
 );
 
 SELECT is_empty(

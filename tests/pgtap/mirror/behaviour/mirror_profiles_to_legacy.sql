@@ -282,8 +282,12 @@ DELETE FROM public.services WHERE shop_id = 901;
 UPDATE public.customers SET preferred_stylist_id = NULL;
 DELETE FROM public.stylists WHERE shop_id = 901;
 SELECT lives_ok('DELETE FROM public.shops WHERE id = 901', 'DELETE: a shop that closes');
-SELECT is(pg_temp.profiles_of(9101), 'shop 902: 2 bookings, 10000 cents, day 2, stylist 9021', 'takes its profiles with it');
-SELECT is(pg_temp.legacy_of(9101), '2 bookings, 10000 cents, day 2, average 5000', 'and their totals');
+SELECT is(
+    pg_temp.profiles_of(9101),
+    'shop 1: 3 bookings, 12000 cents, day 1, 1 no-shows; shop 902: 2 bookings, 10000 cents, day 2, stylist 9021',
+    'leaves its history to the default shop'
+);
+SELECT is(pg_temp.legacy_of(9101), '5 bookings, 22000 cents, day 2, 1 no-shows, average 4400', 'and the totals as they were');
 SELECT is_empty('SELECT * FROM tenancy.drift WHERE customer_id = 9101', 'both sides agree');
 ROLLBACK TO SAVEPOINT before_update;
 

@@ -29,7 +29,7 @@ FROM (
 ) AS e (position, statement, refused)
 ORDER BY e.position;
 SELECT throws_like(
-    'TRUNCATE public.shops CASCADE', 'TRUNCATE of public.% cannot be mirrored: %', 'nor one that comes to them by CASCADE'
+    'TRUNCATE public.stylists CASCADE', 'TRUNCATE of public.% cannot be mirrored: %', 'nor one that comes to them by CASCADE'
 );
 SELECT throws_ok('TRUNCATE public.customers', '0A000', NULL, 'foreign keys refuse it in other words');
 SELECT is(pg_temp.profiles_of(9101), 'shop 901: 3 bookings, 12000 cents, day 1, 1 no-shows, stylist 9011', 'nothing is gone');

@@ -104,7 +104,7 @@ FROM (
     (
         8, 'deploy', :'after_next', 'profiles/drift', 'absent', 'of several, the first one',
         'profiles/drift does not stand in this database, though Sqitch''s registry has it. '
-        'Run sqitch revert --to profiles/stylist_moves -y, then the same again'
+        'Run sqitch revert --to profiles/close_shop -y, then the same again'
     ),
     -- Deploy: itself
     (9, 'deploy', :'next', :'next', 'deploying', 'what is half deployed', 'begun, standing'),
