@@ -172,9 +172,9 @@ $$;
 
 COMMENT ON FUNCTION tenancy.repair(integer[], text, boolean) IS
 'Mends the drift of these customers, and returns each value that it changed. source says which side is right: legacy (by the '
-'evidence and the residual rule; in the reconcile, profiles that nobody but the split wrote are split anew) or profiles (totals are sums); '
-'what is negative there is left alone. Missing profiles come from the legacy side and a stylist of another shop is cleared, '
-'whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry run. '
-'Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';
+'evidence and the residual rule; in the reconcile, profiles that nobody but the split wrote are split anew) or profiles (totals '
+'are sums); what is negative there is left alone. Missing profiles come from the legacy side and a stylist of another shop is '
+'cleared, whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry '
+'run. Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';
 
 COMMIT;
