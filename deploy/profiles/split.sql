@@ -258,8 +258,8 @@ $$;
 
 COMMENT ON FUNCTION tenancy.split(integer[], tenancy.statistics) IS
 'The backfill rule: the profiles of these customers as the legacy side shows them. Each shop gets what the evidence shows '
-'(tenancy.evidence_items), until the customer''s totals are used up; what nothing shows goes to the shop of the last booking, else to '
-'the default shop. So the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
+'(tenancy.evidence_items), until the customer''s totals are used up; what nothing shows goes to the shop of the last booking, '
+'else to the default shop. So the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
 'Example: SELECT * FROM tenancy.split(ARRAY[42])';
 
 COMMIT;
