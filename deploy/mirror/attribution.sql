@@ -131,13 +131,7 @@ BEGIN
     END IF;
 
     -- Without a time there is no booking to look for.
-    IF shop IS NULL THEN
-        SELECT d.default_shop_id
-        INTO shop
-        FROM tenancy.settings AS d;
-    END IF;
-
-    RETURN shop;
+    RETURN coalesce(shop, newest, (SELECT d.default_shop_id FROM tenancy.settings AS d));
 END;
 $$;
 
