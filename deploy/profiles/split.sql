@@ -48,6 +48,9 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 -- A batch touches a sliver of each table: by index, whatever the statistics say of tables that grow.
 SET enable_seqscan = off
+-- Its lists are joined with each other, whatever the caller forbids.
+SET enable_hashjoin = on
+SET enable_mergejoin = on
 SET jit = off
 AS $$
     WITH customer AS MATERIALIZED (
