@@ -68,8 +68,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.is_known_booking(integer, integer, timestamptz) IS
-'Whether a write with this last_booking_at is about a booking of this shop: the shop context says so, or there is such a booking, or '
-'the profile holds that time. If not, the shop was a guess. Example: SELECT tenancy.is_known_booking(42, 3, ''2026-03-01 10:00+00'')';
+'Whether a write with this last_booking_at is about a booking of this shop: the shop context says so, or there is such a booking, '
+'or the profile holds that time. If not, the shop was a guess. Example: SELECT tenancy.is_known_booking(42, 3, ''2026-03-01 '
+'10:00+00'')';
 
 -- No SET clause, so that it is inlined.
 CREATE OR REPLACE FUNCTION tenancy.note_of_booking(customer_id integer, start_at_utc timestamptz)
@@ -80,8 +81,8 @@ PARALLEL SAFE
 RETURN ' ' || customer_id || ':' || extract(EPOCH FROM start_at_utc) || '=';
 
 COMMENT ON FUNCTION tenancy.note_of_booking(integer, timestamptz) IS
-'What stands in tenancy.confirmed before the shop of a booking of this customer with this start, which this transaction confirmed and no '
-'statistics counted yet. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '' 42:0.000000=''';
+'What stands in tenancy.confirmed before the shop of a booking of this customer with this start, which this transaction confirmed '
+'and no statistics counted yet. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '' 42:0.000000=''';
 
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
@@ -134,9 +135,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.attributed_shop(integer, timestamptz, timestamptz) IS
-'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking with that start that this '
-'transaction confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that holds a '
-'last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(), for which the newest note stands before '
-'the default shop. Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
+'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking with that start that '
+'this transaction confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that '
+'holds a last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(), for which the newest note stands '
+'before the default shop. Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
 
 COMMIT;

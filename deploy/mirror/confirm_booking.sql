@@ -65,7 +65,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.confirm_booking() IS
-'Trigger: a booking that turns CONFIRMED locks its customer, and notes shop and start for the statistics that will count it. So whoever '
-'reads the statistics afterwards, to write them back changed, reads what is true until the end of the transaction.';
+'Trigger: a booking that turns CONFIRMED locks its customer, and notes shop and start for the statistics that will count it. So '
+'whoever reads the statistics afterwards, to write them back changed, reads what is true until the end of the transaction.';
 
 COMMIT;

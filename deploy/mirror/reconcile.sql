@@ -109,8 +109,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_reconcile(integer) IS
-'Catches up what was written between the backfill and the mirrors, or came from a dump (tenancy.inserted_statistics), in batches that '
-'it commits; ends when both sides agree. '
-'Interrupted, run it again. Outside a transaction only. Example: CALL tenancy.run_reconcile()';
+'Catches up what was written between the backfill and the mirrors, or came from a dump (tenancy.inserted_statistics), in batches '
+'that it commits; ends when both sides agree. Interrupted, run it again. Outside a transaction only. Example: CALL '
+'tenancy.run_reconcile()';
 
 COMMIT;

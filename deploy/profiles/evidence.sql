@@ -100,20 +100,15 @@ FROM (
             sum(p.booking_count)
         FROM public.customer_stylist_preferences AS p
         JOIN public.stylists AS s ON s.id = p.stylist_id
-        WHERE NOT EXISTS (
-                SELECT
-                FROM tenancy.moved_stylists AS m
-                WHERE m.stylist_id = p.stylist_id
-            )
+        LEFT JOIN tenancy.moved_stylists AS m ON m.stylist_id = p.stylist_id
+        WHERE m.stylist_id IS NULL
         GROUP BY
             p.customer_id,
             s.shop_id
     ) AS e
     WINDOW
         in_shop AS (PARTITION BY e.customer_id, e.shop_id),
-        in_order AS (
-            PARTITION BY e.customer_id, e.shop_id ORDER BY e.created_at, e.booking_id ROWS UNBOUNDED PRECEDING
-        )
+        in_order AS (PARTITION BY e.customer_id, e.shop_id ORDER BY e.created_at, e.booking_id ROWS UNBOUNDED PRECEDING)
 ) AS i;
 
 COMMENT ON VIEW tenancy.evidence_items IS
@@ -130,7 +125,8 @@ COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED 
 COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When its appointment_status was written, or else it starts.';
 COMMENT ON COLUMN tenancy.evidence_items.price_cents IS 'List price of its primary service; NULL for what counts alone show.';
 COMMENT ON COLUMN tenancy.evidence_items.amount IS 'For how many bookings this row stands: 0 for one that is not CONFIRMED.';
-COMMENT ON COLUMN tenancy.evidence_items.number IS 'Its number among what shows in the shop, from 1; of several, that of the last one.';
+COMMENT ON COLUMN tenancy.evidence_items.number IS
+'Its number among what shows in the shop, from 1; of several, that of the last one.';
 COMMENT ON COLUMN tenancy.evidence_items.counted IS 'How many the stylists of the shop counted, but for those who moved.';
 COMMENT ON COLUMN tenancy.evidence_items.place IS
 'In which order they are believed: 1 a booking that the counts confirm, 2 what counts alone show (cancelled), 3 a booking that is '

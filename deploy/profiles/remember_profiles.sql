@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS tenancy.remembered_profiles (
 );
 
 COMMENT ON TABLE tenancy.remembered_profiles IS
-'What the profiles of a customer held when their statistics were deleted, in case they come back. A row goes when that is given back, '
-'when statistics of the customer are deleted again, and with the last of the customer''s profiles.';
+'What the profiles of a customer held when their statistics were deleted, in case they come back. A row goes when that is given '
+'back, when statistics of the customer are deleted again, and with the last of the customer''s profiles.';
 COMMENT ON COLUMN tenancy.remembered_profiles.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.remembered_profiles.shop_id IS 'The shop.';
 COMMENT ON COLUMN tenancy.remembered_profiles.total_bookings IS 'Bookings that the profile held.';
@@ -32,8 +32,9 @@ CREATE TABLE IF NOT EXISTS tenancy.inserted_statistics (
 );
 
 COMMENT ON TABLE tenancy.inserted_statistics IS
-'Statistics that came without a booking, as from a dump: bookings and counts may have come after them. The next reconcile divides them '
-'again, unless they changed since. A row goes then, when the statistics are deleted, and with the last of the customer''s profiles.';
+'Statistics that came without a booking, as from a dump: bookings and counts may have come after them. The next reconcile divides '
+'them again, unless they changed since. A row goes then, when the statistics are deleted, and with the last of the customer''s '
+'profiles.';
 COMMENT ON COLUMN tenancy.inserted_statistics.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.inserted_statistics.total_bookings IS 'Bookings that the statistics came with.';
 COMMENT ON COLUMN tenancy.inserted_statistics.total_spend_cents IS 'Spend that they came with, in cents.';

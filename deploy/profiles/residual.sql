@@ -37,7 +37,7 @@ PARALLEL SAFE
 RETURN amount * so_far / every - amount * (so_far - own) / every;
 
 COMMENT ON FUNCTION tenancy.share(bigint, bigint, bigint, bigint) IS
-'What one of several gets of an amount that they share: it has own of every part, and with those before it so_far. In whole numbers '
-'that add up to the amount. Example: of 100 cents for 1 and 2 bookings, tenancy.share(100, 2, 3, 3) = 67';
+'What one of several gets of an amount that they share: it has own of every part, and with those before it so_far. In whole '
+'numbers that add up to the amount. Example: of 100 cents for 1 and 2 bookings, tenancy.share(100, 2, 3, 3) = 67';
 
 COMMIT;

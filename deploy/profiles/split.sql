@@ -48,6 +48,9 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 -- A batch touches a sliver of each table: by index, whatever the statistics say of tables that grow.
 SET enable_seqscan = off
+-- Its lists are joined with each other, whatever the caller forbids.
+SET enable_hashjoin = on
+SET enable_mergejoin = on
 SET jit = off
 AS $$
     WITH customer AS MATERIALIZED (
@@ -258,8 +261,8 @@ $$;
 
 COMMENT ON FUNCTION tenancy.split(integer[], tenancy.statistics) IS
 'The backfill rule: the profiles of these customers as the legacy side shows them. Each shop gets what the evidence shows '
-'(tenancy.evidence_items), until the customer''s totals are used up; what nothing shows goes to the shop of the last booking, else to '
-'the default shop. So the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
+'(tenancy.evidence_items), until the customer''s totals are used up; what nothing shows goes to the shop of the last booking, '
+'else to the default shop. So the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
 'Example: SELECT * FROM tenancy.split(ARRAY[42])';
 
 COMMIT;

@@ -128,7 +128,9 @@ def profiles_of(customer: Customer, bookings: list[Booking]) -> set[Profile]:
 
     # In the order in which they are believed: a booking, or a shop whose stylist counted one more.
     named = [b for b in confirmed if b.start == last and counted[b.shop] == 0]
-    kept, cancelled, uncounted = [], [], []
+    kept: list[Booking] = []
+    cancelled: list[int] = []
+    uncounted: list[Booking] = []
     seen: dict[int, int] = defaultdict(int)
     for booking in (b for b in confirmed if b not in named):
         seen[booking.shop] += 1

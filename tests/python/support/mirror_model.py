@@ -471,11 +471,11 @@ class Step(Tables):
         )
 
         given: dict[int, list[tuple[Booking | None, int]]] = {}
-        for _, booking, there, amount in believed:
+        for _, evidence, there, amount in believed:
             taken = min(amount, missing)
             if taken > 0:
                 missing -= taken
-                given.setdefault(there, []).append((booking, taken))
+                given.setdefault(there, []).append((evidence, taken))
         spend = totals.spend - sum(profile.spend for profile in profiles.values())
         rest = max(spend - sum(PRICE for got in given.values() for one, _ in got if one), 0)
         unpriced = {s: sum(n for one, n in got if not one) for s, got in given.items()}

@@ -13,13 +13,15 @@ SELECT plan(43);
 CREATE FUNCTION pg_temp.notes()
 RETURNS text
 LANGUAGE sql
-RETURN (
-    SELECT string_agg(
-        format('%s: %s day %s', n[1], n[3], (to_timestamp(n[2]::numeric)::date - pg_temp.day(0)::date)), '; ' ORDER BY n[1], place
-    )
+BEGIN ATOMIC
+    SELECT
+        string_agg(
+            format('%s: %s day %s', m.n[1], m.n[3], to_timestamp(m.n[2]::numeric)::date - pg_temp.day(0)::date),
+            '; ' ORDER BY m.n[1], m.place
+        )
     FROM regexp_matches(current_setting('tenancy.confirmed', TRUE), ' ([0-9]+):([0-9.]+)=([0-9]+)', 'g')
-        WITH ORDINALITY AS m (n, place)
-);
+        WITH ORDINALITY AS m (n, place);
+END;
 
 -- Whose rows are locked, and how
 CREATE FUNCTION pg_temp.locked()

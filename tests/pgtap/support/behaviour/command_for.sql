@@ -19,7 +19,7 @@ SELECT is(tenancy.command_for(e.change, e.direction), e.expected, format('comman
 FROM (
     VALUES
     (1, 'profiles/split', 'deploy', 'psql -X "$DATABASE_URL" -f deploy/profiles/split.sql'),
-    (2, 'profiles/split', 'revert', 'sqitch revert --to profiles/residual -y'),
+    (2, 'profiles/split', 'revert', 'sqitch revert --to profiles/evidence -y'),
     (3, 'support/schema', 'revert', 'sqitch revert --to support/preconditions -y'),
     (4, 'mirror/attribution', 'deploy', 'sqitch deploy --to mirror/attribution'),
     (5, 'mirror/attribution', 'revert', 'psql -X "$DATABASE_URL" -f revert/mirror/attribution.sql'),
@@ -56,7 +56,7 @@ SELECT is(
     'no registry: Sqitch deploys'
 );
 SELECT is(
-    tenancy.command_for('profiles/split', 'revert'), 'sqitch revert --to profiles/residual -y --registry "no ""such"" schema"',
+    tenancy.command_for('profiles/split', 'revert'), 'sqitch revert --to profiles/evidence -y --registry "no ""such"" schema"',
     'no registry: Sqitch reverts'
 );
 
