@@ -25,7 +25,7 @@ test: ## every test, on throwaway databases
 test-schema: ## the tests that only look at the schema, on DATABASE_URL: a clone of production, say
 	@scripts/test-schema.sh
 
-soak: ## the race tests with 100,000 transactions each (RACE_TRANSACTIONS); all locks; the contract killed at every statement
+soak: ## all of what `make test` takes a share of: races of 100,000 transactions, every lock, every half state
 	@scripts/soak.sh
 
 lint: ## every check that needs no database

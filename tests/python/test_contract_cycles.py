@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.closing import close_shop
 from support.commands import psql, sqitch
 from support.plan import CONTRACT
 from support.shop_calls import calls
@@ -22,32 +23,12 @@ TOTALS = """
     FROM public.customers AS c
     LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
 """
-# As without this project: all that refers to the shop goes first.
-CLOSE = (
-    """
-    UPDATE public.bookings SET secondary_service_id = NULL
-    WHERE secondary_service_id IN (SELECT id FROM public.services WHERE shop_id = %(shop)s)
-    """,
-    "DELETE FROM public.bookings WHERE shop_id = %(shop)s",
-    """
-    DELETE FROM public.customer_stylist_preferences
-    WHERE stylist_id IN (SELECT id FROM public.stylists WHERE shop_id = %(shop)s)
-    """,
-    """
-    DELETE FROM public.customer_service_preferences
-    WHERE service_id IN (SELECT id FROM public.services WHERE shop_id = %(shop)s)
-    """,
-    "DELETE FROM public.services WHERE shop_id = %(shop)s",
-    "DELETE FROM public.stylists WHERE shop_id = %(shop)s",
-    "DELETE FROM public.shops WHERE id = %(shop)s",
-)
-
 Ledger = dict[int, list[int]]
 
 
 def read(connection: psycopg.Connection[Any], statement: str) -> list[int]:
     """Its one column."""
-    return [row[0] for row in connection.execute(statement)]
+    return [row[0] for row in connection.execute(statement.encode())]
 
 
 def after_the_contract(url: str, dice: random.Random, ledger: Ledger) -> None:
@@ -62,14 +43,15 @@ def after_the_contract(url: str, dice: random.Random, ledger: Ledger) -> None:
                 ledger[values[0]][2] += 1
 
         shops = read(connection, "SELECT id FROM public.shops WHERE id > 1 ORDER BY id")
-        closing, other = dice.sample(shops, 2)
-        stylists = "SELECT id FROM public.stylists WHERE shop_id = %s ORDER BY id"
-        moving = dice.choice(connection.execute(stylists, (other,)).fetchall())[0]
-        connection.execute("UPDATE public.stylists SET shop_id = 1 WHERE id = %s", (moving,))
+        closing = dice.choice(shops)
+        others = f"SELECT id FROM public.stylists WHERE shop_id NOT IN (1, {closing}) ORDER BY id"
+        for stylist in dice.sample(read(connection, others), 1 if len(shops) > 1 else 0):
+            connection.execute(
+                "UPDATE public.stylists SET shop_id = 1, name = 'Moved ' || id WHERE id = %s",
+                (stylist,),
+            )
         connection.execute("CALL tenancy.close_shop(%s)", (closing,))
-        with connection.transaction():
-            for statement in CLOSE:
-                connection.execute(statement, {"shop": closing})
+        connection.execute(close_shop(closing).encode())
 
         customers = read(connection, "SELECT id FROM public.customers ORDER BY id")
         for customer in dice.sample(customers, 3):

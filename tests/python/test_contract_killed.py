@@ -14,6 +14,7 @@ from support.history import legacy_history
 from support.holding import wait_until_gone
 from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
+from support.soak import SOAK
 from support.stages import Stages
 from support.statements import kill, start_psql, statements
 from support.waiting import wait_until
@@ -26,7 +27,7 @@ BOOK = """
     WHERE s.id = 1
 """
 # Of so many statements, the server is killed at one, and psql at the others.
-SERVER_TOO = int(os.environ.get("KILL_SERVER_EVERY", "6"))
+SERVER_TOO = 1 if SOAK else 6
 TIMES = ("created_at", "updated_at")
 
 # What was deployed when the script begins

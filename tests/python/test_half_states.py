@@ -20,18 +20,18 @@ from support.commands import environment, psql, psql_file, run, sqitch, value
 from support.health import Health, go, health
 from support.plan import CHANGES, PLAN, TAGS, below, place
 from support.sessions import Session, waiting_for
+from support.soak import SOAK
 from support.waiting import wait_until
 
-# On real databases: the first ones, what is put aside, the end of a phase, the contract. With
-# HALF_STATES=all every change.
+# On real databases: the first ones, what is put aside, the end of a phase, the contract. In a soak
+# every change.
 CHOSEN = (
-    "support/schema",
     "support/begin",
     "profiles/customer_shop_profiles",
     "contract/gate",
     "contract/switch",
 )
-EVERY = CHANGES[1:] if os.environ.get("HALF_STATES") == "all" else CHOSEN
+EVERY = CHANGES[1:] if SOAK else CHOSEN
 
 
 # A model of what Sqitch and the scripts do: all states, in a moment ------------------------------

@@ -1,7 +1,7 @@
 """No call and no legacy statement that takes one row meets another one in a deadlock.
 
 Each statement stops once at each place between two of its locks, while each of the others runs
-until it is through or waits. Then it goes on. Of two, one stops; in `make soak` (LOCKS=all) each.
+until it is through or waits. Then it goes on. Of two, one stops; in a soak each.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import pytest
 
 from support.commands import psql
 from support.sides import drift
+from support.soak import SOAK
 from support.stops import Stopping, formatted, install, stopping_pair, waits
 from support.waiting import wait_until
 
@@ -216,10 +217,7 @@ PROFILES = {
     ),
 }
 ALL = CALLS | LEGACY | PROFILES
-OTHERS = {
-    name: [*ALL] if os.environ.get("LOCKS") == "all" else [*ALL][: number + 1]
-    for number, name in enumerate(ALL)
-}
+OTHERS = {name: [*ALL] if SOAK else [*ALL][: number + 1] for number, name in enumerate(ALL)}
 
 # A stylist who moves gives way, and so do a shop that goes and who writes a profile directly.
 GIVE_WAY = {

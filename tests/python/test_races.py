@@ -1,6 +1,6 @@
 """Legacy bookings, the SQL API and raw DML on the same few customers, by eight clients at once.
 
-RACE_TRANSACTIONS says how many transactions; `make soak` takes 100,000.
+RACE_TRANSACTIONS says how many transactions; a soak takes 100,000.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from support.commands import psql, value
 from support.legacy_replay import Customer, customers_with_history, make_bookings, new_customers
 from support.race import CORRECTIONS, RAW, amounts, deadlocks, race
 from support.sides import drift
+from support.soak import SOAK
 
 SEED = 20261123
-TRANSACTIONS = int(os.environ.get("RACE_TRANSACTIONS", "5000"))
+TRANSACTIONS = int(os.environ.get("RACE_TRANSACTIONS", "100000" if SOAK else "3000"))
 
 BOOKINGS_AND_CALLS = {
     "legacy booking": 40,

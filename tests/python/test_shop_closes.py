@@ -8,29 +8,15 @@ import psycopg
 import pytest
 
 from support.bookings import new_and_known
+from support.closing import close_shop, prefer_nobody
 from support.commands import psql, sqitch, value
 from support.legacy_replay import Customer
 from support.sessions import Session
 from support.sides import LEGACY, drift, sides
 
 CLOSES = 2
-# As without this project: all that refers to the shop goes first.
-CLOSE = f"""
-    UPDATE public.bookings SET secondary_service_id = NULL
-    WHERE secondary_service_id IN (SELECT id FROM public.services WHERE shop_id = {CLOSES});
-    DELETE FROM public.bookings WHERE shop_id = {CLOSES};
-    DELETE FROM public.customer_stylist_preferences
-    WHERE stylist_id IN (SELECT id FROM public.stylists WHERE shop_id = {CLOSES});
-    DELETE FROM public.customer_service_preferences
-    WHERE service_id IN (SELECT id FROM public.services WHERE shop_id = {CLOSES});
-    DELETE FROM public.services WHERE shop_id = {CLOSES};
-    DELETE FROM public.stylists WHERE shop_id = {CLOSES};
-    DELETE FROM public.shops WHERE id = {CLOSES};
-"""
-NOBODYS_CHOICE = f"""
-    UPDATE public.customers SET preferred_stylist_id = NULL
-    WHERE preferred_stylist_id IN (SELECT id FROM public.stylists WHERE shop_id = {CLOSES});
-"""
+CLOSE = close_shop(CLOSES)
+NOBODYS_CHOICE = prefer_nobody(CLOSES)
 LEGACY_TOTALS = """
     SELECT
         sum(total_bookings), sum(total_spend_cents), max(last_booking_at),

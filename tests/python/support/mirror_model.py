@@ -301,8 +301,6 @@ class Step(Tables):
 
     def record_no_show(self, customer: int, shop: int) -> Profile:
         """The profile afterwards."""
-        if shop not in SHOPS:
-            raise Refused(FOREIGN_KEY_VIOLATION)  # before the context is looked at
         self._check_call(customer, shop, None)
         profile = self._profile_for(customer, shop)
         profile = replace(profile, no_shows=profile.no_shows + 1)
@@ -647,13 +645,10 @@ class Step(Tables):
             raise Refused(FOREIGN_KEY_VIOLATION)
 
     def _check_call(self, customer: int, shop: int, stylist: int | None) -> None:
-        self._context_shop()
-        if (
-            shop not in SHOPS
-            or customer not in self.customers
-            or (stylist is not None and self.stylists.get(stylist) != shop)
-        ):
+        if shop not in SHOPS or (stylist is not None and self.stylists.get(stylist) != shop):
             raise Refused(FOREIGN_KEY_VIOLATION)
+        self._context_shop()
+        self._check_customers([customer])
 
 
 class Transaction:
