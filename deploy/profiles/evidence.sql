@@ -33,6 +33,25 @@ COMMENT ON FUNCTION tenancy.note_moved_stylists() IS
 'Enters the stylists who have bookings in a shop that is not theirs: they moved before a trigger watched. Reads all bookings. '
 'Example: SELECT tenancy.note_moved_stylists()';
 
+CREATE OR REPLACE VIEW tenancy.shop_counts (customer_id, shop_id, booking_count)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    p.customer_id,
+    s.shop_id,
+    p.booking_count
+FROM public.customer_stylist_preferences AS p
+JOIN public.stylists AS s ON s.id = p.stylist_id
+LEFT JOIN tenancy.moved_stylists AS m ON m.stylist_id = p.stylist_id
+WHERE m.stylist_id IS NULL;
+
+COMMENT ON VIEW tenancy.shop_counts IS
+'The stylists'' counts that say something of a shop: a row each; those of a stylist who moved do not. '
+'Example: SELECT shop_id, sum(booking_count) FROM tenancy.shop_counts WHERE customer_id = 42 GROUP BY shop_id';
+COMMENT ON COLUMN tenancy.shop_counts.customer_id IS 'The customer.';
+COMMENT ON COLUMN tenancy.shop_counts.shop_id IS 'The stylist''s shop.';
+COMMENT ON COLUMN tenancy.shop_counts.booking_count IS 'Their bookings with the stylist.';
+
 -- Every window has the customer in its PARTITION BY: so a condition on customer_id reaches the indexes.
 CREATE OR REPLACE VIEW tenancy.evidence_items (
     customer_id, shop_id, booking_id, start_at_utc, created_at, is_confirmed, is_no_show, marked_at, price_cents,
@@ -88,8 +107,8 @@ FROM (
         JOIN public.services AS v ON v.id = b.service_id
         UNION ALL
         SELECT
-            p.customer_id,
-            s.shop_id,
+            n.customer_id,
+            n.shop_id,
             NULL,
             NULL,
             NULL,
@@ -97,14 +116,11 @@ FROM (
             FALSE,
             NULL,
             NULL,
-            sum(p.booking_count)
-        FROM public.customer_stylist_preferences AS p
-        JOIN public.stylists AS s ON s.id = p.stylist_id
-        LEFT JOIN tenancy.moved_stylists AS m ON m.stylist_id = p.stylist_id
-        WHERE m.stylist_id IS NULL
+            sum(n.booking_count)
+        FROM tenancy.shop_counts AS n
         GROUP BY
-            p.customer_id,
-            s.shop_id
+            n.customer_id,
+            n.shop_id
     ) AS e
     WINDOW
         in_shop AS (PARTITION BY e.customer_id, e.shop_id),
@@ -156,19 +172,13 @@ FROM (
     WHERE b.status = 'CONFIRMED'
     UNION ALL
     SELECT
-        p.customer_id,
-        s.shop_id,
+        n.customer_id,
+        n.shop_id,
         0,
         0,
         0,
-        p.booking_count
-    FROM public.customer_stylist_preferences AS p
-    JOIN public.stylists AS s ON s.id = p.stylist_id
-    WHERE NOT EXISTS (
-            SELECT
-            FROM tenancy.moved_stylists AS m
-            WHERE m.stylist_id = p.stylist_id
-        )
+        n.booking_count
+    FROM tenancy.shop_counts AS n
 ) AS e
 GROUP BY
     e.customer_id,

@@ -7,6 +7,7 @@
 
 DROP VIEW IF EXISTS tenancy.evidence;
 DROP VIEW IF EXISTS tenancy.evidence_items;
+DROP VIEW IF EXISTS tenancy.shop_counts;
 DROP FUNCTION IF EXISTS tenancy.note_moved_stylists();
 DROP TABLE IF EXISTS tenancy.moved_stylists;
 

@@ -186,6 +186,7 @@ VALUES
 ('tenancy.settings', NULL, NULL, 'SELECT'),
 ('tenancy.shop_check', NULL, NULL, 'SELECT'),
 ('tenancy.shop_context', 'EXECUTE', 'EXECUTE', NULL),
+('tenancy.shop_counts', NULL, NULL, 'SELECT'),
 ('tenancy.statements_relation', NULL, NULL, 'EXECUTE'),
 ('tenancy.unseen_readers', NULL, NULL, 'EXECUTE'),
 ('tenancy.watch', NULL, NULL, 'SELECT');
