@@ -6,11 +6,11 @@ import psycopg
 import pytest
 
 from support.commands import psql, psql_file, sqitch, start_sqitch, value
+from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
 from support.sides import drift
 from support.waiting import wait_until
 
-CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
 # The last change before contract/switch
 BEFORE = "contract/return_legacy_side"
 

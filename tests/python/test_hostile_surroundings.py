@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 
-from support.cluster import ROOT, Cluster
+from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql, psql_file, run, sqitch, start_sqitch, value
 from support.history import legacy_history
+from support.plan import CHANGES, CONTRACT
 from support.sessions import Session, waiting_for
 from support.waiting import wait_until
-
-CONTRACT = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
-CHANGES = re.findall(r"^(\w+/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
 
 # What a role or a database may set, each to something that a script was not written for.
 SETTINGS = {

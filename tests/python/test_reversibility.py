@@ -7,20 +7,15 @@ import re
 import psycopg
 import pytest
 
-from support.cluster import ROOT
 from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 from support.history import legacy_history
-
-TAGS = ("@phase1", "@phase2", "@phase3")
+from support.plan import CHANGES, TAGS
 
 
 def changes_of(tag: str) -> list[str]:
     """The changes that a tag ends, in order."""
-    words = re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
-    found: list[str] = []
-    for word in words[: words.index(tag)]:
-        found = [] if word.startswith("@") else [*found, word]
-    return found
+    below_it = [end for end in TAGS.values() if end < TAGS[tag]]
+    return CHANGES[max(below_it, default=-1) + 1 : TAGS[tag] + 1]
 
 
 # What an operator may have said of what phase 2 calls deprecated.

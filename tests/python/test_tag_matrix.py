@@ -11,6 +11,7 @@ import pytest
 from support.cluster import ROOT, Cluster
 from support.commands import pg_dump_schema, psql_file, sqitch
 from support.history import legacy_history
+from support.plan import TAGS
 from support.soak import SOAK
 
 FOLDER = ROOT / "tests/schema"
@@ -74,11 +75,7 @@ def check_schema(url: str, tag: str) -> None:
 
 
 def test_the_walk_has_every_pair() -> None:
-    tags = ["@ROOT"] + [
-        line.split()[0]
-        for line in (ROOT / "sqitch.plan").read_text().splitlines()
-        if line.startswith("@")
-    ]
+    tags = ["@ROOT", *TAGS]
     places = ["@ROOT", *(tag for _, tag in WALK)]
     walked = {(command, place, tag) for place, (command, tag) in zip(places, WALK, strict=False)}
     for low, high in itertools.combinations(tags, 2):

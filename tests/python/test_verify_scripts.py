@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from support.cluster import ROOT
 from support.commands import psql, psql_file, value
-
-CHANGES = re.findall(r"^(\w+/\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE)
+from support.plan import CHANGES
 
 # What the record of parts does not see.
 BREAKAGES = {
