@@ -93,10 +93,9 @@ WHERE t.oid = 'public.customers'::regclass \gset
 SET LOCAL ROLE :"owner_name";
 
 -- When it runs again, what it alters is entered as for every other script.
-SELECT to_regclass('tenancy.parts') IS NOT NULL AS has_parts \gset
+SELECT to_regprocedure('tenancy.part_states()') IS NOT NULL AS has_parts \gset
 \if :has_parts
-SELECT set_config('tenancy.parts_before', jsonb_object_agg(p.kind || ' ' || p.name, md5(p.state))::text, TRUE)
-FROM tenancy.parts AS p \g /dev/null
+SELECT set_config('tenancy.parts_before', tenancy.part_states()::text, TRUE) \g /dev/null
 UPDATE tenancy.changes SET state = state WHERE change = 'support/begin';
 \endif
 
@@ -238,7 +237,10 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    variables CONSTANT text := CASE WHEN change ~ '^contract/(?!(dependents|gate)$)' AND direction = 'deploy' THEN ' --set contract=yes' ELSE '' END;
+    variables CONSTANT text := CASE
+        WHEN change IN ('contract/switch', 'contract/purge_archive') AND direction = 'deploy' THEN ' --set contract=yes'
+        ELSE ''
+    END;
     is_registered CONSTANT boolean := tenancy.is_registered(change);
     registry CONSTANT text := (
         SELECT CASE WHEN s.registry = 'sqitch' THEN '' ELSE format(' --registry %I', s.registry) END
@@ -469,9 +471,8 @@ BEGIN
 
     -- What is there before, so that the commit can tell what the script made, altered and dropped (support/parts). The row is written for
     -- the trigger that does it.
-    IF to_regclass('tenancy.parts') IS NOT NULL THEN
-        PERFORM set_config('tenancy.parts_before', jsonb_object_agg(p.kind || ' ' || p.name, md5(p.state))::text, TRUE)
-        FROM tenancy.parts AS p;
+    IF to_regprocedure('tenancy.part_states()') IS NOT NULL THEN
+        PERFORM set_config('tenancy.parts_before', tenancy.part_states()::text, TRUE);
         UPDATE tenancy.changes AS c SET state = c.state WHERE c.change = enter_change.change;
     END IF;
 

@@ -12,7 +12,8 @@ WITH (security_invoker = TRUE)
 AS
 SELECT
     'function' AS kind,
-    p.oid::regprocedure::text AS name,
+    -- As regprocedure has it, which would look for others of the name in each schema
+    format('tenancy.%I(%s)', p.proname, replace(oidvectortypes(p.proargtypes), ', ', ',')) AS name,
     p.oid,
     concat_ws(
         E'\n', p.prosrc, p.prosqlbody, p.prosecdef, p.provolatile, p.proisstrict, p.proleakproof, p.proparallel, p.proconfig,
@@ -175,6 +176,25 @@ COMMENT ON FUNCTION tenancy.part_definition(text, oid) IS
 'What a part of tenancy.parts does; its md5 is the fingerprint. Names in it depend on search_path. '
 'Example: SELECT p.name, tenancy.part_definition(p.kind, p.oid) FROM tenancy.parts AS p';
 
+CREATE OR REPLACE FUNCTION tenancy.part_states()
+RETURNS jsonb
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT jsonb_object_agg(p.kind || ' ' || p.name, p.oid || ' ' || md5(p.state))
+        FROM tenancy.parts AS p
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.part_states() IS
+'Kind and name of each part, with its oid and the md5 of its state: planned once for the beginning and the end of a script. '
+'Example: SELECT tenancy.part_states() ->> ''view tenancy.parts''';
+
 CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
     kind text NOT NULL,
     name text NOT NULL,
@@ -243,6 +263,7 @@ SET quote_all_identifiers = off
 AS $$
 DECLARE
     parts_before CONSTANT jsonb := nullif(current_setting('tenancy.parts_before', TRUE), '')::jsonb;
+    parts_now jsonb;
     routine regprocedure;
 BEGIN
     IF parts_before IS NULL THEN
@@ -264,20 +285,13 @@ BEGIN
     END LOOP;
 
     -- Only what this transaction made or altered: what somebody altered before it stays told.
-    WITH parts_now AS MATERIALIZED (SELECT p.* FROM tenancy.parts AS p),
+    parts_now := tenancy.part_states();
 
-    gone AS (
-        UPDATE tenancy.deployed_parts AS d
-        SET is_there = FALSE
-        WHERE d.is_there
-            AND parts_before ? (d.kind || ' ' || d.name)
-            AND (d.kind, d.name) NOT IN (
-                SELECT
-                    p.kind,
-                    p.name
-                FROM parts_now AS p
-            )
-    )
+    UPDATE tenancy.deployed_parts AS d
+    SET is_there = FALSE
+    WHERE d.is_there
+        AND parts_before ? (d.kind || ' ' || d.name)
+        AND NOT parts_now ? (d.kind || ' ' || d.name);
 
     INSERT INTO tenancy.deployed_parts AS d (kind, name, change, fingerprint, definition)
     SELECT
@@ -288,11 +302,11 @@ BEGIN
         CASE WHEN p.kind NOT IN ('function', 'table') THEN p.definition END
     FROM (
         SELECT
-            n.kind,
-            n.name,
-            tenancy.part_definition(n.kind, n.oid) AS definition
-        FROM parts_now AS n
-        WHERE md5(n.state) IS DISTINCT FROM parts_before ->> (n.kind || ' ' || n.name)
+            split_part(n.key, ' ', 1) AS kind,
+            substr(n.key, strpos(n.key, ' ') + 1) AS name,
+            tenancy.part_definition(split_part(n.key, ' ', 1), split_part(n.value, ' ', 1)::oid) AS definition
+        FROM jsonb_each_text(parts_now) AS n
+        WHERE n.value IS DISTINCT FROM parts_before ->> n.key
         OFFSET 0 -- the definition is read once
     ) AS p
     ORDER BY

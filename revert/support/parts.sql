@@ -10,6 +10,7 @@ DROP FUNCTION IF EXISTS tenancy.accept_parts();
 DROP FUNCTION IF EXISTS tenancy.record_parts();
 DROP VIEW IF EXISTS tenancy.part_problems;
 DROP TABLE IF EXISTS tenancy.deployed_parts;
+DROP FUNCTION IF EXISTS tenancy.part_states();
 DROP VIEW IF EXISTS tenancy.parts;
 DROP FUNCTION IF EXISTS tenancy.part_definition(text, oid);
 
