@@ -9,96 +9,72 @@
 SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
 \if :has_legacy_side
 
--- Few branches, since each reads whole tables; the totals have one of their own, for whoever asks for them alone.
+-- One pass over each table, with the joins before the sums: so a condition on customer_id reaches the indexes.
 CREATE OR REPLACE VIEW tenancy.drift (kind, customer_id, shop_id, legacy_value, profile_value)
 WITH (security_invoker = TRUE)
 AS
-WITH of_totals AS (
-    WITH profiles AS (
-        SELECT
-            p.customer_id,
-            sum(p.total_bookings) AS total_bookings,
-            sum(p.total_spend_cents) AS total_spend_cents
-        FROM public.customer_shop_profiles AS p
-        GROUP BY p.customer_id
-    )
-
+WITH sides AS (
     SELECT
-        'totals'::text AS kind,
-        p.customer_id,
-        NULL::integer AS shop_id,
-        format(
-            '%s bookings, %s cents', coalesce(s.total_bookings, 0), coalesce(s.total_spend_cents, 0)
-        ) AS legacy_value,
-        format('%s bookings, %s cents', p.total_bookings, p.total_spend_cents) AS profile_value
-    FROM profiles AS p
-    LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = p.customer_id
-    WHERE p.total_bookings <> coalesce(s.total_bookings, 0)
-        OR p.total_spend_cents <> coalesce(s.total_spend_cents, 0)
+        c.id AS customer_id,
+        c.no_show_count,
+        c.preferred_stylist_id,
+        -- Of the one row, or NULL
+        min(s.total_bookings) AS total_bookings,
+        min(s.total_spend_cents) AS total_spend_cents,
+        min(s.last_booking_at) AS last_booking_at,
+        -- Of all profiles; NULL if there is none
+        sum(p.total_bookings) AS bookings_sum,
+        sum(p.total_spend_cents) AS spend_sum,
+        sum(p.no_show_count) AS no_show_sum,
+        max(p.last_booking_at) AS newest_booking_at,
+        bool_or(p.last_booking_at = s.last_booking_at) AS has_last_booking_at,
+        bool_or(p.preferred_stylist_id = c.preferred_stylist_id AND t.shop_id = p.shop_id) AS has_preferred_stylist,
+        bool_or(p.preferred_stylist_id IS NOT NULL AND coalesce(t.shop_id <> p.shop_id, TRUE)) AS has_foreign_stylist,
+        min(least(p.total_bookings, p.total_spend_cents, p.no_show_count)) AS lowest
+    FROM public.customers AS c
+    LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
+    LEFT JOIN public.customer_shop_profiles AS p ON p.customer_id = c.id
+    LEFT JOIN public.stylists AS t ON t.id = p.preferred_stylist_id
+    GROUP BY c.id
 ),
 
-of_customers AS (
-    WITH sides AS (
-        SELECT
-            c.id AS customer_id,
-            c.no_show_count,
-            c.preferred_stylist_id,
-            -- Of the one row, or NULL
-            min(s.total_bookings) AS total_bookings,
-            min(s.total_spend_cents) AS total_spend_cents,
-            min(s.last_booking_at) AS last_booking_at,
-            -- Of all profiles; NULL if there is none
-            sum(p.no_show_count) AS no_show_sum,
-            max(p.last_booking_at) AS newest_booking_at,
-            bool_or(p.last_booking_at = s.last_booking_at) AS has_last_booking_at,
-            bool_or(
-                p.preferred_stylist_id = c.preferred_stylist_id
-                AND (p.preferred_stylist_id, p.shop_id) IN (
-                    SELECT
-                        t.id,
-                        t.shop_id
-                    FROM public.stylists AS t
-                )
-            ) AS has_preferred_stylist
-        FROM public.customers AS c
-        LEFT JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
-        LEFT JOIN public.customer_shop_profiles AS p ON p.customer_id = c.id
-        GROUP BY c.id
-    ),
-
-    judged AS (
-        SELECT
-            b.*,
-            b.no_show_sum IS NULL AND (
-                b.total_bookings <> 0
-                OR b.total_spend_cents <> 0
-                OR b.last_booking_at IS NOT NULL
-                OR b.no_show_count <> 0
-                OR b.preferred_stylist_id IS NOT NULL
-            ) AS misses_profile,
-            b.no_show_sum IS NOT NULL
-            AND b.last_booking_at IS NOT NULL
-            AND b.has_last_booking_at IS NOT TRUE AS other_last_booking_at,
-            b.no_show_sum <> b.no_show_count AS other_no_show_count,
-            b.no_show_sum IS NOT NULL
-            AND b.preferred_stylist_id IS NOT NULL
-            AND b.has_preferred_stylist IS NOT TRUE AS other_preferred_stylist,
-            least(b.total_bookings, b.total_spend_cents, b.no_show_count) < 0 AS negative
-        FROM sides AS b
-    )
-
+judged AS (
     SELECT
-        v.kind,
-        j.customer_id,
-        v.shop_id,
-        v.legacy_value,
-        v.profile_value
-    FROM judged AS j
-    LEFT JOIN public.stylists AS t ON t.id = j.preferred_stylist_id
-    LEFT JOIN public.customer_shop_profiles AS p
-        ON p.customer_id = j.customer_id
-        AND p.shop_id = t.shop_id
-    CROSS JOIN LATERAL (
+        b.*,
+        b.no_show_sum IS NULL AND (
+            b.total_bookings <> 0
+            OR b.total_spend_cents <> 0
+            OR b.last_booking_at IS NOT NULL
+            OR b.no_show_count <> 0
+            OR b.preferred_stylist_id IS NOT NULL
+        ) AS misses_profile,
+        b.bookings_sum <> coalesce(b.total_bookings, 0) OR b.spend_sum <> coalesce(b.total_spend_cents, 0) AS other_totals,
+        b.no_show_sum IS NOT NULL
+        AND b.last_booking_at IS NOT NULL
+        AND b.has_last_booking_at IS NOT TRUE AS other_last_booking_at,
+        b.no_show_sum <> b.no_show_count AS other_no_show_count,
+        b.no_show_sum IS NOT NULL
+        AND b.preferred_stylist_id IS NOT NULL
+        AND b.has_preferred_stylist IS NOT TRUE AS other_preferred_stylist,
+        least(b.total_bookings, b.total_spend_cents, b.no_show_count) < 0 AS negative
+    FROM sides AS b
+)
+
+SELECT
+    v.kind,
+    j.customer_id,
+    v.shop_id,
+    v.legacy_value,
+    v.profile_value
+FROM judged AS j
+LEFT JOIN public.stylists AS t ON t.id = j.preferred_stylist_id
+CROSS JOIN LATERAL (
+    SELECT
+        o.kind,
+        o.shop_id,
+        o.legacy_value,
+        o.profile_value
+    FROM (
         VALUES
         (
             j.misses_profile,
@@ -112,6 +88,13 @@ of_customers AS (
                 'stylist ' || j.preferred_stylist_id
             ),
             NULL
+        ),
+        (
+            j.other_totals,
+            'totals',
+            NULL,
+            format('%s bookings, %s cents', coalesce(j.total_bookings, 0), coalesce(j.total_spend_cents, 0)),
+            format('%s bookings, %s cents', j.bookings_sum, j.spend_sum)
         ),
         (
             j.other_last_booking_at,
@@ -132,7 +115,12 @@ of_customers AS (
             'preferred_stylist',
             t.shop_id,
             j.preferred_stylist_id::text,
-            p.preferred_stylist_id::text
+            (
+                SELECT p.preferred_stylist_id::text
+                FROM public.customer_shop_profiles AS p
+                WHERE p.customer_id = j.customer_id
+                    AND p.shop_id = t.shop_id
+            )
         ),
         (
             j.negative,
@@ -144,77 +132,45 @@ of_customers AS (
             ),
             NULL
         )
-    ) AS v (is_so, kind, shop_id, legacy_value, profile_value)
-    WHERE v.is_so
-        -- Healthy customers are out early; "= 1", for the planner takes it that few are not.
-        AND (
-            j.misses_profile
-            OR j.other_last_booking_at
-            OR j.other_no_show_count
-            OR j.other_preferred_stylist
-            OR j.negative
-        )::integer = 1
-),
-
-of_profiles AS (
-    WITH judged AS (
-        SELECT
-            p.*,
-            t.shop_id AS stylist_shop_id,
-            p.preferred_stylist_id IS NOT NULL AND coalesce(t.shop_id <> p.shop_id, TRUE) AS foreign_stylist,
-            least(p.total_bookings, p.total_spend_cents, p.no_show_count) < 0 AS negative
-        FROM public.customer_shop_profiles AS p
-        LEFT JOIN public.stylists AS t ON t.id = p.preferred_stylist_id
-    )
-
+    ) AS o (is_so, kind, shop_id, legacy_value, profile_value)
+    WHERE o.is_so
+    UNION ALL
     SELECT
-        v.kind,
-        j.customer_id,
-        j.shop_id,
-        NULL::text AS legacy_value,
-        v.profile_value
-    FROM judged AS j
+        o.kind,
+        p.shop_id,
+        NULL,
+        o.profile_value
+    FROM public.customer_shop_profiles AS p
+    LEFT JOIN public.stylists AS own ON own.id = p.preferred_stylist_id
     CROSS JOIN LATERAL (
         VALUES
         (
-            j.foreign_stylist,
+            p.preferred_stylist_id IS NOT NULL AND coalesce(own.shop_id <> p.shop_id, TRUE),
             'foreign_stylist',
-            format('stylist %s of shop %s', j.preferred_stylist_id, coalesce(j.stylist_shop_id::text, 'none'))
+            format('stylist %s of shop %s', p.preferred_stylist_id, coalesce(own.shop_id::text, 'none'))
         ),
         (
-            j.negative,
+            least(p.total_bookings, p.total_spend_cents, p.no_show_count) < 0,
             'negative',
-            format('%s bookings, %s cents, %s no-shows', j.total_bookings, j.total_spend_cents, j.no_show_count)
+            format('%s bookings, %s cents, %s no-shows', p.total_bookings, p.total_spend_cents, p.no_show_count)
         )
-    ) AS v (is_so, kind, profile_value)
-    WHERE v.is_so
-        AND (j.foreign_stylist OR j.negative)::integer = 1
-)
-
-SELECT
-    d.kind,
-    d.customer_id,
-    d.shop_id,
-    d.legacy_value,
-    d.profile_value
-FROM (
-    SELECT
-        '{totals}'::text[] AS kinds,
-        o.*
-    FROM of_totals AS o
-    UNION ALL
-    SELECT
-        '{missing_profile,last_booking_at,no_show_count,preferred_stylist,negative}',
-        o.*
-    FROM of_customers AS o
-    UNION ALL
-    SELECT
-        '{foreign_stylist,negative}',
-        o.*
-    FROM of_profiles AS o
-) AS d
--- So that WHERE kind = '...' leaves out the branches that have none
-WHERE d.kind = ANY (d.kinds); -- noqa: CP03,LT01,LT06
+    ) AS o (is_so, kind, profile_value)
+    WHERE p.customer_id = j.customer_id
+        AND (j.has_foreign_stylist OR j.lowest < 0)
+        AND o.is_so
+) AS v
+-- Healthy customers are out early; "= 1", for the planner takes it that few are not.
+WHERE
+    (
+        j.misses_profile
+        OR j.other_totals
+        OR j.other_last_booking_at
+        OR j.other_no_show_count
+        OR j.other_preferred_stylist
+        OR j.negative
+        OR j.has_foreign_stylist
+        OR j.lowest < 0
+    )::integer = 1;
 
 COMMENT ON VIEW tenancy.drift IS
 'Where the legacy side and the profiles disagree: a row a disagreement, none when healthy. Kinds: missing_profile, totals, '

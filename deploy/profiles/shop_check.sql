@@ -92,17 +92,55 @@ COMMENT ON COLUMN tenancy.shop_check.class IS
 'other shop), counts_differ (profile and bookings agree), all_differ, stylist_moved (profile and bookings differ, and the counts '
 'are not known).';
 
+-- Bookings are read of those customers alone whose profiles and counts differ both ways.
 CREATE OR REPLACE VIEW tenancy.misplaced_bookings (customer_id, from_shop_id, to_shop_id, bookings)
 WITH (security_invoker = TRUE)
 AS
 SELECT
-    c.customer_id,
-    (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings DESC, c.shop_id))[1],
-    (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings, c.shop_id))[1],
-    least(max(c.total_bookings - c.counted_bookings), max(c.counted_bookings - c.total_bookings))
-FROM tenancy.shop_check AS c
-WHERE c.class = 'misplaced'
-GROUP BY c.customer_id;
+    s.customer_id,
+    m.from_shop_id,
+    m.to_shop_id,
+    m.bookings
+FROM (
+    SELECT e.customer_id
+    FROM (
+        SELECT
+            d.customer_id,
+            sum(d.excess) AS excess
+        FROM (
+            SELECT
+                p.customer_id,
+                p.shop_id,
+                p.total_bookings AS excess
+            FROM public.customer_shop_profiles AS p
+            UNION ALL
+            SELECT
+                n.customer_id,
+                n.shop_id,
+                -n.booking_count
+            FROM tenancy.shop_counts AS n
+            ORDER BY
+                customer_id,
+                shop_id -- else each customer and shop has an entry in a table of hashes, which goes to disk
+        ) AS d
+        GROUP BY
+            d.customer_id,
+            d.shop_id
+    ) AS e
+    GROUP BY e.customer_id
+    HAVING max(e.excess) > 0
+        AND min(e.excess) < 0
+) AS s
+CROSS JOIN LATERAL (
+    SELECT
+        (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings DESC, c.shop_id))[1] AS from_shop_id,
+        (array_agg(c.shop_id ORDER BY c.total_bookings - c.counted_bookings, c.shop_id))[1] AS to_shop_id,
+        least(max(c.total_bookings - c.counted_bookings), max(c.counted_bookings - c.total_bookings)) AS bookings
+    FROM tenancy.shop_check AS c
+    WHERE c.customer_id = s.customer_id
+        AND c.class = 'misplaced'
+    HAVING count(*) > 0
+) AS m;
 
 COMMENT ON VIEW tenancy.misplaced_bookings IS
 'Customers with bookings that tenancy.shop_check has as misplaced: a row for each, with the next move. tenancy.repair() with '
