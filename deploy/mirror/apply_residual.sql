@@ -13,9 +13,12 @@ CREATE OR REPLACE FUNCTION tenancy.apply_residual(
     last_booking_at timestamptz DEFAULT NULL,
     no_show_count integer DEFAULT NULL,
     earlier tenancy.statistics DEFAULT NULL,
-    claims_booking boolean DEFAULT FALSE
+    claims_booking boolean DEFAULT FALSE,
+    held_bookings bigint DEFAULT NULL,
+    held_spend_cents bigint DEFAULT NULL,
+    held_no_shows bigint DEFAULT NULL
 )
-RETURNS void
+RETURNS boolean -- true: to assign it costs less than PERFORM
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -23,9 +26,6 @@ AS $$
 DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
-    held_bookings bigint; -- by all shops together
-    held_spend_cents bigint;
-    held_no_shows bigint;
     claimed integer; -- of the bookings, by this write
     is_missed boolean;
     at_floor boolean;
@@ -33,16 +33,18 @@ BEGIN
     guard := set_config('tenancy.mirroring', 'on', TRUE);
 
     FOR attempt IN 1 .. 3 LOOP
-        SELECT
-            sum(p.total_bookings),
-            sum(p.total_spend_cents),
-            sum(p.no_show_count)
-        INTO
-            held_bookings,
-            held_spend_cents,
-            held_no_shows
-        FROM public.customer_shop_profiles AS p
-        WHERE p.customer_id = apply_residual.customer_id;
+        IF attempt > 1 OR held_bookings IS NULL THEN
+            SELECT
+                sum(p.total_bookings),
+                sum(p.total_spend_cents),
+                sum(p.no_show_count)
+            INTO
+                held_bookings,
+                held_spend_cents,
+                held_no_shows
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = apply_residual.customer_id;
+        END IF;
 
         -- More than the booking that this write counts: something was missed.
         is_missed := claims_booking AND claimed IS NULL AND total_bookings > held_bookings + 1;
@@ -149,16 +151,18 @@ BEGIN
     END IF;
 
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
+    RETURN TRUE;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.apply_residual(
-    integer, integer, integer, integer, timestamptz, integer, tenancy.statistics, boolean
+    integer, integer, integer, integer, timestamptz, integer, tenancy.statistics, boolean, bigint, bigint, bigint
 ) IS
 'Writes the customer''s legacy values to the profile of one shop by the residual rule (tenancy.residual, tenancy.residual_cut). A '
 'value that is NULL stays as the profiles have it. Not mirrored. The caller holds the row that the values are from. '
 'earlier is the customer''s row of statistics before, for a customer without any profile. With claims_booking the write counts one '
-'booking of this shop, and what more it counts goes to the shops that the evidence shows (tenancy.give_missed). '
+'booking of this shop, and what more it counts goes to the shops that the evidence shows (tenancy.give_missed). Who has read the '
+'sums over the profiles behind that row''s lock gives them as held_bookings, held_spend_cents and held_no_shows. '
 'Example: SELECT tenancy.apply_residual(42, 3, total_bookings => 10, total_spend_cents => 50000)';
 
 COMMIT;

@@ -84,6 +84,18 @@ COMMENT ON FUNCTION tenancy.note_of_booking(integer, timestamptz) IS
 'What stands in tenancy.confirmed before the shop of a booking of this customer with this start, which this transaction confirmed '
 'and no statistics counted yet. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '' 42:0.000000=''';
 
+-- No SET clause, so that it is inlined.
+CREATE OR REPLACE FUNCTION tenancy.noted_shop(notes text, note text)
+RETURNS integer
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE WHEN strpos(notes, note) > 0 THEN split_part(split_part(notes, note, 2), ' ', 1)::integer END;
+
+COMMENT ON FUNCTION tenancy.noted_shop(text, text) IS
+'The shop that stands behind a note of tenancy.note_of_booking() in tenancy.confirmed; NULL if the note is not there. '
+'Example: tenancy.noted_shop('' 42:0.000000=3'', '' 42:0.000000='') = 3';
+
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
     last_booking_at timestamptz DEFAULT NULL,
@@ -97,8 +109,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     notes CONSTANT text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
-    note text;
     shop integer;
+    begins_then boolean; -- a booking, maybe the customer's
     newest integer; -- of the notes: the shop
 BEGIN
     IF current_setting('app.current_shop_id', TRUE) <> '' THEN
@@ -106,23 +118,31 @@ BEGIN
     END IF;
 
     IF strpos(notes, ' ' || customer_id || ':') > 0 THEN
-        note := tenancy.note_of_booking(customer_id, last_booking_at);
-        IF strpos(notes, note) > 0 THEN
-            RETURN split_part(split_part(notes, note, 2), ' ', 1)::integer;
+        shop := tenancy.noted_shop(notes, tenancy.note_of_booking(customer_id, last_booking_at));
+        IF shop IS NOT NULL THEN
+            RETURN shop;
         END IF;
         newest := substring(notes FROM '.* ' || customer_id || ':[^ ]*=([0-9]+)')::integer;
     END IF;
 
-    -- A correction, which leaves last_booking_at as it is: no need to look for the booking.
-    IF last_booking_at = last_booking_before THEN
-        SELECT min(p.shop_id)
-        INTO shop
-        FROM public.customer_shop_profiles AS p
-        WHERE p.customer_id = attributed_shop.customer_id
-            AND p.last_booking_at = attributed_shop.last_booking_at;
+    -- Without a time there is no booking to look for. Nor is there need to look for it with a correction, which leaves the time as
+    -- it is, or where nobody's booking begins then.
+    IF last_booking_at IS NOT NULL THEN
+        begins_then := last_booking_at IS DISTINCT FROM last_booking_before AND EXISTS (
+            SELECT
+            FROM public.bookings AS b
+            WHERE b.start_at_utc = attributed_shop.last_booking_at
+        );
+        IF NOT begins_then THEN
+            SELECT min(p.shop_id)
+            INTO shop
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = attributed_shop.customer_id
+                AND p.last_booking_at = attributed_shop.last_booking_at;
+        END IF;
     END IF;
 
-    IF shop IS NULL AND last_booking_at IS NOT NULL THEN
+    IF begins_then OR (shop IS NULL AND last_booking_at = last_booking_before) THEN
         SELECT s.shop_id
         INTO shop
         FROM tenancy.shop_of_last_booking(
@@ -130,7 +150,6 @@ BEGIN
         ) AS s;
     END IF;
 
-    -- Without a time there is no booking to look for.
     RETURN coalesce(shop, newest, (SELECT d.default_shop_id FROM tenancy.settings AS d));
 END;
 $$;

@@ -17,6 +17,7 @@ DECLARE
     stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
     shop integer;
     is_recorded boolean;
+    is_applied boolean;
 BEGIN
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
@@ -33,7 +34,7 @@ BEGIN
 
     IF NEW.no_show_count <> no_shows_before THEN
         shop := tenancy.attributed_shop(NEW.id);
-        PERFORM tenancy.apply_residual(NEW.id, shop, no_show_count => NEW.no_show_count);
+        is_applied := tenancy.apply_residual(NEW.id, shop, no_show_count => NEW.no_show_count);
         is_recorded := tenancy.note_write('legacy', NEW.id, 'no-shows'); -- cheaper than PERFORM
         is_recorded := tenancy.count_legacy_write(shop);
     END IF;

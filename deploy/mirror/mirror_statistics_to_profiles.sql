@@ -21,8 +21,12 @@ DECLARE
     counts_booking boolean; -- or else it is a correction
     is_recalled boolean NOT NULL := FALSE;
     average integer;
+    held_bookings bigint; -- by all shops together
+    held_spend_cents bigint;
+    held_no_shows bigint;
     shop integer;
     is_recorded boolean;
+    is_applied boolean;
 BEGIN
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
@@ -52,12 +56,26 @@ BEGIN
         SELECT
             s.total_bookings,
             s.total_spend_cents,
-            s.last_booking_at
+            s.last_booking_at,
+            h.bookings,
+            h.spend_cents,
+            h.no_shows
         INTO
             NEW.total_bookings,
             NEW.total_spend_cents,
-            NEW.last_booking_at
+            NEW.last_booking_at,
+            held_bookings,
+            held_spend_cents,
+            held_no_shows
         FROM public.customer_booking_stats AS s
+        CROSS JOIN LATERAL (
+            SELECT
+                sum(p.total_bookings) AS bookings,
+                sum(p.total_spend_cents) AS spend_cents,
+                sum(p.no_show_count) AS no_shows
+            FROM public.customer_shop_profiles AS p
+            WHERE p.customer_id = s.customer_id
+        ) AS h
         WHERE s.customer_id = NEW.customer_id;
         IF NOT FOUND THEN
             RETURN NULL;
@@ -77,23 +95,33 @@ BEGIN
             );
         END IF;
 
+        IF has_note THEN
+            note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
+        END IF;
         IF NOT is_recalled THEN
-            shop := tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at);
-            PERFORM tenancy.apply_residual(
+            IF has_note AND coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN -- the usual case
+                shop := tenancy.noted_shop(notes, note);
+            END IF;
+            shop := coalesce(
+                shop, tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at)
+            );
+            is_applied := tenancy.apply_residual(
                 NEW.customer_id,
                 shop,
                 total_bookings => NEW.total_bookings,
                 total_spend_cents => NEW.total_spend_cents,
                 last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
                 earlier => earlier,
-                claims_booking => counts_booking
+                claims_booking => counts_booking,
+                held_bookings => held_bookings,
+                held_spend_cents => held_spend_cents,
+                held_no_shows => held_no_shows
             );
         END IF;
 
         -- The confirmed booking is counted. The application compared the new average with one that it read before
         -- the booking locked the customer: what it did not write back, is written here.
         IF has_note THEN
-            note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
             note_at := strpos(notes, note);
             notes := set_config('tenancy.confirmed', CASE
                 WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 -- all of them, it seems
@@ -104,13 +132,12 @@ BEGIN
             END, TRUE);
             average := NEW.total_spend_cents / nullif(greatest(NEW.total_bookings, 0), 0);
 
-            IF (SELECT c.average_spend_cents <> average FROM public.customers AS c WHERE c.id = NEW.customer_id) THEN
-                UPDATE public.customers AS c
-                SET
-                    average_spend_cents = average,
-                    updated_at = now()
-                WHERE c.id = NEW.customer_id;
-            END IF;
+            UPDATE public.customers AS c
+            SET
+                average_spend_cents = average,
+                updated_at = now()
+            WHERE c.id = NEW.customer_id
+                AND c.average_spend_cents <> average;
         END IF;
     END IF;
 
