@@ -70,6 +70,7 @@ BEGIN
         WHERE p.pronamespace = 'tenancy'::regnamespace
     ) AS t ON t.name = d.name
     WHERE d.kind = 'trigger'
+        AND d.change <> 'contract/switch' -- what an attempt left: the next one makes its own
         AND d.is_there
         AND t.is_enabled IS NOT TRUE
     UNION ALL
@@ -117,7 +118,11 @@ COMMENT ON FUNCTION tenancy.quick_findings(interval, integer[]) IS
 'Of tenancy.contract_findings(), what can be asked under the lock of the contract. With customer_ids, only their drift. '
 'Example: SELECT * FROM tenancy.quick_findings(NULL, ARRAY[42])';
 
-CREATE OR REPLACE FUNCTION tenancy.contract_findings(quiet_period interval DEFAULT NULL, despite text DEFAULT '')
+CREATE OR REPLACE FUNCTION tenancy.contract_findings(
+    quiet_period interval DEFAULT NULL,
+    despite text DEFAULT '',
+    customer_ids integer[] DEFAULT NULL
+)
 RETURNS TABLE (finding text, name text, detail text, remedy text, may_be_overridden boolean, is_overridden boolean)
 LANGUAGE plpgsql
 STABLE
@@ -125,6 +130,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET jit = off
+SET plan_cache_mode = force_custom_plan -- for all customers, for a few, or for none
 AS $$
 DECLARE
     named CONSTANT text[] NOT NULL := tenancy.despite_names(coalesce(contract_findings.despite, ''));
@@ -132,7 +138,7 @@ BEGIN
     RETURN QUERY
     WITH found AS MATERIALIZED (
         SELECT q.*
-        FROM tenancy.quick_findings(contract_findings.quiet_period, NULL) AS q
+        FROM tenancy.quick_findings(contract_findings.quiet_period, contract_findings.customer_ids) AS q
         UNION ALL
         SELECT
             1,
@@ -144,6 +150,8 @@ BEGIN
             'convo-tenancy repair --shops',
             TRUE
         FROM tenancy.misplaced_bookings AS m
+        WHERE contract_findings.customer_ids IS NULL
+            OR m.customer_id = ANY (contract_findings.customer_ids)
         HAVING count(*) > 0
         UNION ALL
         SELECT
@@ -155,7 +163,7 @@ BEGIN
             FALSE
         FROM tenancy.part_problems AS p
         WHERE p.kind IN ('function', 'view')
-            OR (p.kind = 'trigger' AND p.problem = 'altered')
+            OR (p.kind = 'trigger' AND p.problem = 'altered' AND p.change <> 'contract/switch')
         UNION ALL
         SELECT
             3,
@@ -214,7 +222,8 @@ BEGIN
             FALSE,
             FALSE
         FROM unnest(named) AS n (name)
-        WHERE n.name NOT IN (SELECT f.name FROM found AS f)
+        WHERE contract_findings.customer_ids IS NULL
+            AND n.name NOT IN (SELECT f.name FROM found AS f)
     ) AS a
     ORDER BY
         a.priority,
@@ -222,10 +231,10 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.contract_findings(interval, text) IS
+COMMENT ON FUNCTION tenancy.contract_findings(interval, text, integer[]) IS
 'What keeps the contract (phase 3) from being safe: a row for each finding, and each that is not overridden closes the gate. '
 'quiet_period is how long nobody must have written to the legacy side, with the mirrors watching; by default that of '
-'tenancy.settings, and 0 for no matter. despite names the findings to be overridden. '
+'tenancy.settings, and 0 for no matter. despite names the findings to be overridden. With customer_ids, only what their rows show. '
 'Example: SELECT * FROM tenancy.contract_findings()';
 
 CREATE OR REPLACE FUNCTION tenancy.refusal(findings text[], names text[])
@@ -250,13 +259,53 @@ COMMENT ON FUNCTION tenancy.refusal(text[], text[]) IS
 'What a refused contract says of these findings, and of the names of those that may be overridden. NULL without findings. '
 'Example: SELECT tenancy.refusal(''{drift}'', NULL)';
 
-CREATE OR REPLACE PROCEDURE tenancy.check_contract(contract text, quiet_period text, despite text)
+CREATE OR REPLACE PROCEDURE tenancy.refuse_contract(refusal text)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION '%', refusal
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.refuse_contract(text) IS
+'Fails (55000) with this text of tenancy.refusal(), unless it is NULL. Example: CALL tenancy.refuse_contract(NULL)';
+
+CREATE OR REPLACE FUNCTION tenancy.contract_refusal(quiet_period text, despite text, customer_ids integer[] DEFAULT NULL)
+RETURNS text
+LANGUAGE sql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        tenancy.refusal(
+            array_agg(format('%s: %s (%s; remedy: %s)', f.name, f.finding, f.detail, f.remedy))
+            FILTER (WHERE NOT f.is_overridden),
+            array_agg(f.name) FILTER (WHERE f.may_be_overridden)
+        )
+    FROM tenancy.contract_findings(nullif(quiet_period, '')::interval, despite, customer_ids) AS f;
+$$;
+
+COMMENT ON FUNCTION tenancy.contract_refusal(text, text, integer[]) IS
+'What the contract would be refused with, by tenancy.contract_findings(); NULL when the gate is open. '
+'Example: SELECT tenancy.contract_refusal(''1 hour'', '''')';
+
+CREATE OR REPLACE PROCEDURE tenancy.check_contract(
+    contract text,
+    quiet_period text,
+    despite text,
+    customer_ids integer[] DEFAULT NULL
+)
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    refusal text;
     unseen text;
 BEGIN
     IF NOT tenancy.has_legacy_side() THEN
@@ -279,23 +328,11 @@ BEGIN
         RAISE WARNING 'who reads the legacy side is not seen: %', unseen;
     END IF;
 
-    SELECT
-        tenancy.refusal(
-            array_agg(format('%s: %s (%s; remedy: %s)', f.name, f.finding, f.detail, f.remedy))
-            FILTER (WHERE NOT f.is_overridden),
-            array_agg(f.name) FILTER (WHERE f.may_be_overridden)
-        )
-    INTO refusal
-    FROM tenancy.contract_findings(nullif(quiet_period, '')::interval, despite) AS f;
-
-    IF refusal IS NOT NULL THEN
-        RAISE EXCEPTION '%', refusal
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
+    CALL tenancy.refuse_contract(tenancy.contract_refusal(quiet_period, despite, customer_ids));
 END;
 $$;
 
-COMMENT ON PROCEDURE tenancy.check_contract(text, text, text) IS
+COMMENT ON PROCEDURE tenancy.check_contract(text, text, text, integer[]) IS
 'The gate: fails (55000) unless contract is yes and each of tenancy.contract_findings() is overridden. It takes no lock, and warns '
 'where it does not see who reads. After the contract it passes. Example: CALL tenancy.check_contract(''yes'', ''1 hour'', '''')';
 
@@ -317,15 +354,12 @@ BEGIN
     INTO refusal
     FROM tenancy.quick_findings(nullif(quiet_period, '')::interval, customer_ids) AS f;
 
-    IF refusal IS NOT NULL THEN
-        RAISE EXCEPTION '%', refusal
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
+    CALL tenancy.refuse_contract(refusal);
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.check_contract_again(text, text, integer[]) IS
-'The gate under the lock of the contract, which tenancy.check_contract() passed: fails (55000) for what tenancy.quick_findings() '
-'says of these customers. Example: CALL tenancy.check_contract_again(''1 hour'', '''', ARRAY[42])';
+'The gate under the lock of the contract: fails (55000) for what tenancy.quick_findings() says of these customers. '
+'Example: CALL tenancy.check_contract_again(''1 hour'', '''', ARRAY[42])';
 
 COMMIT;

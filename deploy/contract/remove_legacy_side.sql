@@ -52,7 +52,8 @@ BEGIN
             'public.customer_booking_stats',
             'public.customer_shop_profiles',
             'public.customer_stylist_preferences',
-            'public.stylists'
+            'public.stylists',
+            'tenancy_archive.customers'
         ]);
         EXIT WHEN tried.missing IS NULL AND tenancy.has_few_tracked_customers();
         ROLLBACK;

@@ -60,7 +60,9 @@ BEGIN
             'public.customers',
             'public.customer_shop_profiles',
             'public.customer_stylist_preferences',
-            'public.stylists'
+            'public.stylists',
+            'tenancy_archive.customer_booking_stats',
+            'tenancy_archive.customers'
         ]);
         EXIT WHEN tried.missing IS NULL AND tenancy.has_few_tracked_customers();
         ROLLBACK;

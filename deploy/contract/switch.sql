@@ -1,7 +1,7 @@
 -- Deploy convo_tenancy:contract/switch to pg
 
--- The contract. Who changes is noted from before the copy on; all is checked on one snapshot and without a lock; what is left for the lock
--- are the few who changed in the last moments.
+-- The contract. Who changes is noted from before the check on; all is checked on one snapshot and copied without a lock; what is left for
+-- the lock are the few who changed in the last moments.
 -- Variables: contract=yes, without which nothing is deployed; legacy_quiet_period, in place of the one in tenancy.settings;
 -- contract_despite, the findings of the gate that do not matter, by name.
 
@@ -22,31 +22,47 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+-- What takes no pass over the customers is asked before anything is locked.
+CALL tenancy.check_contract(:'contract', :'legacy_quiet_period', :'contract_despite', customer_ids => '{}');
 CALL tenancy.keep_open(is_begun => FALSE);
 
 COMMIT;
 
 SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
 \if :has_legacy_side
-CALL tenancy.create_archive();
-
 \ir ../support/begin.sql
 
 CALL tenancy.start_tracking();
 
 COMMIT;
 
+-- All is checked on one snapshot; who changes after it is noted, and checked again.
 SELECT tenancy.tracking_state() AS tracking_state \gset
-CALL tenancy.run_archive();
-ANALYZE tenancy_archive.customers;
-
--- The check on one snapshot decides nothing but whether to go on: who is noted is checked again.
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
 
-CALL tenancy.check_contract(:'contract', :'legacy_quiet_period', :'contract_despite');
+SELECT
+    refusal,
+    refusal IS NOT NULL AS is_refused
+FROM tenancy.contract_refusal(:'legacy_quiet_period', :'contract_despite') AS refusal \gset
 
 COMMIT;
 
+\if :is_refused
+\set ON_ERROR_STOP off
+CALL tenancy.give_up_contract(); -- where it cannot, the health check names it
+\set ON_ERROR_STOP on
+CALL tenancy.refuse_contract(:'refusal');
+\endif
+
+\ir ../support/begin.sql
+
+CALL tenancy.create_archive_schema();
+CALL tenancy.create_archive();
+
+COMMIT;
+
+CALL tenancy.run_archive();
+ANALYZE tenancy_archive.customers;
 CALL tenancy.remove_legacy_side(:'legacy_quiet_period', :'contract_despite', :'tracking_state');
 \endif
 

@@ -199,28 +199,44 @@ COMMENT ON PROCEDURE tenancy.start_tracking() IS
 'From the commit on, who changes is noted: on the legacy side or in the profiles, or after the contract in the profiles. What was '
 'noted before is forgotten, so look at everybody then. The first thing a transaction does. Example: CALL tenancy.start_tracking()';
 
-CREATE OR REPLACE PROCEDURE tenancy.stop_tracking()
+CREATE OR REPLACE PROCEDURE tenancy.give_up_contract()
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    tables CONSTANT text[] := ARRAY(SELECT DISTINCT t.table_name::text AS name FROM tenancy.tracking AS t ORDER BY name);
+    -- A copy that was begun. After the contract it is the archive.
+    copy CONSTANT text := CASE WHEN tenancy.has_legacy_side() THEN to_regclass('tenancy_archive.customers')::text END;
+    tables CONSTANT text[] := ARRAY(
+        SELECT DISTINCT t.table_name::text AS name
+        FROM tenancy.tracking AS t
+        ORDER BY name
+    );
+    running_pid CONSTANT integer := (SELECT min(o.pid) FROM tenancy.open_changes() AS o WHERE NOT o.is_own);
 BEGIN
+    IF running_pid IS NOT NULL THEN
+        RAISE EXCEPTION 'a script of convo_tenancy runs in the session with pid %: wait for it to end, or end it with SELECT '
+            'pg_terminate_backend(%), then run the same again', running_pid, running_pid
+            USING ERRCODE = 'lock_not_available';
+    END IF;
     CALL tenancy.act_as_owner();
-    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC tables);
+    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC array_remove(tables || copy, NULL));
     CALL tenancy.drop_tracking();
     DELETE FROM tenancy.tracked_customers;
     UPDATE tenancy.deployed_parts AS d
     SET is_there = FALSE
     WHERE d.kind = 'trigger'
         AND d.name ~ '^track_';
+
+    IF copy IS NOT NULL THEN
+        DROP TABLE tenancy_archive.customers; -- who is deleted from now on would stay in it
+    END IF;
 END;
 $$;
 
-COMMENT ON PROCEDURE tenancy.stop_tracking() IS
-'Ends what a contract began that was refused: its triggers would cost each write some microseconds, and their notes space. The '
-'next contract begins it again. Example: CALL tenancy.stop_tracking()';
+COMMENT ON PROCEDURE tenancy.give_up_contract() IS
+'Takes away what a contract began that was refused or interrupted: the triggers, which would cost each write some microseconds, '
+'their notes, and the copy. The next contract begins anew. Example: CALL tenancy.give_up_contract()';
 
 CREATE OR REPLACE FUNCTION tenancy.tracking_state()
 RETURNS text

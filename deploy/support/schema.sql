@@ -192,16 +192,15 @@ VALUES
 (67, 'isolation/policies', NULL, TRUE),
 (68, 'isolation/rights', NULL, TRUE),
 (69, 'contract/dependents', NULL, TRUE),
-(70, 'contract/gate', '@phase2', TRUE),
-(71, 'contract/archive', NULL, FALSE),
-(72, 'contract/run_archive', NULL, TRUE),
-(73, 'contract/tracking', NULL, TRUE),
-(74, 'contract/legacy_side_of', NULL, TRUE),
-(75, 'contract/restore', NULL, TRUE),
-(76, 'contract/remove_legacy_side', NULL, TRUE),
-(77, 'contract/return_legacy_side', NULL, TRUE),
-(78, 'contract/switch', NULL, FALSE),
-(79, 'contract/purge_archive', '@phase3', TRUE)
+(70, 'contract/gate', NULL, TRUE),
+(71, 'contract/run_archive', NULL, TRUE),
+(72, 'contract/tracking', NULL, TRUE),
+(73, 'contract/legacy_side_of', NULL, TRUE),
+(74, 'contract/restore', NULL, TRUE),
+(75, 'contract/remove_legacy_side', NULL, TRUE),
+(76, 'contract/return_legacy_side', '@phase2', TRUE),
+(77, 'contract/switch', NULL, FALSE),
+(78, 'contract/purge_archive', '@phase3', TRUE)
 ON CONFLICT DO NOTHING;
 
 UPDATE tenancy.changes

@@ -5,15 +5,15 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-SELECT to_regprocedure('tenancy.stop_tracking()') IS NOT NULL AS can_stop \gset
-\if :can_stop
-CALL tenancy.stop_tracking(); -- of a contract that was refused
+SELECT to_regprocedure('tenancy.give_up_contract()') IS NOT NULL AS can_give_up \gset
+\if :can_give_up
+CALL tenancy.give_up_contract(); -- of a contract that was refused
 \endif
 
 DROP FUNCTION IF EXISTS tenancy.has_few_tracked_customers();
 DROP FUNCTION IF EXISTS tenancy.take_tracked_customers(integer);
 DROP FUNCTION IF EXISTS tenancy.tracking_state();
-DROP PROCEDURE IF EXISTS tenancy.stop_tracking();
+DROP PROCEDURE IF EXISTS tenancy.give_up_contract();
 DROP PROCEDURE IF EXISTS tenancy.start_tracking();
 DROP PROCEDURE IF EXISTS tenancy.drop_tracking();
 DROP VIEW IF EXISTS tenancy.tracking;

@@ -11,9 +11,6 @@ from support.sessions import Session, waiting_for
 from support.sides import drift
 from support.waiting import wait_until
 
-# The last change before contract/switch
-BEFORE = "contract/return_legacy_side"
-
 # Of customer 10, each in a transaction of its own
 WRITES = {
     "a replication's write": """
@@ -42,13 +39,6 @@ WRITES = {
 }
 
 
-@pytest.fixture
-def before(phase2_database: str) -> str:
-    """A database with all of phase 3 but the contract itself."""
-    sqitch(phase2_database, "deploy", "--to", BEFORE, *CONTRACT)
-    return phase2_database
-
-
 def hold_and_write(url: str, write: str, *command: str) -> str:
     """It is written when everybody has been copied and the script wants its locks."""
     psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
@@ -68,9 +58,9 @@ def hold_and_write(url: str, write: str, *command: str) -> str:
 
 
 @pytest.mark.parametrize("write", WRITES)
-def test_written_before_the_lock(before: str, write: str) -> None:
+def test_written_before_the_lock(phase2_database: str, write: str) -> None:
     """The archive has what was there in the last moment, and what comes back is that."""
-    url = before
+    url = phase2_database
     hold_and_write(url, WRITES[write], "deploy", *CONTRACT)
     archived = """
         SELECT count(*), sum(a.no_show_count), sum(p.no_shows)
@@ -141,9 +131,9 @@ PAST_TRIGGERS = {
 
 
 @pytest.mark.parametrize("damage", [*PAST_TRIGGERS, "a table that is emptied"])
-def test_past_the_triggers(before: str, damage: str) -> None:
+def test_past_the_triggers(phase2_database: str, damage: str) -> None:
     """What no trigger sees is refused under the lock, and the same command again looks anew."""
-    url = before
+    url = phase2_database
     statement = PAST_TRIGGERS.get(
         damage,
         """
@@ -176,9 +166,9 @@ def test_past_the_triggers(before: str, damage: str) -> None:
         assert done.returncode == 0, done.stderr
 
 
-def test_what_a_refusal_leaves(before: str) -> None:
+def test_what_a_refusal_leaves(phase2_database: str) -> None:
     """One command takes it away; it costs each write something until then."""
-    url = before
+    url = phase2_database
     psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
     with psycopg.connect(url) as holder:
         holder.execute("SELECT FROM public.bookings")  # in the way of the last lock alone
@@ -189,11 +179,65 @@ def test_what_a_refusal_leaves(before: str) -> None:
     psql(url, "-c", "UPDATE public.customers SET name = name WHERE id = 10")
     assert value(url, "SELECT customer_id FROM tenancy.tracked_customers") == "10"
 
-    psql(url, "-c", "CALL tenancy.stop_tracking()")
+    archived = "SELECT to_regclass('tenancy_archive.customers') IS NOT NULL"
+    assert value(url, archived) == "t"
+
+    psql(url, "-c", "CALL tenancy.give_up_contract()")
     assert value(url, noted) == "f"
+    assert value(url, archived) == "f"
     psql(url, "-c", "UPDATE public.customers SET name = name WHERE id = 10")
     assert value(url, "SELECT count(*) FROM tenancy.tracked_customers") == "0"
     assert value(url, "SET search_path = pg_catalog; TABLE tenancy.part_problems") == ""
+
+
+def test_what_the_check_refuses_leaves_nothing(phase2_database: str) -> None:
+    """It is asked before the copy, and takes away what it began."""
+    url = phase2_database
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        connection.execute(
+            "UPDATE public.customer_booking_stats SET total_bookings = 99 WHERE customer_id = 10"
+        )
+    done = sqitch(url, "deploy", *CONTRACT, check=False)
+    assert "drift: customers drift (1 times; customer 10, totals" in done.stderr
+    assert value(url, "SELECT count(*) FROM tenancy.tracking") == "0"
+    assert value(url, "SELECT to_regclass('tenancy_archive.customers') IS NULL") == "t"
+    assert value(url, "SET search_path = pg_catalog; TABLE tenancy.part_problems") == ""
+
+
+def test_the_copy_of_a_script_that_runs_is_not_given_up(phase2_database: str) -> None:
+    url = phase2_database
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    reader = Session(url)
+    try:
+        reader.execute("SELECT FROM public.stylists LIMIT 1")
+        running = start_sqitch(url, "deploy", *CONTRACT)
+        wait_until(lambda: waiting_for(url, reader.pid), "the script wants its locks")
+        refused = psql(url, "-c", "CALL tenancy.give_up_contract()", check=False)
+        assert "a script of convo_tenancy runs in the session with pid" in refused.stderr
+        reader.rollback()
+        output = running.communicate()[0]
+    finally:
+        reader.close()
+    assert running.returncode == 0, output
+
+
+@pytest.mark.parametrize("table", ["customers", "customer_booking_stats"])
+def test_somebody_vacuums_the_archive(phase3_database: str, table: str) -> None:
+    """The revert waits for it as for everybody else."""
+    url = phase3_database
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    vacuum = Session(url)
+    try:
+        vacuum.execute(f"LOCK TABLE tenancy_archive.{table} IN SHARE UPDATE EXCLUSIVE MODE")
+        running = start_sqitch(url, "revert", "-y", "--to", "@phase2")
+        wait_until(lambda: waiting_for(url, vacuum.pid), "the script wants the archive")
+        vacuum.rollback()
+        output = running.communicate()[0]
+    finally:
+        vacuum.close()
+    assert running.returncode == 0, output
+    assert drift(url) == []
 
 
 def test_who_does_not_fit_is_named(phase3_database: str) -> None:

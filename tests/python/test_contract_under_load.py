@@ -119,17 +119,6 @@ def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: s
     }[command]
     url: str = request.getfixturevalue(start)
     patient(url)
-    if command == "deploy":
-        sqitch(
-            url,
-            "deploy",
-            "--to",
-            "contract/restore",
-            "--set",
-            "contract=yes",
-            "--set",
-            "legacy_quiet_period=0",
-        )
     bookings, no_shows = profile(url)
     holder, caller = Session(url), Session(url)
     try:
@@ -165,17 +154,6 @@ def test_what_is_written_before_the_lock(request: pytest.FixtureRequest, command
         "revert": ("phase3_database", "-y", "--to", "@phase2"),
     }[command]
     url: str = request.getfixturevalue(start)
-    if command == "deploy":
-        sqitch(
-            url,
-            "deploy",
-            "--to",
-            "contract/restore",
-            "--set",
-            "contract=yes",
-            "--set",
-            "legacy_quiet_period=0",
-        )
     written_at = "SELECT updated_at FROM public.customers WHERE id = 10"
     reader = Session(url)
     try:

@@ -305,17 +305,15 @@ def test_session_replication_role(phase3_database: str) -> None:
     )
 
 
-@pytest.mark.parametrize("last", ["contract/archive", "contract/switch"])
-def test_a_contract_that_stopped_half_way(phase2_database: str, last: str) -> None:
-    url = phase2_database
+def test_a_contract_that_stopped_half_way(phase2_database: str) -> None:
+    url, last = phase2_database, "contract/switch"
     sqitch(url, "deploy", "--to", last, "--set", "contract=yes", "--set", "legacy_quiet_period=0")
     found = health(url)
     status, number, detail = alone(found, "phase")
     assert (found.exit_code, found.phase, status, number) == (1, "@phase2", "warning", "@phase2")
     assert detail.endswith(f"changes of @phase3 stand, the last is {last}: {TAKES_UP_AGAIN}")
-    is_gone = last == "contract/switch"
-    assert ("archive" in found.checks) == is_gone
-    assert (found.said("drift") == GONE) == is_gone
+    assert "archive" in found.checks
+    assert found.said("drift") == GONE
     sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
     assert health(url).exit_code == 0
 

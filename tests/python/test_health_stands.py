@@ -37,16 +37,6 @@ def said_of_phase(url: str) -> str:
 
 def test_the_contract_stands_and_is_not_registered(phase2_database: str) -> None:
     url = phase2_database
-    sqitch(
-        url,
-        "deploy",
-        "--to",
-        "contract/return_legacy_side",
-        "--set",
-        "contract=yes",
-        "--set",
-        "legacy_quiet_period=0",
-    )
     psql_file(
         url, "deploy/contract/switch.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0"
     )

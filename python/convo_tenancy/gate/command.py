@@ -81,7 +81,7 @@ def gate(
         ):
             require_deployed(
                 connection,
-                "tenancy.contract_findings(interval, text)",
+                "tenancy.contract_findings(interval, text, integer[])",
                 "phase 2",
                 "@phase2",
             )

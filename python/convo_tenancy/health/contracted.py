@@ -106,7 +106,7 @@ def check_tracking(connection: Connection, phase: Phase) -> Check:
         Status.WARNING,
         count,
         f"{count} triggers note who changes, of a contract that was refused: run it again, or"
-        ' run psql -X "$DATABASE_URL" -c "CALL tenancy.stop_tracking()"',
+        ' run psql -X "$DATABASE_URL" -c "CALL tenancy.give_up_contract()"',
     )
 
 

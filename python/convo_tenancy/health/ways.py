@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from .phase import PRECONDITIONS, REGISTRY, Change, Phase, Registry
+from .phase import PRECONDITIONS, REGISTRY, SWITCH, Change, Phase, Registry
 
 LEGACY = "the legacy schema"
 """Where the way back from the first phase leads."""
@@ -156,6 +156,5 @@ def _sqitch(command: str, to: str | None, *options: str) -> str:
 
 
 def _script(direction: str, change: Change) -> str:
-    is_contract = direction == "deploy" and change.change.startswith("contract/")
-    variable = " -v contract=yes" if is_contract and change.change != "contract/gate" else ""
+    variable = " -v contract=yes" if direction == "deploy" and change.change == SWITCH else ""
     return f'psql -X "$DATABASE_URL" -f {direction}/{change.change}.sql{variable}'

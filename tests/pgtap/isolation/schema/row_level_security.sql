@@ -191,10 +191,10 @@ VALUES
 ('tenancy.unseen_readers', NULL, NULL, 'EXECUTE'),
 ('tenancy.watch', NULL, NULL, 'SELECT');
 
--- What the contract takes away, and what it brings
+-- What the contract takes away
 DELETE FROM expected AS e
-WHERE e.object IN ('customer_booking_stats', 'tenancy.drift', 'tenancy.contracted', 'tenancy.tracking')
-    AND tenancy.has_legacy_side() = (e.object IN ('tenancy.contracted', 'tenancy.tracking'));
+WHERE e.object IN ('customer_booking_stats', 'tenancy.drift')
+    AND NOT tenancy.has_legacy_side();
 
 SELECT
     set_eq(
