@@ -28,7 +28,7 @@ from support.waiting import wait_until
 CHOSEN = (
     "support/begin",
     "profiles/customer_shop_profiles",
-    "contract/gate",
+    "contract/return_legacy_side",
     "contract/switch",
 )
 EVERY = CHANGES[1:] if SOAK else CHOSEN
@@ -55,7 +55,7 @@ class Model:
         if direction == "deploy":
             if at > whole + 1 or (self.half == "reverting" and at >= self.standing):
                 raise Refused(f"deploy {CHANGES[at]}")
-            if PLAN[at][0].startswith("contract/") and at > TAGS["@phase2"] and not contract:
+            if CHANGES[at] == "contract/switch" and not contract:
                 raise Refused("the contract")
             if at > whole:
                 self.standing, self.half = at, None
@@ -304,7 +304,7 @@ def test_a_way_back_that_was_interrupted_itself(cluster: Cluster, small_at: Smal
 def test_a_registry_of_an_older_backup(cluster: Cluster, small_at: Small) -> None:
     """It knows phase 1; the database has got into phase 3."""
     old = run("pg_dump", "--schema=sqitch", "-d", small_at("@phase1")).stdout
-    state = small_at("contract/restore")
+    state = small_at("contract/switch")
     psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
     psql(state, stdin=old)
     check_both_ways(cluster, state, "@phase3", "@phase2")

@@ -10,6 +10,7 @@ import pytest
 from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 from support.history import legacy_history
 from support.plan import CHANGES, TAGS
+from support.soak import SOAK, share
 
 
 def changes_of(tag: str) -> list[str]:
@@ -45,8 +46,8 @@ def _archived(url: str) -> bool:
     ("start", "tag", "below"),
     [
         ("recorded_database", "@phase1", None),
-        ("phase1_database", "@phase2", "@phase1"),
         ("recorded_database", "@phase2", None),
+        *([("phase1_database", "@phase2", "@phase1")] if SOAK else []),
     ],
 )
 def test_deploy_revert_deploy(
@@ -151,9 +152,12 @@ def test_each_change_taken_back_and_deployed_again(
     url: str = request.getfixturevalue(f"{before.removeprefix('@')}_database")
     if tag == "@phase2":
         psql(url, "-c", COMMENTS)
-    schema = _schema(url)
+    chosen = share(changes_of(tag), 3)
     for change in changes_of(tag):
+        schema = _schema(url) if change in chosen else ""
         psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
+        if change not in chosen:
+            continue
         deployed = _schema(url)
         psql_file(url, f"revert/{change}.sql")
         # The triggers of the catch-up go for good when the reconcile is over.
@@ -162,7 +166,6 @@ def test_each_change_taken_back_and_deployed_again(
         )
         psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         assert _schema(url) == deployed, change
-        schema = deployed
 
 
 def test_one_shop_leaves_no_archive(legacy_database: str) -> None:

@@ -23,11 +23,12 @@ from support.commands import (
     start_sqitch,
     value,
 )
+from support.health import go, health
 from support.history import legacy_history
 from support.holding import wait_until_gone
 from support.plan import CHANGES, CONTRACT, PLAN, TAGS, below
 from support.sessions import Session, waiting_for
-from support.soak import share
+from support.soak import SOAK, share
 from support.waiting import wait_until
 
 # The one command of a refusal, up to its period or to the other command.
@@ -114,7 +115,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
     if tag == "@phase3":  # the commands that are offered do not wait for the quiet period
         psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
     history = legacy_history(url)
-    for number in share(numbers_of(tag), 3):
+    for number in share(numbers_of(tag), 6):
         change = CHANGES[number]
         if registered(url) != CHANGES[:number]:
             sqitch(url, "deploy", "--to", CHANGES[number - 1], *CONTRACT)
@@ -138,7 +139,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
 def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, tag: str) -> None:
     """The same on the way back: a deploy must not build on what is gone."""
     url = request.getfixturevalue(f"{tag.removeprefix('@')}_database")
-    for number in share([*reversed(numbers_of(tag))], 3):
+    for number in share([*reversed(numbers_of(tag))], 6):
         change = CHANGES[number]
         if registered(url) != CHANGES[: number + 1]:
             sqitch(url, "revert", "-y", "--to", change)
@@ -159,7 +160,7 @@ def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, ta
 @pytest.mark.parametrize(
     ("change", "tag"),
     [
-        ("contract/switch", "@phase1"),
+        *([("contract/switch", "@phase1")] if SOAK else []),
         ("contract/switch", "@phase2"),
         ("contract/switch", None),
         ("profiles/stylist_moves", None),
@@ -170,7 +171,10 @@ def test_a_deploy_then_a_revert_to_each_tag(small_at: Small, change: str, tag: s
     url = small_at(below(change))
     history = legacy_history(url)
     psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
-    if tag in (*names(url, "SELECT tag FROM sqitch.tags"), None):
+    if tag == "@phase2":  # where the registry is: Sqitch has nothing to take back
+        go(url, health(url).back)
+        assert legacy_history(url) == history
+    elif tag in (*names(url, "SELECT tag FROM sqitch.tags"), None):
         finish(url, "revert", "-y", *(["--to", tag] if tag else []))
         assert legacy_history(url) == history
     finish(url, "deploy", *CONTRACT)
@@ -223,7 +227,7 @@ def test_two_runs_at_once(small_at: Small, name: str) -> None:
     """Sqitch is killed, its psql lives on; the same command again waits for it or refuses."""
     command, arguments, change, hold = HELD[name]
     history = legacy_history(small_at(None))
-    start = {"its revert": "@phase3", "the contract": "contract/restore"}
+    start = {"its revert": "@phase3"}
     url = small_at(start.get(name, below(change)))
     if value(url, "SELECT to_regclass('tenancy.settings') IS NOT NULL") == "t":
         psql(url, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")

@@ -19,8 +19,12 @@ from psycopg import sql
 ROOT = Path(__file__).resolve().parents[3]
 
 # What a crash of the machine would lose may be lost: the tests crash PostgreSQL, not the machine.
+# And nothing runs in the background that a test did not ask for.
 SETTINGS = {
+    "autovacuum": "off",
     "fsync": "off",
+    "full_page_writes": "off",
+    "jit": "off",
     "max_connections": "100",
     "max_wal_size": "256MB",
     "shared_buffers": "256MB",
