@@ -12,6 +12,7 @@ from support.commands import pg_dump_schema, psql, run, sqitch, value
 from support.history import legacy_history
 from support.shop_calls import make
 from support.sides import drift
+from support.soak import share
 
 SEED = 20261123
 TIMES = ("created_at", "updated_at")
@@ -19,12 +20,15 @@ TIMES = ("created_at", "updated_at")
 
 @pytest.mark.parametrize(
     ("kinds", "but"),
-    [
-        (("booking",), ()),
-        # Of several shops that were written since, the profiles do not tell in which order.
-        (("booking", "no-show"), ("last_booking_at", "preferred_stylist_id")),
-        (("booking", "choice", "no choice"), ("last_booking_at", "preferred_stylist_id")),
-    ],
+    share(
+        [
+            (("booking",), ()),
+            # Of several shops that were written since, the profiles do not tell in which order.
+            (("booking", "no-show"), ("last_booking_at", "preferred_stylist_id")),
+            (("booking", "choice", "no choice"), ("last_booking_at", "preferred_stylist_id")),
+        ],
+        2,
+    ),
 )
 def test_as_if_it_had_never_gone(
     cluster: Cluster, phase2_template: str, kinds: Sequence[str], but: Sequence[str]

@@ -23,12 +23,10 @@ from support.sessions import Session, waiting_for
 from support.soak import SOAK
 from support.waiting import wait_until
 
-# On real databases: the first ones, what is put aside, the end of a phase, the contract. In a soak
-# every change.
+# On real databases: the first ones, what is put aside, the contract. In a soak every change.
 CHOSEN = (
     "support/begin",
     "profiles/customer_shop_profiles",
-    "contract/return_legacy_side",
     "contract/switch",
 )
 EVERY = CHANGES[1:] if SOAK else CHOSEN
