@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from ..cluster import TAG_PHASE_2, BenchError, Cluster, connect, deploy, number, statement
 from ..steps import Steps
 
-REFERENCE, TOTALS, ALL = "reference", "totals", "all"  # bench/sql/drift_<query>.sql
-QUERIES = (REFERENCE, TOTALS, ALL)
+REFERENCE, ALL = "reference", "all"  # bench/sql/drift_<query>.sql
+QUERIES = (REFERENCE, ALL)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..report import Report, Threshold, new_table
 from .bookings import DELAY, DUAL_WRITE, MIRRORS, SETTINGS, WITHOUT, BookingRun, Setting
 from .bulk import UPDATES, BulkRun
 from .calls import CALLS, DELAYS, LEGACY, CallRun
-from .drift import ALL, REFERENCE, TOTALS, DriftRun
+from .drift import ALL, REFERENCE, DriftRun
 from .isolation import MEMBER, OWNER, IsolationRun
 from .legacy import statements
 
@@ -22,7 +22,7 @@ THROUGHPUT_LIMIT = 0.9
 BULK_LIMIT = 60  # microseconds a row
 CALLS_LIMIT = 5
 ISOLATION_LIMIT = 1.15
-TOTALS_LIMIT, ALL_LIMIT = 1.5, 4
+DRIFT_LIMIT = 3
 # The time of each statement of a booking is shown where it is least disturbed by anything else.
 STATEMENTS_SETTING = next(s for s in SETTINGS if s.fsync == "off" and s.clients == 1)
 
@@ -172,12 +172,7 @@ class Phase2(Report):
                 )
                 for function in FUNCTIONS
             ),
-            Threshold(
-                "drift of totals / reference", "<=", TOTALS_LIMIT, ratio(drift, TOTALS, REFERENCE)
-            ),
-            Threshold(
-                "drift of all kinds / reference", "<=", ALL_LIMIT, ratio(drift, ALL, REFERENCE)
-            ),
+            Threshold("drift / reference", "<=", DRIFT_LIMIT, ratio(drift, ALL, REFERENCE)),
         ]
 
     def measurements(self) -> dict[str, object]:
@@ -234,7 +229,7 @@ class Phase2(Report):
                 {
                     "customers": self.drifts[0].customers,
                     "seconds": measured.summary(),
-                    **_ratios(measured, (TOTALS, REFERENCE), (ALL, REFERENCE)),
+                    **_ratios(measured, (ALL, REFERENCE)),
                 }
                 for measured in [self.drift()]
                 if measured
