@@ -295,12 +295,7 @@ COMMENT ON FUNCTION tenancy.contract_refusal(text, text, integer[]) IS
 'What the contract would be refused with, by tenancy.contract_findings(); NULL when the gate is open. '
 'Example: SELECT tenancy.contract_refusal(''1 hour'', '''')';
 
-CREATE OR REPLACE PROCEDURE tenancy.check_contract(
-    contract text,
-    quiet_period text,
-    despite text,
-    customer_ids integer[] DEFAULT NULL
-)
+CREATE OR REPLACE PROCEDURE tenancy.check_contract(contract text, quiet_period text, despite text)
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -328,13 +323,17 @@ BEGIN
         RAISE WARNING 'who reads the legacy side is not seen: %', unseen;
     END IF;
 
-    CALL tenancy.refuse_contract(tenancy.contract_refusal(quiet_period, despite, customer_ids));
+    -- What takes a pass over the customers is asked later (deploy/contract/switch.sql). Who is refused anyway is told everything.
+    IF tenancy.contract_refusal(quiet_period, despite, '{}') IS NOT NULL THEN
+        CALL tenancy.refuse_contract(tenancy.contract_refusal(quiet_period, despite));
+    END IF;
 END;
 $$;
 
-COMMENT ON PROCEDURE tenancy.check_contract(text, text, text, integer[]) IS
-'The gate: fails (55000) unless contract is yes and each of tenancy.contract_findings() is overridden. It takes no lock, and warns '
-'where it does not see who reads. After the contract it passes. Example: CALL tenancy.check_contract(''yes'', ''1 hour'', '''')';
+COMMENT ON PROCEDURE tenancy.check_contract(text, text, text) IS
+'The gate, before anything is locked or read for long: fails (55000) unless contract is yes and each of '
+'tenancy.contract_findings() that needs no pass over the customers is overridden, and then names all. It warns where it does not '
+'see who reads. After the contract it passes. Example: CALL tenancy.check_contract(''yes'', ''1 hour'', '''')';
 
 CREATE OR REPLACE PROCEDURE tenancy.check_contract_again(quiet_period text, despite text, customer_ids integer[])
 LANGUAGE plpgsql

@@ -25,12 +25,9 @@ BEGIN
     END IF;
 
     DROP TABLE IF EXISTS tenancy_archive.customer_booking_stats, tenancy_archive.customers;
-    BEGIN
-        DROP SCHEMA IF EXISTS tenancy_archive;
-    EXCEPTION
-        WHEN dependent_objects_still_exist THEN
-            RAISE WARNING 'schema tenancy_archive holds something else, too, and stays';
-    END;
+    IF NOT tenancy.drop_archive_schema() THEN
+        RAISE WARNING 'schema tenancy_archive holds something else, too, and stays';
+    END IF;
 END;
 $$;
 

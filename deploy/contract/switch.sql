@@ -22,8 +22,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
--- What takes no pass over the customers is asked before anything is locked.
-CALL tenancy.check_contract(:'contract', :'legacy_quiet_period', :'contract_despite', customer_ids => '{}');
+CALL tenancy.check_contract(:'contract', :'legacy_quiet_period', :'contract_despite');
 CALL tenancy.keep_open(is_begun => FALSE);
 
 COMMIT;

@@ -230,6 +230,7 @@ BEGIN
 
     IF copy IS NOT NULL THEN
         DROP TABLE tenancy_archive.customers; -- who is deleted from now on would stay in it
+        PERFORM tenancy.drop_archive_schema();
     END IF;
 END;
 $$;

@@ -45,12 +45,7 @@ BEGIN
     CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC aside);
     ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA public;
     ALTER TABLE IF EXISTS tenancy_archive.profile_origins SET SCHEMA tenancy;
-    BEGIN
-        DROP SCHEMA tenancy_archive;
-    EXCEPTION
-        WHEN dependent_objects_still_exist THEN
-            NULL; -- something else is put aside there, too
-    END;
+    PERFORM tenancy.drop_archive_schema(); -- which may hold something else, too
 END;
 $$;
 

@@ -38,4 +38,24 @@ COMMENT ON PROCEDURE tenancy.create_archive_schema() IS
 'The schema for what a revert of phase 1 or the contract puts aside; refuses (42710) one that belongs to somebody else. '
 'Example: CALL tenancy.create_archive_schema()';
 
+CREATE OR REPLACE FUNCTION tenancy.drop_archive_schema()
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning -- where it is not there, nobody need be told
+AS $$
+BEGIN
+    DROP SCHEMA IF EXISTS tenancy_archive;
+    RETURN TRUE;
+EXCEPTION
+    WHEN dependent_objects_still_exist THEN
+        RETURN FALSE;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.drop_archive_schema() IS
+'Drops the schema for what was put aside, unless something is in it: then it returns false. '
+'Example: SELECT tenancy.drop_archive_schema()';
+
 COMMIT;

@@ -6,7 +6,7 @@
 \if :is_done \quit \endif
 
 DROP PROCEDURE IF EXISTS tenancy.check_contract_again(text, text, integer[]);
-DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, text, integer[]);
+DROP PROCEDURE IF EXISTS tenancy.check_contract(text, text, text);
 DROP FUNCTION IF EXISTS tenancy.contract_refusal(text, text, integer[]);
 DROP PROCEDURE IF EXISTS tenancy.refuse_contract(text);
 DROP FUNCTION IF EXISTS tenancy.refusal(text[], text[]);

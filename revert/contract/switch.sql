@@ -93,6 +93,7 @@ CALL tenancy.return_legacy_side(:'tracking_state');
 
 SET LOCAL client_min_messages = warning;
 DELETE FROM tenancy.tracked_customers;
+SELECT tenancy.drop_archive_schema() \g /dev/null
 CALL tenancy.restore_definitions('contract/switch', '{validation,storage,statistics,grant,comment}');
 
 DO $$

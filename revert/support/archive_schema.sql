@@ -5,6 +5,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+DROP FUNCTION IF EXISTS tenancy.drop_archive_schema();
 DROP PROCEDURE IF EXISTS tenancy.create_archive_schema();
 
 COMMIT;

@@ -189,7 +189,7 @@ def assert_refused(url: str, done: Completed) -> None:
     """@phase2 stands."""
     assert done.returncode != 0
     assert value(url, "SELECT change FROM sqitch.changes ORDER BY committed_at DESC LIMIT 1") == (
-        "contract/gate"
+        "contract/return_legacy_side"
     )
     assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
 
