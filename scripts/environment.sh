@@ -27,6 +27,16 @@ if [[ -n $PG_BINDIR ]]; then PATH=$PG_BINDIR:$PATH; fi
 # Messages in English, and no warning from Perl about a locale that this machine lacks.
 export LC_ALL=C.UTF-8
 
+# The system user who runs the servers that these scripts start: root lends them that of Debian's package.
+server_owner() {
+    if ((EUID == 0)); then echo postgres; else id -un; fi
+}
+
+# The URL of a database of the server in DIR. Whoever else listens on a socket there is not believed: cluster_url DIR DBNAME
+cluster_url() {
+    echo "postgresql://postgres@/$2?host=$1&port=5432&requirepeer=$(server_owner)"
+}
+
 # The private cluster of `make up`: one per checkout and user. Short, for a socket's path has 107 bytes.
 PRIVATE_CLUSTER=/var/tmp/convo-tenancy-$(id -u)-$(printf %s "$ROOT" | cksum | cut -d' ' -f1)
 PRIVATE=
@@ -35,11 +45,25 @@ if [[ -z ${DATABASE_URL:-} ]]; then
     for name in "${!PG@}"; do # PGSERVICE, PGHOST and the like are about somebody's other database
         if [[ $name != PG_BINDIR ]]; then unset "$name"; fi
     done
-    DATABASE_URL="postgresql://postgres@/convo?host=$PRIVATE_CLUSTER&port=5432"
+    DATABASE_URL=$(cluster_url "$PRIVATE_CLUSTER" convo)
 fi
 case $DATABASE_URL in
     postgresql://* | postgres://*) ;;
     *) die 'DATABASE_URL is not a URL like postgresql://user@host:5432/database' ;;
+esac
+
+# Everybody on this machine sees what programs are called with. So the password leaves the URL for the variable where psql, Sqitch and
+# convo-tenancy look for it.
+take_password() { # take_password BEFORE PASSWORD AFTER
+    local encoded=${2//\\/\\\\}
+    printf -v PGPASSWORD %b "${encoded//%/\\x}"
+    export PGPASSWORD
+    DATABASE_URL=$1$3
+}
+if [[ $DATABASE_URL =~ ^([a-z]+://[^/@:]*):([^/@]+)(@.*)$ ]]; then take_password "${BASH_REMATCH[@]:1}"; fi
+if [[ $DATABASE_URL =~ ^(.*[?\&])password=([^\&]*)\&?(.*)$ ]]; then take_password "${BASH_REMATCH[@]:1}"; fi
+case $DATABASE_URL in
+    *[?\&]sslpassword=*) die 'DATABASE_URL has an sslpassword, which everybody would see in the process list: use a key without one' ;;
 esac
 export DATABASE_URL PATH PG_BINDIR
 

@@ -36,33 +36,20 @@ if [[ $1 == server ]]; then
 fi
 
 if ((${#missing[@]} > 0)); then
-    install="apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy -o DPkg::Lock::Timeout=120"
-    install+=" --no-install-recommends ${missing[*]}"
-    if [[ " ${missing[*]} " == *" postgresql-$version "* ]]; then
-        # Or Debian makes a cluster of its own, and starts it.
-        conf=/etc/postgresql-common/createcluster.d/convo-tenancy.conf
-        install="(mkdir -p ${conf%/*} && echo 'create_main_cluster = false' >$conf && $install; rc=\$?; rm -f $conf; exit \$rc)"
-    fi
-    if [[ " ${missing[*]} " == *" pgbouncer "* ]]; then
-        # Or Debian starts one of its own, now and at each boot.
-        policy=/usr/sbin/policy-rc.d
-        step=$install
-        install="(test -e $policy || { trap 'rm -f $policy' EXIT && printf '#!/bin/sh\nexit 101\n' >$policy && chmod +x $policy; }"
-        install+=" && $step && update-rc.d pgbouncer disable)"
-    fi
+    install=("$ROOT/scripts/install-packages.sh" / "${missing[@]}")
     as_root=()
     if ((EUID != 0)); then
         if ! sudo -n true 2>/dev/null; then
             echo "install: missing: ${missing[*]}. Run this line as root, then the same make again:" >&2
-            echo "$install" >&2
+            echo "${install[*]}" >&2
             exit 1
         fi
         as_root=(sudo -n)
     fi
     echo "Installing ${missing[*]}"
-    if ! log=$("${as_root[@]}" bash -c "$install" </dev/null 2>&1); then
+    if ! log=$("${as_root[@]}" "${install[@]}" </dev/null 2>&1); then
         echo "$log" >&2
-        die "apt-get failed, its output is above; the line was: $install"
+        die "apt-get failed, its output is above; the line was: ${install[*]}"
     fi
 fi
 

@@ -53,7 +53,7 @@ BEGIN
         -- The legacy application, which does not queue, was quicker.
         customer := coalesce(customer, (SELECT c.customer_id FROM tenancy.customer_by_email(wanted_email) AS c));
         IF customer IS NULL THEN
-            RAISE EXCEPTION 'customer % was made by another transaction: try again', wanted_email
+            RAISE EXCEPTION 'a customer with this email was made by another transaction: try again' -- no address in a log
                 USING ERRCODE = 'serialization_failure';
         END IF;
     END IF;

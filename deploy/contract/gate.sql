@@ -77,7 +77,7 @@ BEGIN
     SELECT
         4,
         format('somebody wrote to the legacy side within %s', quiet),
-        format('writer "%s" as %I', replace(w.application_name, '"', '""'), w.role_name),
+        tenancy.printable(format('writer "%s" as %I', replace(w.application_name, '"', '""'), w.role_name)),
         format('last at %s', w.last_at),
         'move or stop it and wait, or shorten the time: --set legacy_quiet_period=''1 hour''',
         TRUE
@@ -106,8 +106,8 @@ BEGIN
     SELECT
         7,
         'something depends on what goes',
-        d.name,
-        d.detail,
+        tenancy.printable(d.name),
+        tenancy.printable(d.detail),
         'move it to the profiles or drop it',
         d.goes_along
     FROM tenancy.legacy_dependents() AS d;
@@ -157,7 +157,7 @@ BEGIN
         SELECT
             2,
             'the dual write is not as it was deployed',
-            format('%s %s', p.kind, p.name),
+            tenancy.printable(format('%s %s', p.kind, p.name)),
             p.problem,
             'convo-tenancy health names the command; if it is meant, SELECT tenancy.accept_parts()',
             FALSE
@@ -182,9 +182,10 @@ BEGIN
             'reader ' || r.queryid,
             format(
                 '%s calls by %s since %s: %s',
-                sum(r.calls), string_agg(DISTINCT r.role_name, ', '), min(r.counted_since), min(r.statement)
+                sum(r.calls), tenancy.printable(string_agg(DISTINCT r.role_name, ', ')), min(r.counted_since),
+                tenancy.printable(min(r.statement))
             ),
-            format('move it, %s, and wait whether it comes again', min(r.forget)),
+            format('move it, %s, and wait whether it comes again', tenancy.printable(min(r.forget))),
             TRUE
         FROM tenancy.legacy_readers() AS r
         GROUP BY r.queryid
@@ -192,7 +193,7 @@ BEGIN
         SELECT
             8,
             'its text names what goes, as far as a search of words can tell',
-            m.name,
+            tenancy.printable(m.name),
             'it would fail when it is called',
             'move it to the profiles or drop it',
             TRUE
@@ -216,7 +217,7 @@ BEGIN
         SELECT
             9,
             'contract_despite names what the gate does not find',
-            n.name,
+            tenancy.printable(n.name),
             'misspelt, or gone',
             'take it out of contract_despite',
             FALSE,

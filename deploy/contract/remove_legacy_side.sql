@@ -97,15 +97,8 @@ BEGIN
     );
 
     -- Deleting a customer must not fail for what is put aside, but delete it.
-    ALTER TABLE public.customer_booking_stats
-    DROP CONSTRAINT IF EXISTS customer_booking_stats_customer_id_fkey,
-    ADD CONSTRAINT customer_booking_stats_customer_id_fkey
-    FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON DELETE CASCADE NOT VALID;
-
-    ALTER TABLE tenancy_archive.customers
-    ADD CONSTRAINT customers_customer_id_fkey
-    FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON DELETE CASCADE NOT VALID;
-
+    CALL tenancy.follow_deletions('public.customer_booking_stats');
+    CALL tenancy.follow_deletions('tenancy_archive.customers');
     ALTER TABLE public.customer_booking_stats SET SCHEMA tenancy_archive;
 
     ALTER TABLE public.customers

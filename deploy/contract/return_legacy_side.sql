@@ -30,6 +30,20 @@ BEGIN
             'look what in it the profiles do not have', stray;
         -- A copy: its indexes have the names of those that come back.
         EXECUTE format('CREATE TABLE tenancy_archive.%I AS TABLE public.customer_booking_stats', stray);
+        IF EXISTS (
+            SELECT
+            FROM pg_attribute AS a
+            WHERE a.attrelid = 'public.customer_booking_stats'::regclass
+                AND a.attname = 'customer_id'
+                AND a.atttypid = 'integer'::regtype
+        ) THEN
+            EXECUTE format(
+                'DELETE FROM tenancy_archive.%I AS s WHERE NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = s.customer_id)',
+                stray
+            );
+            EXECUTE format('CREATE INDEX ON tenancy_archive.%I (customer_id)', stray); -- by which the key finds who is deleted
+            CALL tenancy.follow_deletions(format('tenancy_archive.%I', stray)::regclass);
+        END IF;
     END IF;
     DROP TABLE public.customer_booking_stats;
 END;

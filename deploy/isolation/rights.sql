@@ -102,11 +102,13 @@ TO convo_health;
 
 GRANT EXECUTE
 ON FUNCTION
+tenancy.printable(text),
 tenancy.is_registered(text),
 tenancy.command_for(text, text),
 tenancy.part_definition(text, oid),
 tenancy.open_changes(),
 tenancy.names_legacy_side(text),
+tenancy.without_literals(text),
 tenancy.statements_relation(name),
 tenancy.unseen_readers(),
 tenancy.legacy_readers()

@@ -68,7 +68,7 @@ BEGIN
         RETURN 'pg_stat_statements.track is none: set it to top';
     END IF;
     IF NOT pg_has_role('pg_read_all_stats', 'USAGE') THEN
-        RETURN format('statements of other roles are hidden: GRANT pg_read_all_stats TO %I', current_user);
+        RETURN tenancy.printable(format('statements of other roles are hidden: GRANT pg_read_all_stats TO %I', current_user));
     END IF;
     RETURN NULL;
 END;
@@ -77,6 +77,50 @@ $$;
 COMMENT ON FUNCTION tenancy.unseen_readers() IS
 'Why tenancy.legacy_readers() does not see each statement, and what to do; NULL if it does. '
 'Example: SELECT tenancy.unseen_readers()';
+
+-- Also of what pg_stat_statements has as it was sent: COPY, DECLARE, DO, and at times a statement that was entered again.
+CREATE OR REPLACE FUNCTION tenancy.without_literals(statement text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH token AS (
+        SELECT
+            m.match[1] AS token,
+            m.position
+        FROM regexp_matches(
+            left(without_literals.statement, 5000),
+            -- A name in quotes, a string, a comment without another one inside, what no pattern can follow to its end (a comment, a
+            -- string in dollars, one with backslashes), a parameter, a number, a word, a space, a character
+            '("(?:[^"]|"")*(?:"|$)|''(?:[^''\\]|'''')*(?:''|$)|--[^\n]*|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/|/\*|\$(?:[[:alpha:]_]\w*)?\$|\\|'
+            '\$\d+|\.?\d[\w.]*|[[:alpha:]_][\w$]*|\s+|.)',
+            'g'
+        ) WITH ORDINALITY AS m (match, position)
+    )
+
+    SELECT string_agg(
+        CASE
+            WHEN t.token ~ '^(''|\.?\d)' THEN '?'
+            WHEN t.token ~ '^(\s|--|/\*)' THEN ' '
+            ELSE t.token
+        END,
+        '' ORDER BY t.position
+    )
+    FROM token AS t
+    WHERE t.position < (
+        SELECT coalesce(min(e.position), 5001)
+        FROM token AS e
+        WHERE e.token ~ '^(''|/\*|\\|\$[[:alpha:]_]\w*\$|\$\$)$'
+    );
+$$;
+
+COMMENT ON FUNCTION tenancy.without_literals(text) IS
+'A statement as a message may show it: on one line, with a ? for each string and number, without comments, up to the first part '
+'whose end only PostgreSQL''s own parser finds: a string in dollars or with backslashes. '
+'Example: SELECT tenancy.without_literals(''COPY (SELECT 42) TO ''''/tmp/x'''''')';
 
 CREATE OR REPLACE FUNCTION tenancy.legacy_readers()
 RETURNS TABLE (queryid bigint, role_name text, calls bigint, statement text, counted_since timestamptz, forget text)
@@ -100,7 +144,7 @@ BEGIN
             s.queryid,
             pg_get_userbyid(s.userid)::text,
             s.calls,
-            left(regexp_replace(s.query, '\s+', ' ', 'g'), 120),
+            left(tenancy.without_literals(s.query), 120),
             i.stats_reset,
             format('SELECT %%I.pg_stat_statements_reset(0, %%s, %%s)', n.nspname, s.dbid, s.queryid)
         FROM %s AS s

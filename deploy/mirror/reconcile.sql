@@ -43,7 +43,9 @@ EXCEPTION
         OR deadlock_detected
     THEN
         state := 'waiting';
-        detail := format('customers from %s to %s: %s', customer_ids[1], customer_ids[cardinality(customer_ids)], sqlerrm);
+        detail := format(
+            'customers from %s to %s: %s', customer_ids[1], customer_ids[cardinality(customer_ids)], tenancy.printable(sqlerrm)
+        );
         repaired := 0;
 END;
 $$;

@@ -89,7 +89,7 @@ BEGIN
     RETURN (
         SELECT format(
             'replica %s is %s behind, more than replica_lag_limit_bytes',
-            coalesce(nullif(r.application_name, ''), r.pid::text),
+            coalesce(nullif(tenancy.printable(r.application_name), ''), r.pid::text),
             pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), r.replay_lsn))
         )
         FROM pg_stat_replication AS r

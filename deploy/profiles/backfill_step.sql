@@ -95,7 +95,7 @@ BEGIN
     EXCEPTION
         WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
             state := 'waiting';
-            detail := format('customers from %s on: %s', coalesce(wanted[1]::text, 'the next'), sqlerrm);
+            detail := format('customers from %s on: %s', coalesce(wanted[1]::text, 'the next'), tenancy.printable(sqlerrm));
             customers := 0;
             profiles := 0;
             RETURN;

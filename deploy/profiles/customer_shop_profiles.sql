@@ -42,8 +42,11 @@ BEGIN
         END IF;
     END LOOP;
 
-    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC aside);
+    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC ARRAY['public.customers'] || aside);
+    -- tenancy.forget_customers() has the place of the foreign keys, until the profiles get theirs again.
+    ALTER TABLE tenancy_archive.customer_shop_profiles DROP CONSTRAINT IF EXISTS customer_shop_profiles_customer_id_fkey;
     ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA public;
+    ALTER TABLE IF EXISTS tenancy_archive.profile_origins DROP CONSTRAINT IF EXISTS profile_origins_customer_id_fkey;
     ALTER TABLE IF EXISTS tenancy_archive.profile_origins SET SCHEMA tenancy;
     PERFORM tenancy.drop_archive_schema(); -- which may hold something else, too
 END;

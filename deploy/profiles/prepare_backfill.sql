@@ -28,7 +28,7 @@ BEGIN
 
     IF EXISTS (SELECT FROM pg_stat_replication AS r WHERE r.state IS NULL) THEN
         RAISE NOTICE 'role % may not see how far replicas are behind, so the backfill will not wait for them: '
-            'GRANT pg_read_all_stats TO %', current_user, quote_ident(current_user);
+            'GRANT pg_read_all_stats TO %', tenancy.printable(current_user), tenancy.printable(quote_ident(current_user));
     END IF;
 
     -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made anew, unless somebody else

@@ -1,11 +1,57 @@
 -- Deploy convo_tenancy:profiles/remember_profiles to pg
 
--- It comes before the triggers of the profiles (profiles/record_origins), which forget who has no profile any more.
+-- It comes before the triggers of the profiles (profiles/record_origins), which forget who has no profile any more, and has the first
+-- tables that name customers: from here on who is deleted is forgotten.
 
 \set ON_ERROR_STOP on
 \set change profiles/remember_profiles
 \ir ../support/begin.sql
 \if :is_done \quit \endif
+
+CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', 'public.customers');
+
+CREATE OR REPLACE FUNCTION tenancy.forget_customers()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    table_name regclass;
+BEGIN
+    -- Whatever stands now. What is put aside in tenancy_archive has foreign keys (tenancy.follow_deletions), but for the copy of a
+    -- contract that works, which needs the notes of who goes; and so have the profiles after the backfill. A key here would lock the
+    -- customer in each write of a note.
+    FOR table_name IN
+        SELECT a.attrelid
+        FROM pg_attribute AS a
+        JOIN pg_class AS t ON t.oid = a.attrelid
+        WHERE a.attname = 'customer_id'
+            AND t.relkind = 'r'
+            AND t.oid IS DISTINCT FROM to_regclass('tenancy.tracked_customers')
+            AND (
+                t.relnamespace = 'tenancy'::regnamespace
+                OR t.oid IN (to_regclass('public.customer_shop_profiles'), to_regclass('tenancy_archive.customers'))
+            )
+        ORDER BY a.attrelid
+    LOOP
+        EXECUTE format('DELETE FROM %s AS k USING deleted AS d WHERE k.customer_id = d.id', table_name);
+    END LOOP;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.forget_customers() IS
+'Trigger: with a customer who is deleted goes all that schema tenancy has of them, in each table with a column customer_id, and '
+'their profiles where no foreign key takes them yet.';
+
+CREATE OR REPLACE TRIGGER forget_customers
+AFTER DELETE ON public.customers
+REFERENCING OLD TABLE AS deleted
+FOR EACH STATEMENT
+EXECUTE FUNCTION tenancy.forget_customers();
+
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
 
 -- Without a foreign key: it would lock the customer of statistics that are deleted, and nobody else does that.
 CREATE TABLE IF NOT EXISTS tenancy.remembered_profiles (

@@ -58,4 +58,36 @@ COMMENT ON FUNCTION tenancy.drop_archive_schema() IS
 'Drops the schema for what was put aside, unless something is in it: then it returns false. '
 'Example: SELECT tenancy.drop_archive_schema()';
 
+CREATE OR REPLACE PROCEDURE tenancy.follow_deletions(relation regclass)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning -- of what is not there, nobody need be told
+AS $$
+DECLARE
+    name CONSTANT text := (SELECT t.relname || '_customer_id_fkey' FROM pg_class AS t WHERE t.oid = relation);
+BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_constraint AS c
+        WHERE c.conrelid = relation
+            AND c.conname = name
+            AND c.confrelid = 'public.customers'::regclass
+            AND c.confdeltype = 'c'
+    ) THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'ALTER TABLE %s DROP CONSTRAINT IF EXISTS %I, ADD CONSTRAINT %I '
+        'FOREIGN KEY (customer_id) REFERENCES public.customers (id) ON DELETE CASCADE NOT VALID',
+        relation, name, name
+    );
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.follow_deletions(regclass) IS
+'From now on a customer who is deleted is deleted in this table, too, by a foreign key: for what is put aside, which no function '
+'of ours watches. The caller has locked public.customers. Example: CALL '
+'tenancy.follow_deletions(''tenancy_archive.profile_origins'')';
+
 COMMIT;

@@ -99,6 +99,24 @@ SELECT set_config('tenancy.parts_before', tenancy.part_states()::text, TRUE) \g 
 UPDATE tenancy.changes SET state = state WHERE change = 'support/begin';
 \endif
 
+CREATE OR REPLACE FUNCTION tenancy.printable(value text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN regexp_replace(
+    value,
+    -- C0 and C1 (newline and escape are among them), and what turns, hides or ends a line of text
+    '[\x01-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]',
+    '?',
+    'g'
+);
+
+COMMENT ON FUNCTION tenancy.printable(text) IS
+'A text of somebody else as a message may show it: a ? in place of each character that a terminal or a log obeys and does not '
+'show. Each name and setting that a message takes from elsewhere goes through it. Example: '
+'SELECT tenancy.printable(E''a\033[2Jb'')';
+
 CREATE OR REPLACE PROCEDURE tenancy.act_as_owner(is_local boolean DEFAULT TRUE)
 LANGUAGE plpgsql
 SECURITY INVOKER
@@ -243,7 +261,7 @@ DECLARE
     END;
     is_registered CONSTANT boolean := tenancy.is_registered(change);
     registry CONSTANT text := (
-        SELECT CASE WHEN s.registry = 'sqitch' THEN '' ELSE format(' --registry %I', s.registry) END
+        SELECT CASE WHEN s.registry = 'sqitch' THEN '' ELSE tenancy.printable(format(' --registry %I', s.registry)) END
         FROM tenancy.settings AS s
     );
     below CONSTANT text := (
@@ -589,7 +607,7 @@ BEGIN
     IF to_regclass('tenancy.deployed_parts') IS NULL THEN
         RETURN;
     END IF;
-    SELECT string_agg(format('%s %s is %s', p.kind, p.name, p.problem), '; ' ORDER BY p.kind, p.name)
+    SELECT tenancy.printable(string_agg(format('%s %s is %s', p.kind, p.name, p.problem), '; ' ORDER BY p.kind, p.name))
     INTO problem
     FROM tenancy.part_problems AS p
     WHERE p.change = verify_change.change

@@ -390,7 +390,8 @@ BEGIN
                 RAISE;
             WHEN OTHERS THEN
                 -- A role that is gone, say, or rows that were written since. The way back goes on.
-                RAISE WARNING '% is not as it was: %. Put that right, then run: %', definition.object, sqlerrm, definition.statement;
+                RAISE WARNING '% is not as it was: %. Put that right, then run: %', tenancy.printable(definition.object),
+                    tenancy.printable(sqlerrm), tenancy.printable(definition.statement);
                 CONTINUE;
         END;
         DELETE FROM tenancy.definitions AS d

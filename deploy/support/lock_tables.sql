@@ -17,13 +17,25 @@ BEGIN
     RETURN (
         SELECT string_agg(
             format(
-                'pid %s, user %s, application %s, in transaction for %s s (%s), query: %s',
+                'pid %s, user %s, application %s, in transaction for %s s (%s), statement: %s',
                 a.pid,
-                coalesce(a.usename, a.backend_type),
-                coalesce(nullif(a.application_name, ''), '(none)'),
+                tenancy.printable(coalesce(a.usename, a.backend_type)),
+                tenancy.printable(coalesce(nullif(a.application_name, ''), '(none)')),
                 coalesce(round(extract(EPOCH FROM clock_timestamp() - a.xact_start))::text, '?'),
                 coalesce(a.state, '?'),
-                coalesce(nullif(left(regexp_replace(a.query, '\s+', ' ', 'g'), 200), ''), '(none)')
+                -- Its kind alone: the rest has values, and a typing error at a prompt is no statement at all.
+                coalesce(
+                    upper(
+                        substring(
+                            a.query
+                            FROM '(?i)^(?:\s|\(|/\*.*\*/|--[^\n]*\n)*'
+                            '(select|with|table|values|insert|update|delete|merge|copy|declare|fetch|execute|call|do|lock|truncate|'
+                            'begin|start|savepoint|release|rollback|commit|set|show|explain|analyze|vacuum|reindex|cluster|refresh|'
+                            'create|alter|drop|comment|grant|revoke|autovacuum)\M'
+                        )
+                    ),
+                    'other'
+                )
             ),
             '; ' ORDER BY a.xact_start
         )
@@ -34,7 +46,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.describe_sessions(integer[]) IS
-'Who these sessions are, oldest transaction first: pid, user, application, age, state, query. NULL if there is none.';
+'Who these sessions are, oldest transaction first: pid, user, application, age, state, kind of the last statement. NULL if there '
+'is none.';
 
 CREATE OR REPLACE FUNCTION tenancy.try_lock_tables(mode text, tables text[], OUT missing text, OUT holders text)
 LANGUAGE plpgsql

@@ -86,6 +86,7 @@ BEGIN
             USING ERRCODE = 'duplicate_object';
     END IF;
 
+    -- From here on messages have names of others; tenancy.printable() is not there yet.
     -- The tables, columns and types of the legacy schema that the plan reads or writes.
     WITH legacy (position, table_name, column_name, type, not_null) AS (
         VALUES
@@ -153,7 +154,9 @@ BEGIN
     FROM (SELECT f.problem, min(f.position) AS position FROM found AS f GROUP BY f.problem) AS p;
 
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION 'database "%" does not have the legacy schema: %', current_database(), problem
+        RAISE EXCEPTION '%', regexp_replace(
+            format('database "%s" does not have the legacy schema: %s', current_database(), problem), '[^ -~]', '?', 'g'
+        )
             USING ERRCODE = 'undefined_table';
     END IF;
 
@@ -196,7 +199,9 @@ BEGIN
     );
 
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION 'database "%" does not have the legacy schema: %', current_database(), problem
+        RAISE EXCEPTION '%', regexp_replace(
+            format('database "%s" does not have the legacy schema: %s', current_database(), problem), '[^ -~]', '?', 'g'
+        )
             USING ERRCODE = 'undefined_object';
     END IF;
 
@@ -236,7 +241,7 @@ BEGIN
     END;
 
     IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', problem
+        RAISE EXCEPTION '%', regexp_replace(problem, '[^ -~]', '?', 'g')
             USING ERRCODE = 'insufficient_privilege';
     END IF;
 

@@ -9,6 +9,7 @@ import typer
 
 from . import __version__
 from .backfill import commands as backfill
+from .display import printable
 from .errors import Problem
 from .gate import command as gate
 from .health import command as health
@@ -61,5 +62,5 @@ def main() -> None:
     try:
         app()
     except Problem as problem:
-        print(f"convo-tenancy: {problem}", file=sys.stderr)
+        print(f"convo-tenancy: {printable(str(problem))}", file=sys.stderr)
         sys.exit(problem.exit_code)

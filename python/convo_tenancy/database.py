@@ -25,7 +25,8 @@ UrlOption = Annotated[
     typer.Option(
         "--database-url",
         metavar="URL",
-        help="The database: postgresql://user@host:5432/database. [default: $DATABASE_URL]",
+        help="The database: postgresql://user@host:5432/database. No password here, where everybody"
+        " sees it in the process list. [default: $DATABASE_URL]",
         show_default=False,
     ),
 ]

@@ -37,6 +37,14 @@ class Display(Protocol):
         """It waits for this; None when it goes on."""
 
 
+def printable(text: str) -> str:
+    """What others named or wrote, as a terminal or a log may have it.
+
+    A ? stands for each character that they would obey and not show, as tenancy.printable() does it.
+    """
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def duration(seconds: float) -> str:
     """A time for people: "42 s", "3 min 05 s", "2 h 10 min"."""
     whole = round(seconds)
@@ -124,7 +132,7 @@ class LineDisplay:
 
     def say(self, line: str) -> None:
         """One line, at once: whoever reads a pipe wants to see it now."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(Text(printable(line)), soft_wrap=True)
         self._console.file.flush()
 
 

@@ -20,7 +20,8 @@ DECLARE
     );
 BEGIN
     IF stray IS NOT NULL AND NOT tenancy.has_legacy_side() THEN
-        RAISE EXCEPTION 'public.customer_booking_stats is there, a %, and the table that comes back needs the name: rename or drop it', stray
+        RAISE EXCEPTION 'public.customer_booking_stats is there, a %, and the table that comes back needs the name: rename or drop it',
+            tenancy.printable(stray)
             USING ERRCODE = 'duplicate_object';
     END IF;
 END;
@@ -48,6 +49,7 @@ WHERE d.change = 'contract/purge_archive'
     AND to_regclass('tenancy_archive.customer_booking_stats') IS NOT NULL
     AND EXISTS (SELECT FROM tenancy.definitions AS t WHERE t.change = d.change AND t.kind = 'table');
 CALL tenancy.restore_definitions('contract/purge_archive', '{table,key,storage}');
+CALL tenancy.follow_deletions('tenancy_archive.customer_booking_stats');
 
 COMMIT;
 

@@ -6,6 +6,7 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.legacy_readers();
+DROP FUNCTION IF EXISTS tenancy.without_literals(text);
 DROP FUNCTION IF EXISTS tenancy.unseen_readers();
 DROP FUNCTION IF EXISTS tenancy.statements_relation(name);
 DROP FUNCTION IF EXISTS tenancy.names_legacy_side(text);

@@ -6,8 +6,8 @@
 \if :is_done \quit \endif
 
 -- A split by shop is more than the legacy side can hold, and so is what somebody wrote. Then the table moves to tenancy_archive as it
--- is, in constant time and with the record of who wrote it, and a later deploy moves both back; its foreign keys stay, so that a
--- customer who is deleted meanwhile is deleted there too. Where nobody but the split wrote, and it gave every customer the default
+-- is, in constant time and with the record of who wrote it, and a later deploy moves both back; foreign keys see to it that a customer
+-- who is deleted meanwhile is deleted there too. Where nobody but the split wrote, and it gave every customer the default
 -- shop alone, or never came to its end, all that the table holds can be made again.
 
 DO $$
@@ -53,6 +53,8 @@ BEGIN
     CALL tenancy.create_archive_schema();
     ALTER TABLE public.customer_shop_profiles SET SCHEMA tenancy_archive;
     ALTER TABLE tenancy.profile_origins SET SCHEMA tenancy_archive;
+    CALL tenancy.follow_deletions('tenancy_archive.customer_shop_profiles');
+    CALL tenancy.follow_deletions('tenancy_archive.profile_origins');
 END;
 $$;
 

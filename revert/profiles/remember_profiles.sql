@@ -5,6 +5,10 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_tables('ACCESS EXCLUSIVE', 'public.customers');
+
+DROP TRIGGER IF EXISTS forget_customers ON public.customers;
+DROP FUNCTION IF EXISTS tenancy.forget_customers();
 DROP FUNCTION IF EXISTS tenancy.recall_profiles(integer, integer, integer, timestamptz);
 DROP FUNCTION IF EXISTS tenancy.remember_profiles(integer);
 DROP TABLE IF EXISTS tenancy.inserted_statistics;

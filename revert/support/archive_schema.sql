@@ -6,6 +6,7 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.drop_archive_schema();
+DROP PROCEDURE IF EXISTS tenancy.follow_deletions(regclass);
 DROP PROCEDURE IF EXISTS tenancy.create_archive_schema();
 
 COMMIT;

@@ -105,6 +105,7 @@ DROP FUNCTION IF EXISTS tenancy.is_registered(text);
 DROP PROCEDURE IF EXISTS tenancy.begin_batch();
 DROP PROCEDURE IF EXISTS tenancy.pin_settings(boolean);
 DROP PROCEDURE IF EXISTS tenancy.act_as_owner(boolean);
+DROP FUNCTION IF EXISTS tenancy.printable(text);
 
 COMMIT;
 

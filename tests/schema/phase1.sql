@@ -254,6 +254,8 @@ CREATE INDEX ix_services_shop_id ON public.services USING btree (shop_id);
 CREATE INDEX ix_stylists_shop_id ON public.stylists USING btree (shop_id);
 CREATE UNIQUE INDEX stylists_id_shop_id_key ON public.stylists USING btree (id, shop_id);
 COMMENT ON INDEX public.stylists_id_shop_id_key IS 'Lets customer_shop_profiles refer to a stylist together with the shop, so that a preferred stylist works in that shop.';
+CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
 CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
 COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
 CREATE TRIGGER record_origin_of_deleted AFTER DELETE ON public.customer_shop_profiles REFERENCING OLD TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();

@@ -262,6 +262,8 @@ CREATE TRIGGER confirm_booking BEFORE UPDATE ON public.bookings FOR EACH ROW WHE
 COMMENT ON TRIGGER confirm_booking ON public.bookings IS 'Locks the customer of a booking that turns CONFIRMED.';
 CREATE TRIGGER confirm_new_booking BEFORE INSERT ON public.bookings FOR EACH ROW WHEN ((new.status = 'CONFIRMED'::public.bookingstatus)) EXECUTE FUNCTION tenancy.confirm_booking();
 COMMENT ON TRIGGER confirm_new_booking ON public.bookings IS 'Locks the customer of a booking that is inserted as CONFIRMED.';
+CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
 CREATE TRIGGER mirror_customer_to_profiles AFTER UPDATE ON public.customers FOR EACH ROW WHEN ((((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) OR (new.no_show_count <> old.no_show_count)) AND ((current_setting('tenancy.mirroring'::text, true) IS DISTINCT FROM 'on'::text) OR (NOT has_schema_privilege('tenancy'::text, 'CREATE'::text))))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 COMMENT ON TRIGGER mirror_customer_to_profiles ON public.customers IS 'Mirror: no-shows and preferred stylist, to the profiles.';
 CREATE TRIGGER mirror_new_customer_to_profiles AFTER INSERT ON public.customers FOR EACH ROW WHEN ((((new.preferred_stylist_id IS NOT NULL) OR (new.no_show_count <> 0)) AND ((current_setting('tenancy.mirroring'::text, true) IS DISTINCT FROM 'on'::text) OR (NOT has_schema_privilege('tenancy'::text, 'CREATE'::text))))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();

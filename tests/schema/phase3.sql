@@ -202,7 +202,8 @@ CREATE TABLE tenancy_archive.customers (
     known_stylist_ids integer[] NOT NULL,
     no_show_count integer NOT NULL,
     preferred_stylist_id integer
-);
+)
+WITH (autovacuum_enabled='false');
 ALTER TABLE tenancy_archive.customers OWNER TO postgres;
 COMMENT ON TABLE tenancy_archive.customers IS 'The columns that the contract takes from public.customers. A customer who is deleted is deleted here.';
 COMMENT ON COLUMN tenancy_archive.customers.customer_id IS 'The customer.';
@@ -271,6 +272,8 @@ CREATE INDEX ix_services_shop_id ON public.services USING btree (shop_id);
 CREATE INDEX ix_stylists_shop_id ON public.stylists USING btree (shop_id);
 CREATE UNIQUE INDEX stylists_id_shop_id_key ON public.stylists USING btree (id, shop_id);
 COMMENT ON INDEX public.stylists_id_shop_id_key IS 'Lets customer_shop_profiles refer to a stylist together with the shop, so that a preferred stylist works in that shop.';
+CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
 CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
 COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
 CREATE TRIGGER record_origin_of_deleted AFTER DELETE ON public.customer_shop_profiles REFERENCING OLD TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();

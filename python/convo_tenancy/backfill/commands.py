@@ -21,7 +21,7 @@ from ..database import (
     require_legacy_side,
     require_triggers,
 )
-from ..display import Format, FormatOption, Meter, duration, shown
+from ..display import Format, FormatOption, Meter, duration, printable, shown
 from ..errors import Problem
 from ..signals import Stopped, stoppable
 from . import control
@@ -122,7 +122,9 @@ def describe_estimate(estimate: control.Estimate) -> str:
 
 def _run(connection: Connection, batch_size: int | None) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    connection.add_notice_handler(lambda notice: console.print(f"Note: {notice.message_primary}"))
+    connection.add_notice_handler(
+        lambda notice: console.print(f"Note: {printable(notice.message_primary or '')}")
+    )
     require_triggers(connection)
     control.begin(connection)
     finished_at = control.progress(connection).finished_at
@@ -214,4 +216,4 @@ def status(
     print(f"Profiles:  {stand.profiles_written:,}")
     if stand.updated_at is not None:
         print(f"Moved at:  {stand.updated_at:{_TIME}}")
-    print(f"Running:   {'no' if runner is None else runner}")
+    print(f"Running:   {'no' if runner is None else printable(str(runner))}")

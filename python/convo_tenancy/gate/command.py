@@ -11,7 +11,7 @@ import typer
 from rich.filesize import decimal
 
 from ..database import UrlOption, connect, problems, require_deployed, require_legacy_side
-from ..display import Format, FormatOption
+from ..display import Format, FormatOption, printable
 from ..errors import Problem
 from ..signals import Stopped, stoppable
 from .gate import COLUMNS, LOCKED, Gate, ask
@@ -128,14 +128,14 @@ def _print_text(found: Gate, deploy: str) -> None:
     print(f"Gate of phase 3: {'open' if found.is_open else 'shut'}")
     print(f"Legacy quiet period: {found.quiet_period}, since {found.since}")
     seen = "seen by pg_stat_statements" if found.unseen_readers is None else "not all seen: "
-    print(f"Readers of the legacy side: {seen}{found.unseen_readers or ''}")
+    print(f"Readers of the legacy side: {seen}{printable(found.unseen_readers or '')}")
     for finding in found.findings:
-        print(f"\n{finding.name}{' (overridden)' if finding.is_overridden else ''}")
-        print(f"  finding:  {finding.finding}")
-        print(f"  detail:   {finding.detail}")
-        print(f"  remedy:   {finding.remedy}")
+        print(f"\n{printable(finding.name)}{' (overridden)' if finding.is_overridden else ''}")
+        print(f"  finding:  {printable(finding.finding)}")
+        print(f"  detail:   {printable(finding.detail)}")
+        print(f"  remedy:   {printable(finding.remedy)}")
         if finding.may_be_overridden and not finding.is_overridden:
-            print(f"  override: --contract-despite {shlex.quote(finding.name)}")
+            print(f"  override: --contract-despite {shlex.quote(printable(finding.name))}")
     extent = found.extent
     print(
         "\nThe contract would\n"

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ..display import printable
 from .model import DoubleWriter, LegacyWriter, Report, Status
 
 _STYLES = {
@@ -30,14 +31,15 @@ def as_text(report: Report) -> None:
         for check in report.checks:
             value = "" if check.value is None else str(check.value)
             status = Text(check.status.label, _STYLES[check.status])
-            table.add_row(check.name, status, value, Text(check.detail))
+            table.add_row(check.name, status, value, Text(printable(check.detail)))
         console.print(table)
         return
     print(f"convo-tenancy health: {report.status.label}, phase {phase}")
     width = max(16, *(len(check.name) for check in report.checks))
     for check in report.checks:
         value = "-" if check.value is None else str(check.value)
-        print(f"{check.status.label:<9} {check.name:<{width}} {value:<8} {check.detail}")
+        line = f"{check.status.label:<9} {check.name:<{width}} {value:<8} {check.detail}"
+        print(printable(line))
 
 
 def as_json(report: Report) -> None:
@@ -150,7 +152,7 @@ def _print_family(
 
 def escape(value: str) -> str:
     """A label's value as the text format wants it between its quotes."""
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return printable(value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n"))
 
 
 FORMATS: dict[str, Callable[[Report], None]] = {

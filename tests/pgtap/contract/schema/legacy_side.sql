@@ -15,7 +15,8 @@ AS $$
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
     WHERE t.tgrelid = wanted
-        AND p.pronamespace = 'tenancy'::regnamespace;
+        AND p.pronamespace = 'tenancy'::regnamespace
+        AND t.tgname <> 'forget_customers'; -- who is deleted is forgotten in every phase
 $$;
 
 SELECT is(tenancy.has_legacy_side(), FALSE, 'there is no legacy side');
@@ -29,7 +30,7 @@ SELECT columns_are(
 SELECT
     is_empty(
         format('SELECT * FROM pg_temp.triggers_of(%L)', t.name),
-        format('%s: no trigger of ours', t.name)
+        format('%s: no trigger of the dual write', t.name)
     )
 FROM (
     VALUES ('public.bookings'), ('public.customers'), ('public.customer_stylist_preferences')

@@ -198,7 +198,7 @@ SELECT is_empty(
         AND p.prosecdef
         AND NOT p.proconfig @> ARRAY['plan_cache_mode=force_generic_plan']
         AND p.proname NOT IN (
-            'keep_watch', 'record_origins', 'record_parts', 'refuse_truncate', -- once a statement
+            'forget_customers', 'keep_watch', 'record_origins', 'record_parts', 'refuse_truncate', -- once a statement
             'catch_up_customer' -- a repair, whose generic plan would read whole tables
         )
     $$,

@@ -70,7 +70,7 @@ SET LOCAL application_name = 'lock tables';
 SELECT matches(
     tenancy.describe_sessions(ARRAY[pg_backend_pid()]),
     format(
-        '^pid %s, user %s, application lock tables, in transaction for \d+ s \(active\), query: SELECT matches\(',
+        '^pid %s, user %s, application lock tables, in transaction for \d+ s \(active\), statement: SELECT$',
         pg_backend_pid(),
         session_user
     ),

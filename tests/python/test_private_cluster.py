@@ -1,0 +1,364 @@
+"""The private cluster: whoever else has been in its folder, or shares the machine, gets nothing."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.cluster import ROOT, Cluster
+from support.commands import Completed, run
+from support.waiting import wait_until
+
+SCRIPT = ROOT / "scripts/cluster.sh"
+IS_ROOT = os.geteuid() == 0
+# Whom the server's folder belongs to, and somebody else
+OWNER = "postgres" if IS_ROOT else pwd.getpwuid(os.geteuid()).pw_name
+STRANGER = "nobody"
+
+# What only root can set the stage for: processes and files of two other users
+as_root = pytest.mark.skipif(not IS_ROOT, reason="takes root: processes of other users")
+
+
+def as_user(name: str) -> list[str]:
+    """Before a command that this user shall run."""
+    if not IS_ROOT:
+        return []
+    return ["setpriv", f"--reuid={name}", f"--regid={pwd.getpwnam(name).pw_gid}", "--clear-groups"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """The path of a folder that is not there, in one where all may make files."""
+    place = Path(tempfile.mkdtemp(prefix="ct.", dir="/tmp"))
+    place.chmod(0o1777)
+    yield place / "own"
+    run(SCRIPT, "stop", place / "own", check=False)
+    shutil.rmtree(place)
+
+
+def script(command: str, folder: Path, *args: str) -> Completed:
+    return run(SCRIPT, command, folder, *args, check=False)
+
+
+# It says that it is ready for any query, and keeps what it got.
+FAKE = """
+import os, socket, sys
+path = sys.argv[1]
+os.makedirs(path, mode=0o755, exist_ok=True)
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path + "/.s.PGSQL.5432")
+os.chmod(path + "/.s.PGSQL.5432", 0o777)
+listener.listen()
+print("listening", flush=True)
+while True:
+    client, _ = listener.accept()
+    got = client.recv(4096)
+    client.sendall(b"R\\0\\0\\0\\x08\\0\\0\\0\\0" + b"Z\\0\\0\\0\\x05I")
+    if got:
+        print("believed", flush=True)
+    client.close()
+"""
+
+
+@contextmanager
+def fake_server(user: str, folder: Path) -> Iterator[list[str]]:
+    """Somebody's program that listens where the private server would; then: who believed it."""
+    process = subprocess.Popen(
+        [*as_user(user), "/usr/bin/python3", "-c", FAKE, str(folder)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd="/",
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "listening\n"
+    believed: list[str] = []
+    try:
+        yield believed
+    finally:
+        process.kill()
+        believed += process.communicate()[0].splitlines()
+
+
+@as_root
+def test_a_server_that_somebody_else_started(folder: Path) -> None:
+    """In a folder that was cleaned away, say. Nothing is sent to it."""
+    url = script("url", folder, "convo").stdout.strip()
+    with fake_server(STRANGER, folder) as believed:
+        asked = run("psql", "-X", "-d", url, "-c", "SELECT 1", check=False)
+        assert asked.returncode != 0
+        assert 'requirepeer specifies "postgres"' in asked.stderr
+        assert script("status", folder).returncode != 0
+        for command in ("start", "stop", "remove"):
+            done = script(command, folder)
+            assert done.returncode == 1
+            assert "belongs to somebody else" in done.stderr
+    assert believed == []
+    assert (folder / ".s.PGSQL.5432").exists()
+
+
+@as_root
+def test_its_socket_in_our_folder(folder: Path) -> None:
+    """Left from a time when others could write there: the server takes its place."""
+    assert script("start", folder).returncode == 0
+    script("stop", folder)
+    folder.chmod(0o777)
+    with fake_server(STRANGER, folder):
+        assert script("status", folder).returncode != 0
+        refused = script("start", folder)
+        assert refused.returncode == 1
+        assert "others may enter it" in refused.stderr
+        folder.chmod(0o700)
+        assert script("start", folder).returncode == 0
+        assert script("status", folder).returncode == 0
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "remove"])
+def test_a_link_in_place_of_the_folder(folder: Path, tmp_path: Path, command: str) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o700)
+    (kept / "file").write_text("kept")
+    folder.symlink_to(kept)
+    done = script(command, folder)
+    assert done.returncode == 1
+    assert "belongs to somebody else" in done.stderr
+    assert (kept / "file").read_text() == "kept"
+
+
+@as_root
+@pytest.mark.parametrize("name", ["settings.conf", "initdb.log", "start.log", "stop.log", "log"])
+def test_a_link_in_the_folder(folder: Path, tmp_path: Path, name: str) -> None:
+    """The server's user may plant one. Root, who runs the script, does not write through it."""
+    own = tmp_path / "roots own"
+    own.write_text("root's own\n")
+    own.chmod(0o644)
+    for parent in own.parents[:3]:
+        parent.chmod(0o755)
+    if name != "initdb.log":
+        assert script("start", folder).returncode == 0
+        if name != "stop.log":
+            script("stop", folder)
+    else:
+        folder.mkdir(mode=0o700)
+        shutil.chown(folder, OWNER)
+    (folder / name).unlink(missing_ok=True)
+    run(*as_user(OWNER), "ln", "-s", str(own), str(folder / name))
+
+    done = script("stop" if name == "stop.log" else "start", folder, *_settings(name))
+    assert own.read_text() == "root's own\n"
+    assert oct(own.stat().st_mode)[-3:] == "644"
+    assert own.owner() == "root"
+    assert done.returncode != 0
+    (folder / name).unlink()
+
+
+def _settings(name: str) -> tuple[str, ...]:
+    return ("-c", "work_mem=8MB") if name == "settings.conf" else ()
+
+
+def test_a_process_that_is_no_server(folder: Path) -> None:
+    """A crash leaves postmaster.pid behind, and the number may be another program's by now."""
+    assert script("start", folder).returncode == 0
+    server = Cluster(folder)
+    server.kill()
+    innocent = subprocess.Popen([*as_user(OWNER), "sleep", "600"], cwd="/")
+    try:
+        path = folder / "data/postmaster.pid"
+        lines = path.read_text().splitlines()
+        path.write_text("\n".join([str(innocent.pid), *lines[1:]]) + "\n")
+        assert script("stop", folder).returncode == 0
+        assert script("remove", folder).returncode == 0
+        assert innocent.poll() is None
+    finally:
+        innocent.kill()
+        innocent.wait()
+
+
+def test_what_it_leaves(folder: Path) -> None:
+    """A start makes all, a second one finds it, a removal leaves nothing."""
+    assert script("start", folder, "-c", "work_mem=8MB").returncode == 0
+    assert script("start", folder).returncode == 0
+    url = script("url", folder, "postgres").stdout.strip()
+    assert run("psql", "-XAtd", url, "-c", "SHOW work_mem").stdout == "8MB\n"
+    assert {path.owner() for path in folder.iterdir()} == {OWNER}
+    assert script("remove", folder).returncode == 0
+    assert not folder.exists()
+
+
+# Instead of apt: it stays in the middle of the installation.
+APT = """#!/bin/bash
+if [[ $1 == install ]]; then
+    touch "{0}/inside"
+    until [[ -e "{0}/go on" ]]; do sleep 0.02; done
+fi
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """The files of a Debian that matter here, with an apt-get that waits."""
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    for name, text in {"apt-get": APT.format(tmp_path), "update-rc.d": "#!/bin/sh\n"}.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    return tmp_path
+
+
+def install(machine: Path, *packages: str) -> subprocess.Popen[bytes]:
+    """It installs, and is in the middle of that."""
+    running = subprocess.Popen(
+        [ROOT / "scripts/install-packages.sh", f"{machine}/", *packages],
+        env={**os.environ, "PATH": f"{machine}/bin:{os.environ['PATH']}"},
+        start_new_session=True,
+    )
+    wait_until((machine / "inside").exists, "apt installs")
+    return running
+
+
+def told_to_debian(machine: Path) -> set[str]:
+    """The files that keep services and clusters away."""
+    folders = ("usr/sbin", "etc/postgresql-common/createcluster.d")
+    return {path.name for folder in folders for path in (machine / folder).glob("*")}
+
+
+@pytest.mark.parametrize("killed", ["nobody", "the script", "the script and apt"])
+def test_an_installation(machine: Path, killed: str) -> None:
+    """What it tells Debian is there while apt works, and not any longer."""
+    running = install(machine, "pgbouncer", "postgresql-15")
+    assert told_to_debian(machine) == {"policy-rc.d", "convo-tenancy.conf"}
+    policy = machine / "usr/sbin/policy-rc.d"
+    assert subprocess.run([policy], check=False).returncode == 101
+    if killed == "the script":
+        running.kill()
+        running.wait()
+        assert told_to_debian(machine) == {"policy-rc.d", "convo-tenancy.conf"}
+    if killed == "the script and apt":
+        os.killpg(running.pid, signal.SIGKILL)
+    (machine / "go on").touch()
+    assert running.wait() == (0 if killed == "nobody" else -signal.SIGKILL)
+    if killed != "nobody":
+        wait_until(lambda: not told_to_debian(machine), "what an installation leaves goes")
+    assert not told_to_debian(machine)
+    assert not (machine / "etc/postgresql-common").exists()
+
+
+def test_what_a_crash_of_the_machine_left(machine: Path) -> None:
+    """The next installation takes it for its own; somebody else's it leaves alone."""
+    (machine / "go on").touch()
+    policy = machine / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\n# of convo-tenancy, while it installs packages\nexit 101\n")
+    install(machine, "sqitch").wait()
+    assert not told_to_debian(machine)
+
+    policy.write_text("#!/bin/sh\nexit 104\n")
+    install(machine, "sqitch").wait()
+    assert policy.read_text() == "#!/bin/sh\nexit 104\n"
+
+
+DECODED = "p@ss/w\\ord%41"
+IN_URL = "p%40ss%2Fw%5Cord%2541"
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """A folder with programs that note how they are called, and go on as those that they are."""
+    for name in ("psql", "sqitch", "convo-tenancy", "pg_prove"):
+        path = shutil.which(name) or str(ROOT / ".venv/bin" / name)
+        (tmp_path / name).write_text(
+            f"""#!/bin/bash
+{{ printf '%q ' {name} "$@"; echo; }} >>{shlex.quote(str(tmp_path))}/calls
+printf %s "${{PGPASSWORD-}}" >{shlex.quote(str(tmp_path))}/password
+exec {path} "$@"
+"""
+        )
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "postgres").write_text("#!/bin/sh\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "command", ["up.sh", "health.sh", "psql.sh -Atc 'SELECT 1'", "test-schema.sh"]
+)
+def test_no_password_in_arguments(
+    cluster: Cluster, phase1_database: str, programs: Path, command: str
+) -> None:
+    """Of whatever a script calls; all of them find it where libpq looks."""
+    name = "shown" if command == "up.sh" else phase1_database.split("@/")[1].split("?")[0]
+    if command == "up.sh":
+        cluster.create_database(name)
+    url = f"postgresql://postgres:{IN_URL}@/{name}?host={cluster.directory}&port=5432"
+    try:
+        run(
+            "bash",
+            "-c",
+            f"scripts/{command}",
+            env={
+                "DATABASE_URL": url,
+                "PG_BINDIR": str(programs),
+                "PATH": f"{programs}:{os.environ['PATH']}",
+            },
+            check=command != "health.sh",
+        )
+    finally:
+        cluster.drop_database("shown")
+    calls = (programs / "calls").read_text()
+    assert "psql" in calls
+    assert "p%40ss" not in calls
+    assert "p@ss" not in calls
+    assert (programs / "password").read_text() == DECODED
+
+
+def test_no_password_in_the_process_list(cluster: Cluster) -> None:
+    """As everybody on the machine sees it."""
+    url = f"postgresql://postgres@/postgres?host={cluster.directory}&password={IN_URL}&port=5432"
+    running = subprocess.Popen(
+        ["bash", "-c", "scripts/psql.sh -c 'SELECT pg_sleep(600)'"],
+        env={**os.environ, "DATABASE_URL": url},
+        cwd=ROOT,
+        start_new_session=True,
+    )
+
+    def shown() -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                continue
+        return found
+
+    try:
+        wait_until(
+            lambda: any(
+                "psql" in line and "pg_sleep(600)" in line and "scripts" not in line
+                for line in shown()
+            ),
+            "psql runs",
+        )
+        lines = [line for line in shown() if "pg_sleep(600)" in line]
+        assert any(str(cluster.directory) in line for line in lines)
+        assert not [line for line in shown() if "p%40ss" in line or "p@ss" in line]
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+
+
+def test_an_sslpassword_is_refused() -> None:
+    done = run(
+        "scripts/health.sh",
+        env={"DATABASE_URL": "postgresql://h/d?sslpassword=s3cret"},
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "sslpassword" in done.stderr
+    assert "s3cret" not in done.stderr
