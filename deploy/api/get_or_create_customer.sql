@@ -38,9 +38,7 @@ BEGIN
         -- Nothing in the table keeps two calls from making two customers with one phone: they queue here, and
         -- the second looks again.
         IF attempt = 1 THEN
-            PERFORM pg_advisory_xact_lock(hashtextextended(k.key, 0))
-            FROM (VALUES ('email ' || wanted_email), ('phone ' || wanted_phone)) AS k (key)
-            WHERE k.key IS NOT NULL;
+            PERFORM tenancy.queue_for_customer(wanted_email, wanted_phone);
         END IF;
     END LOOP;
 

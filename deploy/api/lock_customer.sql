@@ -23,11 +23,12 @@ BEGIN
     END IF;
 
     -- Whoever confirmed a booking of theirs holds the customer anyway, and cannot give it back: no subtransaction, then,
-    -- whose lock costs a multixact once the row is updated.
+    -- whose lock costs a multixact once the row is updated. A note that is made up gets these locks, or none.
     IF tenancy.has_legacy_side() AND strpos(current_setting('tenancy.confirmed', TRUE), ' ' || customer_id || ':') > 0 THEN
         PERFORM
-        FROM public.customer_booking_stats AS s
-        WHERE s.customer_id = lock_customer.customer_id
+        FROM public.customers AS c
+        JOIN public.customer_booking_stats AS s ON s.customer_id = c.id
+        WHERE c.id = lock_customer.customer_id
         FOR NO KEY UPDATE SKIP LOCKED;
         IF FOUND THEN
             RETURN;

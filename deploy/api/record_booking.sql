@@ -42,7 +42,7 @@ BEGIN
     PERFORM tenancy.lock_customer(customer_id, changes_totals => TRUE);
 
     -- The count before the profile, as whoever counts a stylist alone locks them. The profile follows it below: nothing to mirror.
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
     UPDATE public.customer_stylist_preferences AS p
     SET
         booking_count = p.booking_count + 1,

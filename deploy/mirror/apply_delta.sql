@@ -72,7 +72,7 @@ BEGIN
         newest := (SELECT max(p.last_booking_at) FROM public.customer_shop_profiles AS p WHERE p.customer_id = customer);
     END IF;
 
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     IF bookings <> 0 OR spend_cents <> 0 OR last_changed THEN
         FOR attempt IN 1 .. 2 LOOP

@@ -30,7 +30,7 @@ DECLARE
     is_missed boolean;
     at_floor boolean;
 BEGIN
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     FOR attempt IN 1 .. 3 LOOP
         IF attempt > 1 OR held_bookings IS NULL THEN

@@ -24,7 +24,7 @@ DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
 BEGIN
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     WITH item AS (
         -- What the profiles hold are the first ones of each shop.

@@ -31,4 +31,19 @@ COMMENT ON FUNCTION tenancy.is_restricted() IS
 'the owner nor a superuser. '
 'Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
 
+CREATE OR REPLACE FUNCTION tenancy.is_mirroring()
+RETURNS boolean
+LANGUAGE sql
+STABLE
+RETURN coalesce(current_setting('tenancy.mirroring', TRUE), '') <> ''
+AND (
+    current_setting('tenancy.mirroring') = coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text
+    OR (current_setting('tenancy.mirroring') = 'on' AND pg_has_role(tenancy.caller(), current_user, 'USAGE'))
+);
+
+COMMENT ON FUNCTION tenancy.is_mirroring() IS
+'For functions with their owner''s rights: whether what fired the trigger is a mirror''s own write, of a function that called '
+'tenancy.raise_guard(), or of somebody with the owner''s rights who set tenancy.mirroring to on. '
+'Example: IF tenancy.is_mirroring() THEN RETURN NULL; END IF';
+
 COMMIT;

@@ -19,6 +19,10 @@ DECLARE
     is_recorded boolean;
     is_applied boolean;
 BEGIN
+    IF tenancy.is_mirroring() THEN
+        RETURN NULL;
+    END IF;
+
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
         c.no_show_count,

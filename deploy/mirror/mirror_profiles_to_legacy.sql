@@ -14,8 +14,7 @@ SET plan_cache_mode = force_generic_plan
 SET lock_timeout = '500ms' -- below deadlock_timeout: who writes a profile directly gives way to who locked the customer first
 AS $$
 BEGIN
-    -- A mirror's own write; and not that of a shop's role which set the guard itself.
-    IF current_setting('tenancy.mirroring', TRUE) = 'on' AND (pg_trigger_depth() > 1 OR NOT tenancy.is_restricted()) THEN
+    IF tenancy.is_mirroring() THEN
         RETURN NULL;
     END IF;
 

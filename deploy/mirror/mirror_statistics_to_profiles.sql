@@ -28,6 +28,10 @@ DECLARE
     is_recorded boolean;
     is_applied boolean;
 BEGIN
+    IF tenancy.is_mirroring() THEN
+        RETURN NULL;
+    END IF;
+
     IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
         earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
     ELSIF TG_OP <> 'INSERT' THEN

@@ -15,6 +15,10 @@ AS $$
 DECLARE
     is_recorded boolean;
 BEGIN
+    IF tenancy.is_mirroring() THEN
+        RETURN NULL;
+    END IF;
+
     IF TG_OP <> 'UPDATE' OR NEW.booking_count <> OLD.booking_count THEN
         is_recorded := tenancy.note_write('legacy', coalesce(NEW.customer_id, OLD.customer_id), 'stylist counts');
     END IF;

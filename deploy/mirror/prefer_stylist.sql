@@ -15,7 +15,7 @@ DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
 BEGIN
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     PERFORM tenancy.ensure_profile(prefer_stylist.customer_id, prefer_stylist.shop_id);
     UPDATE public.customer_shop_profiles AS p

@@ -91,7 +91,7 @@ BEGIN
 
     -- New statements, and so new snapshots: they see what those who had the locks committed.
     sides_before := (SELECT jsonb_agg(b) FROM tenancy.both_sides(locked) AS b);
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     IF source = 'shops' THEN
         PERFORM tenancy.repair_shops(locked);

@@ -16,6 +16,8 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
     started_at timestamptz,
     updated_at timestamptz,
     finished_at timestamptz,
+    runner_pid integer,
+    runner_key bigint,
     CONSTRAINT backfill_progress_pkey PRIMARY KEY (singleton),
     CONSTRAINT backfill_progress_singleton_check CHECK (singleton)
 );
@@ -34,21 +36,79 @@ COMMENT ON COLUMN tenancy.backfill_progress.profiles_written IS 'Profiles writte
 COMMENT ON COLUMN tenancy.backfill_progress.started_at IS 'When the first run began.';
 COMMENT ON COLUMN tenancy.backfill_progress.updated_at IS 'When the last batch ended.';
 COMMENT ON COLUMN tenancy.backfill_progress.finished_at IS 'When every customer had profiles; NULL until then.';
+COMMENT ON COLUMN tenancy.backfill_progress.runner_pid IS 'The session that runs it, or ran it last.';
+COMMENT ON COLUMN tenancy.backfill_progress.runner_key IS
+'The random key of an advisory lock that this session holds: while it does, it runs.';
 
 INSERT INTO tenancy.backfill_progress (singleton)
 VALUES (TRUE)
 ON CONFLICT (singleton) DO NOTHING;
 
-CREATE OR REPLACE FUNCTION tenancy.backfill_lock_key()
-RETURNS bigint
-LANGUAGE sql
-IMMUTABLE
-PARALLEL SAFE
-RETURN 7236846203480261; -- any number that nobody else uses
+CREATE OR REPLACE FUNCTION tenancy.backfill_runner()
+RETURNS integer
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT b.runner_pid
+        FROM tenancy.backfill_progress AS b
+        JOIN pg_locks AS l
+            ON l.locktype = 'advisory'
+            AND l.granted
+            AND l.pid = b.runner_pid
+            AND l.objsubid = 1
+            AND (l.classid::bigint << 32) + l.objid::bigint = b.runner_key
+        WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    );
+END;
+$$;
 
-COMMENT ON FUNCTION tenancy.backfill_lock_key() IS
-'The session-level advisory lock that keeps the backfill from running twice at a time. '
-'Example: SELECT pg_try_advisory_lock(tenancy.backfill_lock_key())';
+COMMENT ON FUNCTION tenancy.backfill_runner() IS
+'The pid of the session that runs the backfill now; NULL if none does. Example: SELECT tenancy.backfill_runner()';
+
+CREATE OR REPLACE FUNCTION tenancy.claim_backfill()
+RETURNS boolean
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- First without a lock: a batch holds the row while it lasts.
+    IF tenancy.backfill_runner() IS NULL THEN
+        PERFORM FROM tenancy.backfill_progress AS b FOR UPDATE;
+    END IF;
+    IF tenancy.backfill_runner() IS NULL THEN
+        UPDATE tenancy.backfill_progress AS b
+        SET
+            runner_pid = pg_backend_pid(),
+            runner_key = tenancy.take_key();
+    END IF;
+    RETURN coalesce(tenancy.backfill_runner() = pg_backend_pid(), TRUE); -- NULL: the row is gone, which what follows tells
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.claim_backfill() IS
+'Makes this session the one that runs the backfill, until tenancy.release_backfill() or its own end. False if another one runs it. '
+'Example: SELECT tenancy.claim_backfill()';
+
+CREATE OR REPLACE FUNCTION tenancy.release_backfill()
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pg_advisory_unlock(b.runner_key)
+    FROM tenancy.backfill_progress AS b
+    WHERE tenancy.backfill_runner() = pg_backend_pid();
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.release_backfill() IS
+'This session does not run the backfill any more. Example: SELECT tenancy.release_backfill()';
 
 CREATE OR REPLACE FUNCTION tenancy.pause_backfill()
 RETURNS void

@@ -126,6 +126,6 @@ $$;
 COMMENT ON FUNCTION tenancy.backfill_step(integer) IS
 'One batch of the backfill, with its cursor in the same transaction: the next customers without any profile get theirs. state is '
 'working (call again), waiting (call again after a pause; detail says for what) or finished. Never waits for more than a moment. '
-'Hold tenancy.backfill_lock_key() and call tenancy.prepare_backfill() first. Example: SELECT * FROM tenancy.backfill_step(2000)';
+'Call tenancy.claim_backfill() and tenancy.prepare_backfill() first. Example: SELECT * FROM tenancy.backfill_step(2000)';
 
 COMMIT;

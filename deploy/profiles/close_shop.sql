@@ -49,7 +49,7 @@ BEGIN
         p.shop_id
     FOR NO KEY UPDATE;
 
-    guard := set_config('tenancy.mirroring', 'on', TRUE); -- the totals stay
+    guard := tenancy.raise_guard(); -- the totals stay
 
     FOR closing IN
         SELECT p.*

@@ -20,7 +20,7 @@ DECLARE
     written bigint;
 BEGIN
     -- What comes from the legacy side is not to be mirrored back to it (mirror/mirrors).
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
     INSERT INTO tenancy.splits_under_way (xid) VALUES (pg_current_xact_id());
 
     -- Who has no profile begins anew.

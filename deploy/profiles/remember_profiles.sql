@@ -149,7 +149,7 @@ BEGIN
         RETURN FALSE;
     END IF;
 
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
     WITH recalled AS (
         DELETE FROM tenancy.remembered_profiles AS r
         WHERE r.customer_id = recall_profiles.customer_id

@@ -17,7 +17,7 @@ BEGIN
     CALL tenancy.begin_batch();
     batch_size := coalesce(batch_size, (SELECT s.backfill_batch_size FROM tenancy.settings AS s));
 
-    WHILE NOT pg_catalog.pg_try_advisory_lock(tenancy.backfill_lock_key()) LOOP
+    WHILE NOT tenancy.claim_backfill() LOOP
         IF reported_detail IS NULL THEN
             reported_detail := 'another backfill is running';
             RAISE NOTICE 'backfill waits: %', reported_detail;
@@ -47,7 +47,7 @@ BEGIN
     END LOOP;
 
     ANALYZE public.customer_shop_profiles;
-    PERFORM pg_catalog.pg_advisory_unlock(tenancy.backfill_lock_key());
+    PERFORM tenancy.release_backfill();
 END;
 $$;
 

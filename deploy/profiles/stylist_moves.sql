@@ -38,7 +38,7 @@ BEGIN
     FOR NO KEY UPDATE;
 
     -- customers.preferred_stylist_id stays as it is (mirror/mirrors).
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     UPDATE public.customer_shop_profiles AS p
     SET
@@ -76,7 +76,7 @@ BEGIN
         RETURN NULL; -- a preference belongs to one shop, and that was left
     END IF;
 
-    guard := set_config('tenancy.mirroring', 'on', TRUE);
+    guard := tenancy.raise_guard();
 
     UPDATE public.customer_shop_profiles AS p
     SET

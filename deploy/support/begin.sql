@@ -285,6 +285,25 @@ COMMENT ON FUNCTION tenancy.command_for(text, text) IS
 'The one command that has a change stand (direction deploy) or takes it away (revert), from what the database and Sqitch''s '
 'registry say of it now. Example: SELECT tenancy.command_for(''contract/switch'', ''deploy'')';
 
+CREATE OR REPLACE FUNCTION tenancy.take_key()
+RETURNS bigint
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    key CONSTANT bigint NOT NULL := ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint;
+BEGIN
+    PERFORM pg_advisory_lock(key); -- never waits: nobody else knows it
+    RETURN key;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.take_key() IS
+'A random key of an advisory lock, which this session holds from now on. Entered in a table of ours, together with the pid, it '
+'says as long as the session lives that it does; who reads the key in pg_locks, and holds it too, says nothing by that. '
+'Example: SELECT tenancy.take_key()';
+
 CREATE OR REPLACE FUNCTION tenancy.open_changes()
 RETURNS TABLE (change text, pid integer, is_own boolean)
 LANGUAGE plpgsql
@@ -508,19 +527,16 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    key CONSTANT bigint := ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint;
     direction CONSTANT text := split_part(current_setting('tenancy.begun'), ' ', 1);
     state_before CONSTANT text := split_part(current_setting('tenancy.begun'), ' ', 2);
 BEGIN
-    PERFORM pg_advisory_lock(key);
-
     -- What stood before stands meanwhile: the script runs again, to put something back.
     UPDATE tenancy.changes AS c
     SET
         state = next.state,
         standing_since = CASE WHEN next.state = 'standing' THEN coalesce(c.standing_since, clock_timestamp()) END,
         open_pid = pg_backend_pid(),
-        open_key = key
+        open_key = tenancy.take_key()
     FROM (
         SELECT
             CASE

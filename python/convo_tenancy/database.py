@@ -121,9 +121,13 @@ class Holder:
         )
 
 
-def holder(connection: Connection, key: object) -> Holder | None:
-    """The session that holds the advisory lock with this key in this database now."""
-    return next(iter(rows(connection, Holder, "holder", key)), None)
+def holder(connection: Connection, key: int | None, pid: int | None) -> Holder | None:
+    """The session that holds the advisory lock with this key in this database now.
+
+    Args:
+        pid: of the session that entered the key in a table of ours; None if any session will do.
+    """
+    return next(iter(rows(connection, Holder, "holder", key, pid)), None)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+DROP FUNCTION IF EXISTS tenancy.is_mirroring();
 DROP FUNCTION IF EXISTS tenancy.is_restricted();
 DROP FUNCTION IF EXISTS tenancy.caller();
 

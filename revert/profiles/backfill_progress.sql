@@ -8,7 +8,9 @@
 DROP FUNCTION IF EXISTS tenancy.backfill_hold();
 DROP FUNCTION IF EXISTS tenancy.resume_backfill();
 DROP FUNCTION IF EXISTS tenancy.pause_backfill();
-DROP FUNCTION IF EXISTS tenancy.backfill_lock_key();
+DROP FUNCTION IF EXISTS tenancy.release_backfill();
+DROP FUNCTION IF EXISTS tenancy.claim_backfill();
+DROP FUNCTION IF EXISTS tenancy.backfill_runner();
 DROP TABLE IF EXISTS tenancy.backfill_progress;
 
 COMMIT;

@@ -100,6 +100,7 @@ DROP PROCEDURE IF EXISTS tenancy.keep_open(boolean);
 DROP PROCEDURE IF EXISTS tenancy.enter_change(text);
 DROP FUNCTION IF EXISTS tenancy.begin_change(text, text, text);
 DROP FUNCTION IF EXISTS tenancy.open_changes();
+DROP FUNCTION IF EXISTS tenancy.take_key();
 DROP FUNCTION IF EXISTS tenancy.command_for(text, text);
 DROP FUNCTION IF EXISTS tenancy.is_registered(text);
 DROP PROCEDURE IF EXISTS tenancy.begin_batch();

@@ -255,11 +255,11 @@ def test_a_client_that_was_killed_leaves_no_backfill_behind(
 
 
 def test_the_change_waits_for_a_backfill_that_runs(url: str, backfill: psycopg.Connection) -> None:
-    backfill.execute("SELECT pg_advisory_lock(tenancy.backfill_lock_key())")
+    backfill.execute("SELECT tenancy.claim_backfill()")
     with _start_the_change(url, backfill) as deploy:
         _step(backfill, size=5)
         assert _profiled(backfill) == [1, 2, 3, 4, 5]
-        backfill.execute("SELECT pg_advisory_unlock(tenancy.backfill_lock_key())")
+        backfill.execute("SELECT tenancy.release_backfill()")
         output, _ = deploy.communicate(timeout=60)
     assert deploy.returncode == 0, output
     assert "another backfill is running" in output

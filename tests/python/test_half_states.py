@@ -99,7 +99,7 @@ def ways_of(standing: int, half: str | None, registered: int) -> Ways:
     ]
     phase = Phase(
         tuple(
-            Change(change, tag, state, None)
+            Change(change, tag, state, None, None)
             for (change, tag), state in list(zip(PLAN, states, strict=True))[1:]
         )
     )
@@ -131,7 +131,7 @@ def test_a_registry_that_nobody_may_read() -> None:
     states = ways_of(place("contract/switch"), "deploying", place("contract/return_legacy_side"))
     for half, expected in ("reverting", out), ("deploying", states):
         changes = tuple(
-            Change(change, tag, "standing", None)
+            Change(change, tag, "standing", None, None)
             for change, tag in PLAN[1 : place("contract/switch") + 1]
         )
         phase = Phase((*changes[:-1], replace(changes[-1], state=half), *rest()))
@@ -141,7 +141,8 @@ def test_a_registry_that_nobody_may_read() -> None:
 def rest() -> tuple[Change, ...]:
     """What follows the switch."""
     return tuple(
-        Change(name, tag, "absent", None) for name, tag in PLAN[place("contract/switch") + 1 :]
+        Change(name, tag, "absent", None, None)
+        for name, tag in PLAN[place("contract/switch") + 1 :]
     )
 
 

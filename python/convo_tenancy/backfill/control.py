@@ -26,6 +26,14 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Claimed:
+    """Which session runs the backfill, or ran it last, and the key that it holds while it does."""
+
+    key: int | None
+    pid: int | None
+
+
+@dataclass(frozen=True)
 class Step:
     """The outcome of one batch (tenancy.backfill_step)."""
 
@@ -70,7 +78,8 @@ def progress(connection: Connection) -> Progress:
 
 def runner(connection: Connection) -> Holder | None:
     """The session that runs a backfill in this database now, a Sqitch change's too."""
-    return holder(connection, scalar(connection, "backfill/lock_key"))
+    claimed = one(connection, Claimed, "backfill/claimed")
+    return holder(connection, claimed.key, claimed.pid)
 
 
 def pause(connection: Connection) -> None:
@@ -89,7 +98,7 @@ def begin(connection: Connection) -> None:
     Raises:
         Problem: another session runs it.
     """
-    if not scalar(connection, "backfill/lock"):
+    if not scalar(connection, "backfill/claim"):
         other = runner(connection)
         raise Problem(
             f"another backfill is running ({other or 'it ended just now'}): wait for it,"

@@ -30,6 +30,7 @@ class Change:
     change: str
     tag: str | None
     state: str
+    open_pid: int | None
     open_key: int | None
 
     @property

@@ -45,14 +45,14 @@ def said(out: Ways) -> str:
 def running_script(connection: Connection, phase: Phase) -> str | None:
     """The script of several transactions that runs now, in words; None when none does."""
     for change in phase.changes:
-        session = change.open_key and holder(connection, change.open_key)
+        session = change.open_key and holder(connection, change.open_key, change.open_pid)
         if session:
             return _runs(f"the script of {change.change}", session)
     return None
 
 
 def _running_sqitch(connection: Connection) -> str | None:
-    session = holder(connection, _SQITCH_LOCK)
+    session = holder(connection, _SQITCH_LOCK, pid=None)
     return _runs("sqitch", session) if session else None
 
 

@@ -1,4 +1,5 @@
--- Who holds the advisory lock with this key ($1): the halves of a bigint key are two columns of pg_locks.
+-- Who holds the advisory lock with this key ($1), if it is this session ($2; NULL: any): everybody can read a key, and hold it. The
+-- halves of a bigint key are two columns of pg_locks.
 SELECT
     l.pid,
     a.usename::text AS role_name,
@@ -9,4 +10,5 @@ WHERE l.locktype = 'advisory'
     AND l.granted
     AND l.objsubid = 1
     AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+    AND l.pid = coalesce($2, l.pid)
     AND (l.classid::bigint << 32) + l.objid::bigint = $1; -- noqa: LT01,LT06,CP03

@@ -474,7 +474,20 @@ API = [
             "bookings_of({customer})",
             "count_legacy_write({own})",
             "note_write('legacy', {customer}, 'bookings')",
+            "raise_guard()",
+            "is_mirroring()",
+            "claim_backfill()",
+            "take_key()",
+            "queue_for_customer('{email}', NULL)",
         )
+    ),
+    Attack("read the guard", DENIED, ("SELECT last_value FROM tenancy.guard",)),
+    Attack("move the guard", DENIED, ("SELECT setval('tenancy.guard', 1)",)),
+    Attack("read who is made just now", DENIED, ("SELECT * FROM tenancy.customers_under_way",)),
+    Attack(
+        "keep others from making customers",
+        DENIED,
+        ("LOCK TABLE tenancy.customers_under_way IN ACCESS EXCLUSIVE MODE",),
     ),
     Attack("run the backfill", DENIED, ("CALL tenancy.run_backfill()",)),
     Attack(

@@ -117,7 +117,7 @@ FAIL_INSIDE_MIRRORS = """
     CREATE TRIGGER fail BEFORE INSERT OR UPDATE ON public.{table} FOR EACH ROW
     WHEN (
         current_setting('oracle.fail', TRUE) = 'on'
-        AND current_setting('tenancy.mirroring', TRUE) = 'on'
+        AND current_setting('tenancy.mirroring', TRUE) <> ''
     )
     EXECUTE FUNCTION public.fail();
     """

@@ -2,6 +2,7 @@ SELECT
     c.change,
     c.tag,
     c.state,
+    c.open_pid,
     c.open_key
 FROM tenancy.changes AS c
 ORDER BY c.position;

@@ -132,7 +132,7 @@ FROM (
     (
         11,
         'UPDATE tenancy.mirror_watch SET marks = ''{"trigger of another database": "1 2"}''',
-        'function tenancy.confirm_booking() and 21 more'
+        'function tenancy.confirm_booking() and 22 more'
     )
 ) AS e (position, statement, gap)
 ORDER BY e.position;

@@ -21,7 +21,9 @@ SELECT results_eq(
         ('profiles_written', 'bigint', TRUE, '0'),
         ('started_at', 'timestamp with time zone', FALSE, NULL),
         ('updated_at', 'timestamp with time zone', FALSE, NULL),
-        ('finished_at', 'timestamp with time zone', FALSE, NULL)
+        ('finished_at', 'timestamp with time zone', FALSE, NULL),
+        ('runner_pid', 'integer', FALSE, NULL),
+        ('runner_key', 'bigint', FALSE, NULL)
     $$,
     'backfill_progress: columns'
 );

@@ -1,0 +1,35 @@
+-- Deploy convo_tenancy:support/guard to pg
+
+\set ON_ERROR_STOP on
+\set change support/guard
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+-- A setting is what its session says: so the guard is a number that the owner alone can read. In a sequence, which is read without a
+-- query.
+CREATE SEQUENCE IF NOT EXISTS tenancy.guard;
+
+COMMENT ON SEQUENCE tenancy.guard IS
+'Its last value, a random number, is what tenancy.mirroring holds while a function of ours writes for a mirror. Nobody draws from '
+'it, and nobody but the owner has a right on it.';
+
+DO $$
+BEGIN
+    IF pg_sequence_last_value('tenancy.guard') IS NULL THEN -- another one would be no guard for who writes just now
+        PERFORM setval('tenancy.guard', ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint | 1);
+    END IF;
+END;
+$$;
+
+-- No SET clause, so that it is inlined: it runs with each mirrored write.
+CREATE OR REPLACE FUNCTION tenancy.raise_guard()
+RETURNS text
+LANGUAGE sql
+VOLATILE
+RETURN set_config('tenancy.mirroring', coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text, TRUE);
+
+COMMENT ON FUNCTION tenancy.raise_guard() IS
+'From now on what the owner writes is a mirror''s own write, which is not mirrored, until the caller puts back what '
+'tenancy.mirroring was, or the transaction or savepoint ends. Example: guard := tenancy.raise_guard()';
+
+COMMIT;

@@ -1,0 +1,1 @@
+SELECT tenancy.claim_backfill();

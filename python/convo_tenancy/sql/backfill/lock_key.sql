@@ -1,1 +1,0 @@
-SELECT tenancy.backfill_lock_key();
