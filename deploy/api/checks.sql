@@ -73,18 +73,8 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege';
     END IF;
 
-    -- Whoever could name any customer would learn who they are: so a shop knows those with a profile there, or a booking.
-    IF NOT EXISTS (
-        SELECT
-        FROM public.customer_shop_profiles AS p
-        WHERE p.customer_id = check_access.customer_id
-            AND p.shop_id = check_access.shop_id
-    )
-    AND NOT EXISTS (
-        SELECT
-        FROM tenancy.bookings_of(check_access.customer_id) AS b
-        WHERE b.shop_id = check_access.shop_id
-    ) THEN
+    -- Whoever could name any customer would learn who they are.
+    IF NOT tenancy.shop_knows(check_access.shop_id, check_access.customer_id) THEN
         RAISE EXCEPTION 'customer % does not exist', coalesce(customer_id::text, 'NULL') -- to this shop
             USING ERRCODE = 'foreign_key_violation';
     END IF;
@@ -92,7 +82,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.check_access(integer, integer) IS
-'Fails for a shop that is not the shop context (42501), and for a customer whom the shop does not know (23503, as for one who '
-'does not exist). For callers that are restricted. Example: SELECT tenancy.check_access(42, 3)';
+'Fails for a shop that is not the shop context (42501), and for a customer of whom the shop has no profile (23503, as for one '
+'who does not exist). For callers that are restricted. Example: SELECT tenancy.check_access(42, 3)';
 
 COMMIT;

@@ -32,9 +32,10 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     PERFORM tenancy.checked_shop_context(); -- a context that is no shop is an error in every call
-    PERFORM tenancy.check_shop(wanted_shop_id);
-    IF tenancy.is_restricted() THEN
+    IF tenancy.is_restricted() THEN -- which other shops there are is nothing to this one
         PERFORM tenancy.check_access(wanted_customer_id, wanted_shop_id);
+    ELSE
+        PERFORM tenancy.check_shop(wanted_shop_id);
     END IF;
 
     RETURN QUERY

@@ -33,6 +33,58 @@ COMMENT ON FUNCTION tenancy.normalized_phone(text) IS
 'A phone number as the legacy application stores it: + and digits; ten digits without a + get +1; NULL for what is no number '
 '(fewer digits without a +). Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
 
+-- The identity rule, for the functions below and tenancy.get_or_create_customer(), which see to it who may know.
+CREATE OR REPLACE FUNCTION tenancy.customer_of(normalized_phone text, normalized_email text)
+RETURNS integer
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    customer integer;
+BEGIN
+    SELECT c.id
+    INTO customer
+    FROM public.customers AS c
+    WHERE c.phone = customer_of.normalized_phone
+    ORDER BY c.id
+    LIMIT 1;
+
+    IF NOT FOUND THEN
+        SELECT c.id
+        INTO customer
+        FROM public.customers AS c
+        WHERE c.email = customer_of.normalized_email;
+    END IF;
+    RETURN customer;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.customer_of(text, text) IS
+'Who has this phone number, the lowest id of several, else this email address, both normalized; NULL if nobody has. It knows '
+'the customers of all shops. Example: SELECT tenancy.customer_of(''+15550109999'', ''ann@example.com'')';
+
+CREATE OR REPLACE FUNCTION tenancy.shop_knows(shop_id integer, customer_id integer)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM
+    FROM public.customer_shop_profiles AS p
+    WHERE p.customer_id = shop_knows.customer_id
+        AND p.shop_id = shop_knows.shop_id;
+    RETURN FOUND;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.shop_knows(integer, integer) IS
+'Whether a shop knows a customer: by a profile there. A booking says nothing, for a shop writes any phone into its bookings. '
+'Example: SELECT tenancy.shop_knows(3, 42)';
+
 CREATE OR REPLACE FUNCTION tenancy.customer_by_phone(wanted_phone text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
 LANGUAGE plpgsql
@@ -42,9 +94,9 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    normalized CONSTANT text := tenancy.normalized_phone(wanted_phone);
+    customer CONSTANT integer := tenancy.customer_of(tenancy.normalized_phone(wanted_phone), NULL);
 BEGIN
-    IF tenancy.is_restricted() AND tenancy.shop_context() IS NULL THEN
+    IF tenancy.is_restricted() AND NOT tenancy.shop_knows(tenancy.shop_context(), customer) THEN
         RETURN;
     END IF;
 
@@ -55,15 +107,13 @@ BEGIN
         c.phone,
         c.name
     FROM public.customers AS c
-    WHERE c.phone = normalized
-    ORDER BY c.id
-    LIMIT 1;
+    WHERE c.id = customer;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_by_phone(text) IS
-'The customer with this phone number, the lowest id of several; no row if there is none. '
-'Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
+'The customer with this phone number, the lowest id of several; no row if there is none, or, for a member of convo_shop, if the '
+'shop in context has no profile of them. Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
 
 CREATE OR REPLACE FUNCTION tenancy.customer_by_email(wanted_email text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
@@ -74,9 +124,9 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    normalized CONSTANT text := tenancy.normalized_email(wanted_email);
+    customer CONSTANT integer := tenancy.customer_of(NULL, tenancy.normalized_email(wanted_email));
 BEGIN
-    IF tenancy.is_restricted() AND tenancy.shop_context() IS NULL THEN
+    IF tenancy.is_restricted() AND NOT tenancy.shop_knows(tenancy.shop_context(), customer) THEN
         RETURN;
     END IF;
 
@@ -87,12 +137,12 @@ BEGIN
         c.phone,
         c.name
     FROM public.customers AS c
-    WHERE c.email = normalized;
+    WHERE c.id = customer;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_by_email(text) IS
-'The customer with this email address; no row if there is none. '
-'Example: SELECT * FROM tenancy.customer_by_email(''ann@example.com'')';
+'The customer with this email address; no row if there is none, or, for a member of convo_shop, if the shop in context has no '
+'profile of them. Example: SELECT * FROM tenancy.customer_by_email(''ann@example.com'')';
 
 COMMIT;

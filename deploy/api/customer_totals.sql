@@ -15,7 +15,10 @@ SELECT
     count(*)::integer,
     least(sum(p.total_bookings), 2147483647)::integer, -- what one shop wrote stops nobody who reads all
     sum(p.total_spend_cents)::bigint,
-    CASE WHEN sum(p.total_bookings) > 0 THEN (sum(p.total_spend_cents) / sum(p.total_bookings))::integer ELSE 0 END,
+    CASE
+        WHEN sum(p.total_bookings) > 0 THEN least(sum(p.total_spend_cents) / sum(p.total_bookings), 2147483647)::integer
+        ELSE 0
+    END,
     max(p.last_booking_at),
     least(sum(p.no_show_count), 2147483647)::integer
 FROM public.customer_shop_profiles AS p

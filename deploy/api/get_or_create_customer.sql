@@ -5,6 +5,95 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+-- Whoever tries phones one by one learns who is a customer of other shops. So a restricted caller has so many tries an hour with
+-- people whom the shop does not know yet.
+CREATE TABLE IF NOT EXISTS tenancy.introductions (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    role_name text NOT NULL,
+    shop_id integer NOT NULL,
+    introduced_at timestamptz NOT NULL,
+    CONSTRAINT introductions_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX IF NOT EXISTS introductions_introduced_at_idx ON tenancy.introductions (introduced_at);
+
+COMMENT ON TABLE tenancy.introductions IS
+'When a member of convo_shop introduced a customer to a shop, by tenancy.get_or_create_customer(): append-only, so that nobody '
+'waits for anybody. DELETE rows of past hours at any time. tenancy.introducers adds it up.';
+COMMENT ON COLUMN tenancy.introductions.id IS
+'Counts all attempts of an hour, those that were rolled back, too: it begins anew at the microsecond of each hour.';
+COMMENT ON COLUMN tenancy.introductions.role_name IS 'The role that logged in, whatever SET ROLE says.';
+COMMENT ON COLUMN tenancy.introductions.shop_id IS 'The shop in context.';
+COMMENT ON COLUMN tenancy.introductions.introduced_at IS 'When.';
+
+CREATE OR REPLACE VIEW tenancy.introducers (role_name, shop_id, hour, introductions)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    i.role_name,
+    i.shop_id,
+    date_trunc('hour', i.introduced_at, 'UTC'),
+    count(*)
+FROM tenancy.introductions AS i
+GROUP BY
+    i.role_name,
+    i.shop_id,
+    date_trunc('hour', i.introduced_at, 'UTC');
+
+COMMENT ON VIEW tenancy.introducers IS
+'How many customers members of convo_shop introduced to a shop in an hour: many more than a salon gets is somebody who tries '
+'phones. Example: SELECT * FROM tenancy.introducers ORDER BY introductions DESC';
+COMMENT ON COLUMN tenancy.introducers.role_name IS 'The role that logged in.';
+COMMENT ON COLUMN tenancy.introducers.shop_id IS 'The shop.';
+COMMENT ON COLUMN tenancy.introducers.hour IS 'The hour.';
+COMMENT ON COLUMN tenancy.introducers.introductions IS 'How many.';
+
+CREATE OR REPLACE FUNCTION tenancy.count_introduction(shop_id integer)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    moment CONSTANT timestamptz NOT NULL := clock_timestamp();
+    hour CONSTANT timestamptz NOT NULL := date_trunc('hour', moment, 'UTC'); -- whatever TimeZone says
+    before_first CONSTANT bigint NOT NULL := extract(EPOCH FROM hour) * 1000000;
+    attempt bigint NOT NULL := 0;
+    counted record;
+BEGIN
+    INSERT INTO tenancy.introductions (role_name, shop_id, introduced_at)
+    VALUES (session_user, count_introduction.shop_id, moment)
+    RETURNING id INTO attempt;
+
+    -- A rollback takes the row away, and not its number: they begin anew each hour, at its microsecond.
+    IF attempt <= before_first THEN
+        attempt := before_first + 1;
+        PERFORM setval('tenancy.introductions_id_seq', attempt)
+        FROM tenancy.introductions_id_seq AS s
+        WHERE s.last_value < attempt;
+    END IF;
+
+    SELECT
+        count(*) AS by_all,
+        count(*) FILTER (WHERE i.role_name = session_user AND i.shop_id = count_introduction.shop_id) AS by_this,
+        s.introductions_per_hour AS allowed
+    INTO counted
+    FROM tenancy.settings AS s
+    JOIN tenancy.introductions AS i ON i.introduced_at >= hour
+    GROUP BY s.introductions_per_hour;
+
+    IF counted.by_this > counted.allowed OR attempt - before_first - counted.by_all >= 10 * counted.allowed THEN
+        RAISE EXCEPTION 'no more new customers in this hour: see tenancy.introducers and tenancy.settings.introductions_per_hour'
+            USING ERRCODE = 'configuration_limit_exceeded';
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.count_introduction(integer) IS
+'Notes that the role that logged in introduces a customer to a shop; fails (53400) beyond tenancy.settings.introductions_per_hour, '
+'and beyond ten times as many that all such roles together rolled back, or have not committed yet. '
+'Example: SELECT tenancy.count_introduction(3)';
+
 CREATE OR REPLACE FUNCTION tenancy.get_or_create_customer(email text, phone text, name text)
 RETURNS integer
 LANGUAGE plpgsql
@@ -29,10 +118,7 @@ BEGIN
     END IF;
 
     FOR attempt IN 1 .. 2 LOOP
-        customer := coalesce(
-            (SELECT c.customer_id FROM tenancy.customer_by_phone(wanted_phone) AS c),
-            (SELECT c.customer_id FROM tenancy.customer_by_email(wanted_email) AS c)
-        );
+        customer := tenancy.customer_of(wanted_phone, wanted_email);
         EXIT WHEN customer IS NOT NULL;
 
         -- Nothing in the table keeps two calls from making two customers with one phone: they queue here, and
@@ -42,6 +128,10 @@ BEGIN
         END IF;
     END LOOP;
 
+    IF is_restricted AND NOT tenancy.shop_knows(shop, customer) THEN
+        PERFORM tenancy.count_introduction(shop);
+    END IF;
+
     IF customer IS NULL THEN
         INSERT INTO public.customers AS c (email, phone, name)
         VALUES (wanted_email, wanted_phone, nullif(btrim(get_or_create_customer.name), ''))
@@ -49,7 +139,7 @@ BEGIN
         RETURNING c.id INTO customer;
 
         -- The legacy application, which does not queue, was quicker.
-        customer := coalesce(customer, (SELECT c.customer_id FROM tenancy.customer_by_email(wanted_email) AS c));
+        customer := coalesce(customer, tenancy.customer_of(NULL, wanted_email));
         IF customer IS NULL THEN
             RAISE EXCEPTION 'a customer with this email was made by another transaction: try again' -- no address in a log
                 USING ERRCODE = 'serialization_failure';
@@ -68,7 +158,8 @@ COMMENT ON FUNCTION tenancy.get_or_create_customer(text, text, text) IS
 'The id of the customer with this phone number, else with this email address, else of a new one. Normalises both as the legacy '
 'application does; changes nothing of a customer who is there. Several calls at a time give one customer (by phone alone at '
 'READ COMMITTED or SERIALIZABLE only: nothing in the table keeps phones apart). Neither email nor phone: 22023. '
-'For a member of convo_shop the customer gets a profile in the shop context, and so is known to that shop; without one: 42501. '
+'For a member of convo_shop the customer gets a profile in the shop context, and so is known to that shop; without one: 42501; '
+'for too many in an hour whom the shop did not know: 53400. '
 'Example: SELECT tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';
 
 COMMIT;

@@ -19,6 +19,9 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+    most_cents CONSTANT integer NOT NULL := 10000000; -- of one booking
+    most_bookings CONSTANT integer NOT NULL := 1000000; -- of one profile, and so is
+    most_total_cents CONSTANT integer NOT NULL := 100000000; -- what all shops share is 32 bits wide
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
     profile public.customer_shop_profiles;
@@ -26,12 +29,12 @@ DECLARE
     preferred integer;
     is_recorded boolean;
 BEGIN
-    IF spend_cents IS NULL OR spend_cents < 0 THEN
-        RAISE EXCEPTION 'spend_cents is %, expected 0 or more', coalesce(spend_cents::text, 'NULL')
+    IF spend_cents IS NULL OR spend_cents NOT BETWEEN 0 AND most_cents THEN
+        RAISE EXCEPTION 'spend_cents is %, expected 0 to %', coalesce(spend_cents::text, 'NULL'), most_cents
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF booked_at IS NULL THEN
-        RAISE EXCEPTION 'booked_at is NULL, expected the start of the booking'
+    IF (booked_at >= '1970-01-01 00:00+00' AND booked_at < '2100-01-01 00:00+00') IS NOT TRUE THEN
+        RAISE EXCEPTION 'booked_at is %, expected the start of the booking, from 1970 to 2099', coalesce(booked_at::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 
@@ -79,6 +82,12 @@ BEGIN
         ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO NOTHING;
     END LOOP;
 
+    IF profile.total_bookings > most_bookings OR profile.total_spend_cents > most_total_cents THEN
+        RAISE EXCEPTION 'customer % would have % bookings for % cents in shop %, expected % for % at most',
+            customer_id, profile.total_bookings, profile.total_spend_cents, shop_id, most_bookings, most_total_cents
+            USING ERRCODE = 'numeric_value_out_of_range';
+    END IF;
+
     -- One more booking with who is preferred changes nothing.
     IF profile.preferred_stylist_id IS DISTINCT FROM stylist_id THEN
         preferred := tenancy.follow_counts(
@@ -101,7 +110,9 @@ $$;
 COMMENT ON FUNCTION tenancy.record_booking(integer, integer, integer, integer, timestamptz) IS
 'Counts a booking of a customer in a shop: totals, last booking, the stylist''s count, and who is preferred there while nobody was '
 'chosen. Returns the profile. Call it in the transaction that confirms the booking: called again after a lost reply to a COMMIT, '
-'it counts twice. Unknown customer, shop or stylist, or a stylist of another shop: 23503; a negative amount: 22023. '
+'it counts twice. Unknown customer, shop or stylist, or a stylist of another shop: 23503. An amount that is '
+'negative or above 10,000,000 cents, a time before 1970 or after 2099: 22023. More than 1,000,000 bookings or 100,000,000 cents of '
+'a customer in a shop: 22003. '
 'Example: SELECT * FROM tenancy.record_booking(42, 3, 7, 4500, ''2026-03-01 10:00+00'')';
 
 COMMIT;

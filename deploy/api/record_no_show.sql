@@ -13,6 +13,7 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
+    most_no_shows CONSTANT integer NOT NULL := 1000000; -- of one profile: what all shops share is 32 bits wide
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
     profile public.customer_shop_profiles;
@@ -33,13 +34,20 @@ BEGIN
         AND p.shop_id = record_no_show.shop_id
     RETURNING p.* INTO profile;
 
+    IF profile.no_show_count > most_no_shows THEN
+        RAISE EXCEPTION 'customer % would have % no-shows in shop %, expected % at most',
+            customer_id, profile.no_show_count, shop_id, most_no_shows
+            USING ERRCODE = 'numeric_value_out_of_range';
+    END IF;
+
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
     RETURN profile;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_no_show(integer, integer) IS
-'Counts a booking in a shop that the customer did not keep. Returns the profile. Unknown customer or shop: 23503. '
+'Counts a booking in a shop that the customer did not keep. Returns the profile. Unknown customer or shop: 23503; more '
+'than 1,000,000 no-shows of a customer in a shop: 22003. '
 'Example: SELECT * FROM tenancy.record_no_show(42, 3)';
 
 COMMIT;

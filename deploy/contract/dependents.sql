@@ -157,6 +157,7 @@ BEGIN
     LEFT JOIN pg_roles AS r ON r.oid = x.grantee
     WHERE a.attrelid = customers
         AND a.attnum = ANY (leaving)
+        AND coalesce(r.rolname NOT IN ('convo_back_office', 'convo_health'), TRUE) -- those of isolation/rights
     GROUP BY a.attname
     UNION ALL
     SELECT

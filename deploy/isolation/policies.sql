@@ -107,7 +107,8 @@ CALL tenancy.isolate_table(
 
 COMMIT;
 
--- What a booking names must be of the shop, too: else its constraints would tell what other shops have.
+-- What a booking names must be of the shop, too: else its constraints would tell what other shops have. Its times are such as every
+-- client can read: not all read infinity or the year 294275, and some read the bookings of all shops.
 \ir ../support/begin.sql
 
 CALL tenancy.isolate_table(
@@ -123,6 +124,14 @@ CALL tenancy.isolate_table(
             secondary_service_id IS NULL
             OR EXISTS (SELECT FROM public.services AS s WHERE s.id = secondary_service_id AND s.shop_id = tenancy.shop_context())
         )
+        AND least(
+            start_at_utc, end_at_utc, hold_expires_at_utc, sms_sent_at_utc, appointment_status_updated_at_utc, acknowledged_at_utc,
+            created_at, updated_at
+        ) >= '1970-01-01 00:00+00'
+        AND greatest(
+            start_at_utc, end_at_utc, hold_expires_at_utc, sms_sent_at_utc, appointment_status_updated_at_utc, acknowledged_at_utc,
+            created_at, updated_at
+        ) < '2100-01-01 00:00+00'
     $$
 );
 

@@ -22,34 +22,76 @@ CALL tenancy.act_as_owner();
 
 GRANT USAGE ON SCHEMA tenancy TO convo_shop, convo_back_office, convo_health;
 
--- One shop, by row-level security and the SQL API. Profiles are made by the API alone, for customers whom the shop knows: whoever
--- could insert one, or move one to another customer, would see who that is.
-GRANT SELECT ON public.customer_shop_profiles TO convo_shop;
-GRANT UPDATE (preferred_stylist_id, total_bookings, total_spend_cents, last_booking_at, no_show_count, updated_at)
+-- One shop, by row-level security and the SQL API. Columns, so that a system column (xmin) and what the application adds later stay
+-- closed. No id that a sequence gives is written, no sequence read, and no time of customers: they tell what other shops do.
+-- Bookings bring ids of their own, which are random. Profiles and service preferences are written by the API alone: whoever could
+-- insert a profile, or move one to another customer, would see who that is.
+GRANT SELECT (
+    id, customer_id, shop_id, preferred_stylist_id, total_bookings, total_spend_cents, last_booking_at, no_show_count, created_at,
+    updated_at
+)
 ON public.customer_shop_profiles TO convo_shop;
-GRANT SELECT (id, email, phone, name, created_at, updated_at) ON public.customers TO convo_shop;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.bookings TO convo_shop;
+GRANT SELECT (id, email, phone, name) ON public.customers TO convo_shop;
+GRANT SELECT (
+    id, shop_id, service_id, secondary_service_id, stylist_id, customer_name, customer_email, customer_phone, preferred_style_text,
+    preferred_style_image_url, promo_id, discount_cents, start_at_utc, end_at_utc, status, hold_expires_at_utc, sms_sent_at_utc,
+    appointment_status, appointment_status_updated_at_utc, acknowledged_at_utc, internal_notes, created_at, updated_at
+)
+ON public.bookings TO convo_shop;
+GRANT INSERT (
+    id, shop_id, service_id, secondary_service_id, stylist_id, customer_name, customer_email, customer_phone, preferred_style_text,
+    preferred_style_image_url, promo_id, discount_cents, start_at_utc, end_at_utc, status, hold_expires_at_utc, sms_sent_at_utc,
+    appointment_status, appointment_status_updated_at_utc, acknowledged_at_utc, internal_notes, created_at, updated_at
+)
+ON public.bookings TO convo_shop;
+GRANT UPDATE (
+    service_id, secondary_service_id, stylist_id, customer_name, customer_email, customer_phone, preferred_style_text,
+    preferred_style_image_url, promo_id, discount_cents, start_at_utc, end_at_utc, status, hold_expires_at_utc, sms_sent_at_utc,
+    appointment_status, appointment_status_updated_at_utc, acknowledged_at_utc, internal_notes, updated_at
+)
+ON public.bookings TO convo_shop;
+GRANT DELETE ON public.bookings TO convo_shop;
 GRANT SELECT (id, shop_id, name, work_start, work_end, active, created_at) ON public.stylists TO convo_shop; -- no PIN
-GRANT SELECT ON public.services, public.customer_stylist_preferences TO convo_shop;
-GRANT SELECT, INSERT, UPDATE, DELETE ON public.customer_service_preferences TO convo_shop;
-GRANT USAGE ON SEQUENCE public.customer_service_preferences_id_seq TO convo_shop;
+GRANT SELECT (id, shop_id, name, duration_minutes, price_cents, created_at) ON public.services TO convo_shop;
+GRANT SELECT (customer_id, stylist_id, booking_count, created_at, updated_at)
+ON public.customer_stylist_preferences TO convo_shop;
+GRANT SELECT (customer_id, service_id, preferred_style_text, preferred_style_image_url, updated_at_utc)
+ON public.customer_service_preferences TO convo_shop;
 
--- All shops.
-GRANT SELECT
-ON public.shops,
-public.stylists,
-public.services,
-public.bookings,
-public.customers,
-public.customer_shop_profiles,
-public.customer_stylist_preferences,
-public.customer_service_preferences,
-tenancy.customer_totals
-TO convo_back_office;
-GRANT INSERT, UPDATE, DELETE ON public.bookings, public.customer_service_preferences TO convo_back_office;
-GRANT UPDATE (preferred_stylist_id, total_bookings, total_spend_cents, last_booking_at, no_show_count, updated_at)
+-- All shops. It writes profiles and service preferences by the API, too.
+GRANT SELECT (
+    id, customer_id, shop_id, preferred_stylist_id, total_bookings, total_spend_cents, last_booking_at, no_show_count, created_at,
+    updated_at
+)
 ON public.customer_shop_profiles TO convo_back_office;
-GRANT USAGE ON SEQUENCE public.customer_service_preferences_id_seq TO convo_back_office;
+GRANT SELECT (id, email, phone, name, created_at, updated_at) ON public.customers TO convo_back_office;
+GRANT SELECT (
+    id, shop_id, service_id, secondary_service_id, stylist_id, customer_name, customer_email, customer_phone, preferred_style_text,
+    preferred_style_image_url, promo_id, discount_cents, start_at_utc, end_at_utc, status, hold_expires_at_utc, sms_sent_at_utc,
+    appointment_status, appointment_status_updated_at_utc, acknowledged_at_utc, internal_notes, created_at, updated_at
+)
+ON public.bookings TO convo_back_office;
+GRANT INSERT (
+    id, shop_id, service_id, secondary_service_id, stylist_id, customer_name, customer_email, customer_phone, preferred_style_text,
+    preferred_style_image_url, promo_id, discount_cents, start_at_utc, end_at_utc, status, hold_expires_at_utc, sms_sent_at_utc,
+    appointment_status, appointment_status_updated_at_utc, acknowledged_at_utc, internal_notes, created_at, updated_at
+)
+ON public.bookings TO convo_back_office;
+GRANT UPDATE (
+    service_id, secondary_service_id, stylist_id, customer_name, customer_email, customer_phone, preferred_style_text,
+    preferred_style_image_url, promo_id, discount_cents, start_at_utc, end_at_utc, status, hold_expires_at_utc, sms_sent_at_utc,
+    appointment_status, appointment_status_updated_at_utc, acknowledged_at_utc, internal_notes, updated_at
+)
+ON public.bookings TO convo_back_office;
+GRANT DELETE ON public.bookings TO convo_back_office;
+GRANT SELECT (id, shop_id, name, work_start, work_end, active, created_at) ON public.stylists TO convo_back_office; -- no PIN
+GRANT SELECT (id, name, created_at) ON public.shops TO convo_back_office;
+GRANT SELECT (id, shop_id, name, duration_minutes, price_cents, created_at) ON public.services TO convo_back_office;
+GRANT SELECT (customer_id, stylist_id, booking_count, created_at, updated_at)
+ON public.customer_stylist_preferences TO convo_back_office;
+GRANT SELECT (customer_id, service_id, preferred_style_text, preferred_style_image_url, updated_at_utc)
+ON public.customer_service_preferences TO convo_back_office;
+GRANT SELECT ON tenancy.customer_totals TO convo_back_office;
 
 GRANT EXECUTE
 ON FUNCTION
@@ -62,24 +104,22 @@ tenancy.get_or_create_customer(text, text, text),
 tenancy.record_booking(integer, integer, integer, integer, timestamptz),
 tenancy.record_no_show(integer, integer),
 tenancy.set_preferred_stylist(integer, integer, integer),
+tenancy.set_service_preference(integer, integer, text, text),
 tenancy.customer_context(integer, integer),
 tenancy.customers_by_preferred_stylist(integer)
 TO convo_shop, convo_back_office;
 
--- What the health check reads.
-GRANT SELECT (
-    id, shop_id, service_id, stylist_id, customer_phone, customer_email, status, appointment_status,
-    appointment_status_updated_at_utc, start_at_utc, created_at
-)
-ON public.bookings TO convo_health; -- what tenancy.customer_bookings reads
+-- What the health check reads: numbers, and nobody's name, email, phone or PIN. Whose a booking is, tenancy.customer_bookings tells
+-- it with its owner's rights.
+GRANT SELECT (id) ON public.shops TO convo_health;
+GRANT SELECT (id, shop_id) ON public.stylists TO convo_health;
+GRANT SELECT (id, price_cents) ON public.services TO convo_health;
+GRANT SELECT (id) ON public.customers TO convo_health;
+GRANT SELECT (customer_id, shop_id, preferred_stylist_id, total_bookings, total_spend_cents, last_booking_at, no_show_count)
+ON public.customer_shop_profiles TO convo_health;
+GRANT SELECT (customer_id, stylist_id, booking_count) ON public.customer_stylist_preferences TO convo_health;
 GRANT SELECT
-ON public.shops,
-public.stylists,
-public.services,
-public.customers,
-public.customer_shop_profiles,
-public.customer_stylist_preferences,
-tenancy.moved_stylists,
+ON tenancy.moved_stylists,
 tenancy.shop_counts,
 tenancy.customer_bookings,
 tenancy.evidence,
@@ -97,7 +137,9 @@ tenancy.double_writes,
 tenancy.double_writers,
 tenancy.mirror_watch,
 tenancy.mirror_marks,
-tenancy.watch
+tenancy.watch,
+tenancy.introducers,
+tenancy.introductions
 TO convo_health;
 
 GRANT EXECUTE
@@ -117,7 +159,11 @@ TO convo_health;
 -- What the contract takes away.
 SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
 \if :has_legacy_side
-GRANT SELECT ON public.customer_booking_stats TO convo_back_office, convo_health;
+GRANT SELECT (customer_id, total_bookings, total_spend_cents, last_booking_at, created_at, updated_at)
+ON public.customer_booking_stats TO convo_back_office;
+GRANT SELECT (preferred_stylist_id, average_spend_cents, no_show_count) ON public.customers TO convo_back_office;
+GRANT SELECT (customer_id, total_bookings, total_spend_cents, last_booking_at) ON public.customer_booking_stats TO convo_health;
+GRANT SELECT (preferred_stylist_id, no_show_count) ON public.customers TO convo_health;
 GRANT SELECT ON tenancy.drift TO convo_health;
 \endif
 

@@ -5,6 +5,22 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+-- No SET clause, so that it is inlined.
+CREATE OR REPLACE FUNCTION tenancy.added(total integer, difference integer)
+RETURNS integer
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE
+    WHEN difference <= 0 THEN total + difference
+    ELSE greatest(total, least(total::bigint + difference, 2000000000))
+END;
+
+COMMENT ON FUNCTION tenancy.added(integer, integer) IS
+'A total of the legacy side after a difference of one shop''s. The mirror raises none above 2,000,000,000, which leaves room for '
+'what the legacy application adds: what all shops share fails for none of them, and tells none what the others have. '
+'Example: tenancy.added(1999999999, 5) = 2000000000';
+
 CREATE OR REPLACE FUNCTION tenancy.apply_delta(
     before public.customer_shop_profiles,
     after public.customer_shop_profiles
@@ -78,8 +94,8 @@ BEGIN
         FOR attempt IN 1 .. 2 LOOP
             UPDATE public.customer_booking_stats AS s
             SET
-                total_bookings = s.total_bookings + bookings,
-                total_spend_cents = s.total_spend_cents + spend_cents,
+                total_bookings = tenancy.added(s.total_bookings, bookings),
+                total_spend_cents = tenancy.added(s.total_spend_cents, spend_cents),
                 last_booking_at = CASE
                     WHEN NOT last_changed THEN s.last_booking_at
                     WHEN after.last_booking_at IS NOT NULL THEN after.last_booking_at
@@ -103,7 +119,7 @@ BEGIN
         UPDATE public.customers AS c
         SET
             average_spend_cents = coalesce(average, c.average_spend_cents),
-            no_show_count = c.no_show_count + no_shows,
+            no_show_count = tenancy.added(c.no_show_count, no_shows),
             preferred_stylist_id = CASE WHEN stylist_changed THEN after.preferred_stylist_id ELSE c.preferred_stylist_id END,
             updated_at = now()
         WHERE c.id = customer;

@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS tenancy.settings (
     backfill_batch_size integer NOT NULL DEFAULT 5000,
     replica_lag_limit_bytes bigint NOT NULL DEFAULT 64 * 1024 * 1024,
     legacy_quiet_period interval NOT NULL DEFAULT '1 day',
+    introductions_per_hour integer NOT NULL DEFAULT 100,
     registry name NOT NULL DEFAULT 'sqitch',
     CONSTRAINT settings_pkey PRIMARY KEY (singleton),
     CONSTRAINT settings_singleton_check CHECK (singleton),
@@ -66,7 +67,8 @@ CREATE TABLE IF NOT EXISTS tenancy.settings (
     CONSTRAINT settings_lock_attempts_check CHECK (lock_attempts BETWEEN 1 AND 1000),
     CONSTRAINT settings_backfill_batch_size_check CHECK (backfill_batch_size BETWEEN 1 AND 100000),
     CONSTRAINT settings_replica_lag_limit_bytes_check CHECK (replica_lag_limit_bytes > 0),
-    CONSTRAINT settings_legacy_quiet_period_check CHECK (legacy_quiet_period >= '0')
+    CONSTRAINT settings_legacy_quiet_period_check CHECK (legacy_quiet_period >= '0'),
+    CONSTRAINT settings_introductions_per_hour_check CHECK (introductions_per_hour BETWEEN 1 AND 1000000)
 );
 
 COMMENT ON TABLE tenancy.settings IS 'The settings of the migration: one row. UPDATE it at any time.';
@@ -84,6 +86,9 @@ COMMENT ON COLUMN tenancy.settings.replica_lag_limit_bytes IS
 'The backfill pauses while a replica is further behind than this, in bytes of WAL.';
 COMMENT ON COLUMN tenancy.settings.legacy_quiet_period IS
 'How long the mirrors must have watched, and nobody have written to the legacy side directly, before the contract (phase 3).';
+COMMENT ON COLUMN tenancy.settings.introductions_per_hour IS
+'How many customers whom a shop does not know yet one member of convo_shop may look for or make there in an hour, by '
+'tenancy.get_or_create_customer(). Ten times as many may be rolled back, by all of them together.';
 COMMENT ON COLUMN tenancy.settings.registry IS
 'The schema of Sqitch''s registry, as Sqitch named it when it last ran a script.';
 
@@ -177,32 +182,34 @@ VALUES
 (52, 'mirror/attach_mirrors', NULL, TRUE),
 (53, 'mirror/mirrors', NULL, FALSE),
 (54, 'mirror/reconcile_profiles', NULL, FALSE),
-(55, 'api/customer_defaults', NULL, FALSE),
-(56, 'api/customer_identity', NULL, TRUE),
-(57, 'api/customer_queue', NULL, TRUE),
-(58, 'api/get_or_create_customer', NULL, TRUE),
-(59, 'api/checks', NULL, TRUE),
-(60, 'api/record_booking', NULL, TRUE),
-(61, 'api/record_no_show', NULL, TRUE),
-(62, 'api/set_preferred_stylist', NULL, TRUE),
-(63, 'api/customer_context', NULL, TRUE),
-(64, 'api/customers_by_preferred_stylist', NULL, TRUE),
-(65, 'api/customer_totals', NULL, TRUE),
-(66, 'api/lock_customer', NULL, TRUE),
-(67, 'api/deprecated', NULL, FALSE),
-(68, 'isolation/roles', NULL, TRUE),
-(69, 'isolation/policies', NULL, TRUE),
-(70, 'isolation/rights', NULL, TRUE),
-(71, 'contract/dependents', NULL, TRUE),
-(72, 'contract/gate', NULL, TRUE),
-(73, 'contract/run_archive', NULL, TRUE),
-(74, 'contract/tracking', NULL, TRUE),
-(75, 'contract/legacy_side_of', NULL, TRUE),
-(76, 'contract/restore', NULL, TRUE),
-(77, 'contract/remove_legacy_side', NULL, TRUE),
-(78, 'contract/return_legacy_side', '@phase2', TRUE),
-(79, 'contract/switch', NULL, FALSE),
-(80, 'contract/purge_archive', '@phase3', TRUE)
+(55, 'mirror/profile_bounds', NULL, TRUE),
+(56, 'api/customer_defaults', NULL, FALSE),
+(57, 'api/customer_identity', NULL, TRUE),
+(58, 'api/customer_queue', NULL, TRUE),
+(59, 'api/get_or_create_customer', NULL, TRUE),
+(60, 'api/checks', NULL, TRUE),
+(61, 'api/record_booking', NULL, TRUE),
+(62, 'api/record_no_show', NULL, TRUE),
+(63, 'api/set_preferred_stylist', NULL, TRUE),
+(64, 'api/set_service_preference', NULL, TRUE),
+(65, 'api/customer_context', NULL, TRUE),
+(66, 'api/customers_by_preferred_stylist', NULL, TRUE),
+(67, 'api/customer_totals', NULL, TRUE),
+(68, 'api/lock_customer', NULL, TRUE),
+(69, 'api/deprecated', NULL, FALSE),
+(70, 'isolation/roles', NULL, TRUE),
+(71, 'isolation/policies', NULL, TRUE),
+(72, 'isolation/rights', NULL, TRUE),
+(73, 'contract/dependents', NULL, TRUE),
+(74, 'contract/gate', NULL, TRUE),
+(75, 'contract/run_archive', NULL, TRUE),
+(76, 'contract/tracking', NULL, TRUE),
+(77, 'contract/legacy_side_of', NULL, TRUE),
+(78, 'contract/restore', NULL, TRUE),
+(79, 'contract/remove_legacy_side', NULL, TRUE),
+(80, 'contract/return_legacy_side', '@phase2', TRUE),
+(81, 'contract/switch', NULL, FALSE),
+(82, 'contract/purge_archive', '@phase3', TRUE)
 ON CONFLICT DO NOTHING;
 
 UPDATE tenancy.changes

@@ -7,6 +7,8 @@
 
 DROP FUNCTION IF EXISTS tenancy.customer_by_email(text);
 DROP FUNCTION IF EXISTS tenancy.customer_by_phone(text);
+DROP FUNCTION IF EXISTS tenancy.shop_knows(integer, integer);
+DROP FUNCTION IF EXISTS tenancy.customer_of(text, text);
 DROP FUNCTION IF EXISTS tenancy.normalized_phone(text);
 DROP FUNCTION IF EXISTS tenancy.normalized_email(text);
 

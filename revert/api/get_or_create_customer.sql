@@ -6,5 +6,8 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.get_or_create_customer(text, text, text);
+DROP FUNCTION IF EXISTS tenancy.count_introduction(integer);
+DROP VIEW IF EXISTS tenancy.introducers;
+DROP TABLE IF EXISTS tenancy.introductions;
 
 COMMIT;

@@ -6,5 +6,6 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.apply_delta(public.customer_shop_profiles, public.customer_shop_profiles);
+DROP FUNCTION IF EXISTS tenancy.added(integer, integer);
 
 COMMIT;

@@ -13,10 +13,14 @@ import psycopg
 import pytest
 
 from support.attacks import (
+    API,
     ATTACKS,
     IN_OWN,
+    MOST_INTRODUCTIONS,
     OTHER,
     OWN,
+    READ,
+    WRITE,
     Attack,
     Target,
     denied_rights,
@@ -25,6 +29,7 @@ from support.attacks import (
 )
 from support.cluster import Cluster
 from support.commands import psql
+from support.defences import DEFENCES, Defence
 
 # All that the other shop has, and all that is known of its customers.
 FINGERPRINT = f"""
@@ -72,6 +77,7 @@ FINGERPRINT = f"""
 def database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
     url = cluster.create_database("attacked", phase2_template)
     psql(cluster.url(), "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
+    psql(url, "-c", f"UPDATE tenancy.settings SET introductions_per_hour = {MOST_INTRODUCTIONS}")
     yield url
     cluster.drop_database("attacked")
     psql(cluster.url(), "-c", "DROP ROLE clerk")
@@ -90,6 +96,13 @@ def clerk(database: str) -> Iterator[psycopg.Connection[Any]]:
         database, user="clerk", autocommit=True, prepare_threshold=None
     ) as connection:
         yield connection
+
+
+@pytest.fixture(autouse=True)
+def new_hour(owner: psycopg.Connection[Any]) -> None:
+    """Each test may introduce customers anew."""
+    owner.execute("SELECT setval('tenancy.introductions_id_seq', 1)")
+    owner.execute("DELETE FROM tenancy.introductions")
 
 
 @pytest.fixture(scope="module")
@@ -142,21 +155,6 @@ def test_who_gives_their_email_is_known_from_then_on(
         ).fetchone()
 
 
-def test_the_guard_is_not_for_a_shop_to_set(
-    owner: psycopg.Connection[Any], clerk: psycopg.Connection[Any], at: Target
-) -> None:
-    """Its own profile would drift from what all shops together have."""
-    with clerk.transaction():
-        clerk.execute(IN_OWN)
-        clerk.execute("SET LOCAL tenancy.mirroring = 'on'")
-        clerk.execute(
-            "UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1"
-            " WHERE customer_id = %s",
-            (at.own_customer,),
-        )
-    assert _drift(owner) == []
-
-
 def test_a_cursor_that_outlives_its_transaction(clerk: psycopg.Connection[Any]) -> None:
     with clerk.transaction():
         clerk.execute(IN_OWN)
@@ -183,6 +181,9 @@ def test_names_cannot_be_shadowed(
         "record_no_show": f"tenancy.record_no_show({at.own_customer}, {OWN})",
         "set_preferred_stylist": (
             f"tenancy.set_preferred_stylist({at.own_customer}, {OWN}, {at.own_stylist})"
+        ),
+        "set_service_preference": (
+            f"tenancy.set_service_preference({at.own_customer}, {at.own_service}, 'x')"
         ),
     }
     definers = owner.execute(
@@ -217,47 +218,19 @@ def test_names_cannot_be_shadowed(
             clerk.execute(f"SELECT * FROM {call}")
 
 
-@pytest.mark.parametrize("policy", ["as_before", "of_the_shop"])
-@pytest.mark.parametrize(
-    "table",
-    [
-        "bookings",
-        "customer_service_preferences",
-        "customer_shop_profiles",
-        "customer_stylist_preferences",
-        "customers",
-        "services",
-        "stylists",
-    ],
-)
-def test_every_policy_is_needed(
-    owner: psycopg.Connection[Any],
-    clerk: psycopg.Connection[Any],
-    at: Target,
-    table: str,
-    policy: str,
-) -> None:
+@pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
+def test_every_defence_is_needed(database: str, at: Target, defence: Defence) -> None:
     """Without it, some attack has an outcome that it must not have, or the shop cannot work."""
-    condition = owner.execute(
-        "SELECT polpermissive, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)"
-        " FROM pg_catalog.pg_policy WHERE polname = %s AND polrelid = %s::regclass",
-        (policy, f"public.{table}"),
-    ).fetchone()
-    assert condition is not None
-    owner.execute(f"DROP POLICY {policy} ON public.{table}")
-    try:
-        noticed = bool(denied_rights(clerk, at)) or any(
-            _outcome_undone(clerk, attack, at) != attack.expected for attack in ATTACKS
+    with (
+        psycopg.connect(database, autocommit=True, prepare_threshold=None) as connection,
+        connection.transaction(force_rollback=True),
+    ):
+        defence.take_away(connection)
+        connection.execute("SET LOCAL SESSION AUTHORIZATION clerk")
+        assert denied_rights(connection, at) or any(
+            _outcome_undone(connection, attack, at) != attack.expected
+            for attack in READ + WRITE + API
         )
-    finally:
-        permissive, using, check = condition
-        owner.execute(
-            f"CREATE POLICY {policy} ON public.{table}"
-            f" AS {'PERMISSIVE' if permissive else 'RESTRICTIVE'}"
-            f" TO {'PUBLIC' if permissive else 'convo_shop'} USING ({using})"
-            + (f" WITH CHECK ({check})" if check else "")
-        )
-    assert noticed
 
 
 def _outcome_undone(clerk: psycopg.Connection[Any], attack: Attack, at: Target) -> str:

@@ -368,6 +368,7 @@ def test_rights(cluster: Cluster, phase2_database: str) -> None:
         SELECT * FROM tenancy.record_booking(:id, 1, 2, 4500, '2040-01-03 10:00+00');
         SELECT * FROM tenancy.record_no_show(:id, 2);
         SELECT * FROM tenancy.set_preferred_stylist(:id, 1, 1);
+        SELECT * FROM tenancy.set_service_preference(:id, 1, 'short');
         SELECT * FROM tenancy.customer_context(:id, 1);
         SELECT * FROM tenancy.customers_by_preferred_stylist(1);
         SELECT * FROM tenancy.customer_totals;

@@ -107,8 +107,7 @@ STATEMENT = {
         SET LOCAL app.current_shop_id = '2';
         SET LOCAL tenancy.mirroring = 'on';
         SET LOCAL tenancy.splits_under_way = 'on';
-        UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 7
-        WHERE customer_id = %(c)s
+        SELECT tenancy.record_no_show(%(c)s, 2)
     """,
     "past the mirrors": """
         SET LOCAL tenancy.mirroring = 'on';

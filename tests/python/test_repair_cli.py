@@ -237,7 +237,13 @@ def test_a_source_that_is_wrong_itself(phase2_database: str) -> None:
     assert repair(url, "--source", "profiles")["changed_customers"] == 4
     assert drift(url) == []
 
-    make_drift(url, "UPDATE public.customer_shop_profiles SET no_show_count = -1 WHERE id = 9")
+    make_drift(
+        url,
+        """
+        ALTER TABLE public.customer_shop_profiles DROP CONSTRAINT customer_shop_profiles_check;
+        UPDATE public.customer_shop_profiles SET no_show_count = -1 WHERE id = 9
+        """,
+    )
     wrong = run(url, "--source", "profiles", exit_code=1)
     assert " 1 customers still drift, for the profiles are wrong themselves (" in wrong.stderr
     assert wrong.stderr.endswith("look at convo-tenancy repair --dry-run --source legacy")

@@ -173,6 +173,7 @@ CASES = {
     "a negative profile": Case(
         {"negative", "no_show_count"},
         """
+        ALTER TABLE public.customer_shop_profiles DROP CONSTRAINT customer_shop_profiles_check;
         UPDATE public.customer_shop_profiles SET no_show_count = -1
         WHERE customer_id = %(who)s AND shop_id = 1
         """,

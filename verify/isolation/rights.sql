@@ -6,8 +6,9 @@
 
 SELECT 1 / (
     has_schema_privilege('convo_shop', 'tenancy', 'USAGE')
-    AND has_table_privilege('convo_shop', 'public.customer_shop_profiles', 'SELECT')
-    AND NOT has_table_privilege('convo_shop', 'public.customer_shop_profiles', 'INSERT')
+    AND has_column_privilege('convo_shop', 'public.customer_shop_profiles', 'shop_id', 'SELECT')
+    AND NOT has_any_column_privilege('convo_shop', 'public.customer_shop_profiles', 'INSERT, UPDATE')
+    AND NOT has_any_column_privilege('convo_back_office', 'public.customer_shop_profiles', 'INSERT, UPDATE')
     AND has_function_privilege('convo_shop', 'tenancy.customer_context(integer, integer)', 'EXECUTE')
     AND has_table_privilege('convo_back_office', 'tenancy.customer_totals', 'SELECT')
     AND has_table_privilege('convo_health', 'tenancy.settings', 'SELECT')

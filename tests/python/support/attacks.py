@@ -12,6 +12,10 @@ IN_OWN: LiteralString = f"SET LOCAL app.current_shop_id = '{OWN}'"
 
 DENIED = "42501"  # no right, or refused by a policy
 UNKNOWN = "23503"  # as for somebody or something that does not exist
+OUT_OF_BOUNDS = "22023"  # an argument that no honest caller has
+TOO_MUCH = "22003"  # for one profile
+TOO_MANY = "53400"  # new customers in an hour
+MOST_INTRODUCTIONS = 10  # tenancy.settings.introductions_per_hour, as the tests set it
 NOTHING = "no row"
 OWN_ROWS = "rows of the own shop alone"
 
@@ -32,6 +36,7 @@ class Target:
 
     customer: int
     email: str
+    phone: str
     stylist: int
     service: int
     booking: str
@@ -50,11 +55,12 @@ def target(owner: psycopg.Connection[Any]) -> Target:
         return cast(tuple[Any, ...], row)
 
     stranger: LiteralString = """
-        SELECT p.customer_id, c.email
+        SELECT p.customer_id, c.email, c.phone
         FROM public.customer_shop_profiles AS p
         JOIN public.customers AS c ON c.id = p.customer_id
         WHERE p.shop_id = %s
             AND c.email IS NOT NULL
+            AND c.phone IS NOT NULL
             AND NOT EXISTS (
                 SELECT
                 FROM public.customer_shop_profiles AS o
@@ -76,11 +82,11 @@ def target(owner: psycopg.Connection[Any]) -> Target:
         ORDER BY id
         LIMIT 1
     """
-    customer, email = first(stranger, OTHER, OWN, OWN)
-    own_customer, _ = first(stranger, OWN, OTHER, OTHER)
+    customer, email, phone = first(stranger, OTHER, OWN, OWN)
+    own_customer, *_ = first(stranger, OWN, OTHER, OTHER)
     other, own = first(booking, OTHER), first(booking, OWN)
     return Target(
-        customer, email, other[1], other[2], other[0], own_customer, own[1], own[2], own[0]
+        customer, email, phone, other[1], other[2], other[0], own_customer, own[1], own[2], own[0]
     )
 
 
@@ -93,10 +99,12 @@ READ = [
         "services": f"SELECT id FROM public.services WHERE shop_id = {OTHER}",
         "customers": "SELECT email FROM public.customers WHERE id = {customer}",
         "stylist preferences": """
-            SELECT id FROM public.customer_stylist_preferences WHERE stylist_id = {stylist}
+            SELECT booking_count FROM public.customer_stylist_preferences
+            WHERE stylist_id = {stylist}
         """,
         "service preferences": """
-            SELECT id FROM public.customer_service_preferences WHERE service_id = {service}
+            SELECT preferred_style_text FROM public.customer_service_preferences
+            WHERE service_id = {service}
         """,
     }.items()
 ] + [
@@ -151,7 +159,30 @@ READ = [
     Attack("read statistics", DENIED, ("SELECT * FROM public.customer_booking_stats",)),
     Attack("read what goes of customers", DENIED, ("SELECT no_show_count FROM public.customers",)),
     Attack("read whole customers", DENIED, ("SELECT c FROM public.customers AS c",)),
-    Attack("read a PIN", DENIED, ("SELECT pin_hash FROM public.stylists",)),
+    *(
+        Attack(f"read {column} of {table}", DENIED, (f"SELECT {column} FROM public.{table}",))
+        for table, columns in {
+            "stylists": ("pin_hash", "pin_set_at_utc", "xmin"),
+            "customers": ("created_at", "updated_at", "average_spend_cents", "xmin", "ctid"),
+            "customer_shop_profiles": ("xmin",),
+            "bookings": ("xmin",),
+            "services": ("xmin",),
+            "customer_stylist_preferences": ("id", "xmin"),
+            "customer_service_preferences": ("id", "xmin"),
+        }.items()
+        for column in columns
+    ),
+    *(
+        Attack(f"read tenancy.{relation}", DENIED, (f"SELECT * FROM tenancy.{relation}",))
+        for relation in (
+            "customer_bookings",
+            "evidence",
+            "introducers",
+            "introductions",
+            "introductions_id_seq",
+            "shop_check",
+        )
+    ),
     Attack("read drift", DENIED, ("SELECT * FROM tenancy.drift",)),
     Attack("read totals of all shops", DENIED, ("SELECT * FROM tenancy.customer_totals",)),
     Attack("read settings", DENIED, ("SELECT * FROM tenancy.settings",)),
@@ -215,17 +246,6 @@ READ = [
 
 WRITE = [
     Attack(
-        "change another shop's profile",
-        NOTHING,
-        (
-            f"""
-        UPDATE public.customer_shop_profiles SET total_bookings = 0
-        WHERE shop_id = {OTHER}
-        RETURNING id
-    """,
-        ),
-    ),
-    Attack(
         "change another shop's booking",
         NOTHING,
         (
@@ -238,15 +258,6 @@ WRITE = [
         "delete another shop's bookings",
         NOTHING,
         (f"DELETE FROM public.bookings WHERE shop_id = {OTHER} RETURNING id",),
-    ),
-    Attack(
-        "delete another shop's service preferences",
-        NOTHING,
-        (
-            """
-        DELETE FROM public.customer_service_preferences WHERE service_id = {service} RETURNING id
-    """,
-        ),
     ),
     Attack(
         "lock another shop's bookings",
@@ -384,6 +395,128 @@ WRITE = [
     """,
         ),
     ),
+    *(
+        Attack(
+            f"write {column} of the own profile",
+            DENIED,
+            (
+                f"UPDATE public.customer_shop_profiles SET {column} = {value}"
+                " WHERE customer_id = {own_customer}",
+            ),
+        )
+        for column, value in (
+            ("id", "1"),
+            ("created_at", "now()"),
+            ("last_booking_at", "'infinity'"),
+            ("no_show_count", "-1"),
+            ("preferred_stylist_id", "{own_stylist}"),
+            ("total_bookings", "-1"),
+            ("total_spend_cents", "-2147483648"),
+            ("updated_at", "now()"),
+        )
+    ),
+    *(
+        Attack(
+            f"write {column} of the own booking",
+            DENIED,
+            (f"UPDATE public.bookings SET {column} = {value} WHERE id = '{{own_booking}}'",),
+        )
+        for column, value in (("id", "'{booking}'"), ("created_at", "now()"))
+    ),
+    *(
+        Attack(
+            f"write {moment} as {column} of the own booking",
+            DENIED,
+            (f"UPDATE public.bookings SET {column} = '{moment}' WHERE id = '{{own_booking}}'",),
+        )
+        for column in (
+            "acknowledged_at_utc",
+            "appointment_status_updated_at_utc",
+            "end_at_utc",
+            "hold_expires_at_utc",
+            "sms_sent_at_utc",
+            "start_at_utc",
+            "updated_at",
+        )
+        for moment in ("infinity", "-infinity", "294275-01-01", "4713-01-01 BC")
+    ),
+    Attack(
+        "book, made at the end of time",
+        DENIED,
+        (
+            """
+        INSERT INTO public.bookings (
+            id, shop_id, service_id, stylist_id, discount_cents, start_at_utc, end_at_utc, status,
+            created_at
+        )
+        VALUES (
+            gen_random_uuid(), {own}, {own_service}, {own_stylist}, 0,
+            '2041-01-01 10:00+00', '2041-01-01 10:30+00', 'HOLD', 'infinity'
+        )
+    """,
+        ),
+    ),
+    Attack(
+        "set the guard before a profile",
+        DENIED,
+        (
+            "SET LOCAL tenancy.mirroring = 'on'",
+            "UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1",
+        ),
+    ),
+    *(
+        Attack(
+            f"{name} a service preference past the API",
+            DENIED,
+            (statement,),
+        )
+        for name, statement in {
+            "insert": """
+                INSERT INTO public.customer_service_preferences (customer_id, service_id)
+                VALUES ({own_customer}, {own_service})
+            """,
+            "insert with an id": """
+                INSERT INTO public.customer_service_preferences (id, customer_id, service_id)
+                VALUES (1, {own_customer}, {own_service})
+            """,
+            "update": "UPDATE public.customer_service_preferences SET preferred_style_text = 'x'",
+            "delete": "DELETE FROM public.customer_service_preferences",
+        }.items()
+    ),
+    *(
+        Attack(
+            f"lock {table} {strength}",
+            DENIED,
+            (f"SELECT FROM public.{table} FOR {strength}",),
+        )
+        for table in (
+            "customers",
+            "customer_shop_profiles",
+            "customer_service_preferences",
+            "stylists",
+        )
+        for strength in ("UPDATE", "KEY SHARE")
+    ),
+    *(
+        Attack(
+            f"{call.partition('(')[0]} of {sequence}",
+            DENIED,
+            (f"SELECT {call.format(sequence=sequence)}",),
+        )
+        for sequence in (
+            "public.customer_service_preferences_id_seq",
+            "public.customer_shop_profiles_id_seq",
+            "public.customers_id_seq",
+            "tenancy.introductions_id_seq",
+        )
+        for call in ("nextval('{sequence}')", "currval('{sequence}')", "setval('{sequence}', 1)")
+    ),
+    Attack("forget introductions", DENIED, ("DELETE FROM tenancy.introductions",)),
+    Attack(
+        "allow more introductions",
+        DENIED,
+        ("UPDATE tenancy.settings SET introductions_per_hour = 1000000",),
+    ),
     Attack("COPY bookings in", DENIED, ("COPY public.customers (email) FROM STDIN",)),
     Attack("change a customer", DENIED, ("UPDATE public.customers SET name = 'x'",)),
     Attack(
@@ -393,27 +526,27 @@ WRITE = [
     ),
     Attack("TRUNCATE", DENIED, ("TRUNCATE public.bookings",)),
     Attack("LOCK TABLE", DENIED, ("LOCK TABLE public.customers IN ACCESS EXCLUSIVE MODE",)),
-    Attack("draw ids", DENIED, ("SELECT nextval('public.customer_shop_profiles_id_seq')",)),
     Attack(
         "read how many ids were drawn", DENIED, ("SELECT last_value FROM public.customers_id_seq",)
-    ),
-    Attack(
-        "set a sequence back",
-        DENIED,
-        ("SELECT setval('public.customer_service_preferences_id_seq', 1)",),
     ),
 ]
 
 API = [
     *(
         Attack(
-            f"{call.partition('(')[0]} of another shop", DENIED, (f"SELECT * FROM tenancy.{call}",)
+            f"{call.partition('(')[0]} of {'no' if '999' in call else 'another'} shop",
+            DENIED,
+            (f"SELECT * FROM tenancy.{call}",),
         )
         for call in (
             f"customer_context({{customer}}, {OTHER})",
             f"record_booking({{customer}}, {OTHER}, {{stylist}}, 1, now())",
             f"record_no_show({{customer}}, {OTHER})",
             f"set_preferred_stylist({{customer}}, {OTHER}, {{stylist}})",
+            "customer_context({own_customer}, 999999)",
+            "record_booking({own_customer}, 999999, {own_stylist}, 1, now())",
+            "record_no_show({own_customer}, 999999)",
+            "set_preferred_stylist({own_customer}, 999999, {own_stylist})",
         )
     ),
     *(
@@ -427,6 +560,7 @@ API = [
             "record_booking(CUSTOMER, {own}, {own_stylist}, 1, now())",
             "record_no_show(CUSTOMER, {own})",
             "set_preferred_stylist(CUSTOMER, {own}, {own_stylist})",
+            "set_service_preference(CUSTOMER, {own_service}, 'x')",
         )
         for name, customer in (
             ("another shop's customer", "{customer}"),
@@ -443,11 +577,161 @@ API = [
         UNKNOWN,
         ("SELECT * FROM tenancy.customers_by_preferred_stylist({stylist})",),
     ),
-    Attack(
-        "look somebody up without a context",
-        NOTHING,
-        ("SELECT * FROM tenancy.customer_by_email('{email}')",),
-        None,
+    *(
+        Attack(
+            f"a service preference of {name}",
+            UNKNOWN,
+            (f"SELECT tenancy.set_service_preference({{own_customer}}, {service}, 'x')",),
+        )
+        for name, service in (
+            ("another shop's service", "{service}"),
+            ("a service that does not exist", "999999"),
+        )
+    ),
+    *(
+        Attack(
+            f"look another shop's customer up by {by}{name}",
+            NOTHING,
+            (f"SELECT * FROM tenancy.customer_by_{by}('{{{by}}}')",),
+            context,
+        )
+        for by in ("email", "phone")
+        for name, context in (
+            ("", IN_OWN),
+            (" without a context", None),
+            (" in a context that is no shop", "SET LOCAL app.current_shop_id = '999999'"),
+        )
+    ),
+    *(
+        Attack(
+            f"{name}, having booked with their phone and email",
+            expected,
+            (
+                f"""
+            INSERT INTO public.bookings (
+                id, shop_id, service_id, stylist_id, customer_phone, customer_email, discount_cents,
+                start_at_utc, end_at_utc, status
+            )
+            VALUES (
+                gen_random_uuid(), {{own}}, {{own_service}}, {{own_stylist}}, '{{phone}}',
+                '{{email}}', 0, clock_timestamp(), clock_timestamp() + interval '1 hour', '{status}'
+            )
+        """,
+                statement,
+            ),
+        )
+        for status in ("CONFIRMED", "HOLD")
+        for name, expected, statement in (
+            (
+                f"look them up by phone ({status})",
+                NOTHING,
+                "SELECT * FROM tenancy.customer_by_phone('{phone}')",
+            ),
+            (
+                f"look them up by email ({status})",
+                NOTHING,
+                "SELECT * FROM tenancy.customer_by_email('{email}')",
+            ),
+            (
+                f"read them ({status})",
+                NOTHING,
+                "SELECT name FROM public.customers WHERE phone = '{phone}'",
+            ),
+            (
+                f"ask who they are ({status})",
+                UNKNOWN,
+                "SELECT * FROM tenancy.customer_context({customer}, {own})",
+            ),
+            (
+                f"count them ({status})",
+                UNKNOWN,
+                "SELECT tenancy.record_booking({customer}, {own}, {own_stylist}, 1, now())",
+            ),
+            (
+                f"read a note about them ({status})",
+                NOTHING,
+                """
+            SELECT s FROM unnest('{{confirmed,written_legacy,written_profiles}}'::text[]) AS s
+            WHERE current_setting('tenancy.' || s, TRUE) ~ '{customer}'
+        """,
+            ),
+        )
+    ),
+    *(
+        Attack(
+            f"try phones one by one{name}",
+            TOO_MANY,
+            statements,
+        )
+        for name, statements in {
+            "": (
+                f"""
+            SELECT tenancy.get_or_create_customer(NULL, '+' || 19990000000 + n, NULL)
+            FROM generate_series(0, {MOST_INTRODUCTIONS}) AS n
+        """,
+            ),
+            ", those of customers": (
+                """
+            SELECT tenancy.get_or_create_customer(NULL, '{phone}', NULL)
+        """,
+                f"""
+            SELECT tenancy.get_or_create_customer(NULL, '+' || 19990000000 + n, NULL)
+            FROM generate_series(1, {MOST_INTRODUCTIONS}) AS n
+        """,
+            ),
+            ", half of them as another role": (
+                f"""
+            SELECT tenancy.get_or_create_customer(NULL, '+' || 19990000000 + n, NULL)
+            FROM generate_series(1, {MOST_INTRODUCTIONS // 2}) AS n
+        """,
+                "SET LOCAL ROLE convo_shop",
+                f"""
+            SELECT tenancy.get_or_create_customer(NULL, '+' || 19991000000 + n, NULL)
+            FROM generate_series(0, {MOST_INTRODUCTIONS // 2}) AS n
+        """,
+            ),
+            ", each taken back": (
+                f"""
+            DO $$
+            BEGIN
+                FOR n IN 0 .. {10 * MOST_INTRODUCTIONS} LOOP
+                    BEGIN
+                        PERFORM tenancy.get_or_create_customer(NULL, '+' || 19990000000 + n, NULL);
+                        RAISE EXCEPTION USING ERRCODE = 'UE001';
+                    EXCEPTION
+                        WHEN SQLSTATE 'UE001' THEN
+                            NULL;
+                    END;
+                END LOOP;
+            END;
+            $$
+        """,
+            ),
+        }.items()
+    ),
+    *(
+        Attack(
+            f"book for {name}",
+            expected,
+            (
+                "SELECT tenancy.record_booking("
+                f"{{own_customer}}, {{own}}, {{own_stylist}}, {amount}, {time})"
+                f" FROM generate_series(1, {times})",
+            ),
+        )
+        for name, expected, amount, time, times in (
+            ("less than nothing", OUT_OF_BOUNDS, "-1", "now()", 1),
+            ("all that 32 bits hold", OUT_OF_BOUNDS, "2147480000", "now()", 1),
+            ("a cent too much", OUT_OF_BOUNDS, "10000001", "now()", 1),
+            ("no amount", OUT_OF_BOUNDS, "NULL", "now()", 1),
+            ("the end of time", OUT_OF_BOUNDS, "1", "'infinity'", 1),
+            ("the beginning of time", OUT_OF_BOUNDS, "1", "'-infinity'", 1),
+            ("the year 294275", OUT_OF_BOUNDS, "1", "'294275-01-01'", 1),
+            ("the next century", OUT_OF_BOUNDS, "1", "'2100-01-01 00:00+00'", 1),
+            ("the year 1969", OUT_OF_BOUNDS, "1", "'1969-12-31 23:59+00'", 1),
+            ("no time", OUT_OF_BOUNDS, "1", "NULL", 1),
+            ("too much in many bookings", TOO_MUCH, "10000000", "now()", 11),
+        )
     ),
     *(
         Attack(
@@ -479,6 +763,9 @@ API = [
             "claim_backfill()",
             "take_key()",
             "queue_for_customer('{email}', NULL)",
+            "customer_of('{phone}', NULL)",
+            "shop_knows({other}, {customer})",
+            "count_introduction({own})",
         )
     ),
     Attack("read the guard", DENIED, ("SELECT last_value FROM tenancy.guard",)),
@@ -573,8 +860,8 @@ RIGHTS = (
     "SELECT id FROM public.stylists",
     "SELECT id FROM public.services",
     "SELECT email FROM public.customers WHERE id = {own_customer}",
-    "SELECT id FROM public.customer_stylist_preferences WHERE stylist_id = {own_stylist}",
-    "SELECT id FROM public.customer_service_preferences",
+    "SELECT stylist_id FROM public.customer_stylist_preferences WHERE stylist_id = {own_stylist}",
+    "SELECT preferred_style_text FROM public.customer_service_preferences",
     """
     INSERT INTO public.bookings (
         id, shop_id, service_id, stylist_id, discount_cents, start_at_utc, end_at_utc, status
@@ -586,17 +873,16 @@ RIGHTS = (
     RETURNING id
     """,
     "UPDATE public.bookings SET internal_notes = 'x' WHERE id = '{own_booking}' RETURNING id",
-    """
-    UPDATE public.customer_shop_profiles SET no_show_count = no_show_count + 1
-    WHERE customer_id = {own_customer}
-    RETURNING id
-    """,
+    "SELECT id FROM public.bookings WHERE id = '{own_booking}' FOR UPDATE",
+    "DELETE FROM public.bookings WHERE id = '{own_booking}' RETURNING id",
     "SELECT * FROM tenancy.customer_context({own_customer}, {own})",
     "SELECT * FROM tenancy.record_booking({own_customer}, {own}, {own_stylist}, 100, now())",
     "SELECT * FROM tenancy.record_no_show({own_customer}, {own})",
     "SELECT * FROM tenancy.set_preferred_stylist({own_customer}, {own}, {own_stylist})",
     "SELECT * FROM tenancy.customers_by_preferred_stylist({own_stylist})",
-    "SELECT * FROM tenancy.customer_by_email('{email}')",
+    "SELECT tenancy.set_service_preference({own_customer}, {own_service}, 'x')",
+    "SELECT tenancy.get_or_create_customer('{email}', NULL, NULL)",
+    "SELECT c.* FROM public.customers AS n, tenancy.customer_by_email(n.email) AS c",
 )
 
 

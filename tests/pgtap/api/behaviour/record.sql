@@ -267,10 +267,13 @@ FROM (
     (5, 'record_booking(9101, 901, 99999, 4000, now())', '23503', 'stylist 99999 does not exist'),
     (6, 'record_booking(9101, 901, NULL, 4000, now())', '23503', 'stylist NULL does not exist'),
     (7, 'record_booking(9101, 901, 9021, 4000, now())', '23503', 'stylist 9021 works in shop 902, not in shop 901'),
-    (8, 'record_booking(9101, 901, 9011, -1, now())', '22023', 'spend_cents is -1, expected 0 or more'),
-    (9, 'record_booking(9101, 901, 9011, NULL, now())', '22023', 'spend_cents is NULL, expected 0 or more'),
-    (10, 'record_booking(9101, 901, 9011, 4000, NULL)', '22023', 'booked_at is NULL, expected the start of the booking'),
-    (11, 'record_booking(9102, 901, 9011, 2147483647, now())', '22003', 'integer out of range'),
+    (8, 'record_booking(9101, 901, 9011, -1, now())', '22023', 'spend_cents is -1, expected 0 to 10000000'),
+    (9, 'record_booking(9101, 901, 9011, NULL, now())', '22023', 'spend_cents is NULL, expected 0 to 10000000'),
+    (
+        10, 'record_booking(9101, 901, 9011, 4000, NULL)', '22023',
+        'booked_at is NULL, expected the start of the booking, from 1970 to 2099'
+    ),
+    (11, 'record_booking(9102, 901, 9011, 10000001, now())', '22023', 'spend_cents is 10000001, expected 0 to 10000000'),
     (12, 'record_no_show(-1, 901)', '23503', 'customer -1 does not exist'),
     (13, 'record_no_show(9101, 999)', '23503', 'shop 999 does not exist'),
     (14, 'set_preferred_stylist(-1, 901, 9011)', '23503', 'customer -1 does not exist'),

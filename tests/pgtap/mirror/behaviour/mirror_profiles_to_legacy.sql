@@ -5,7 +5,7 @@ BEGIN;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 CREATE EXTENSION IF NOT EXISTS pgrowlocks;
 
-SELECT plan(65);
+SELECT plan(74);
 
 \ir ../../helpers/salons.sql
 
@@ -94,7 +94,7 @@ FROM (
         '6 bookings, 22000 cents, day 2, 1 no-shows, stylist 9011, average 3666'
     ),
     (2, 901, 'total_bookings = 0', '2 bookings, 22000 cents, day 2, 1 no-shows, stylist 9011, average 11000'),
-    (3, 901, 'total_bookings = -2', '22000 cents, day 2, 1 no-shows, stylist 9011'),
+    (3, 902, 'total_bookings = 0', '3 bookings, 22000 cents, day 2, 1 no-shows, stylist 9011, average 7333'),
     (
         4, 901, 'total_spend_cents = total_spend_cents + 4',
         '5 bookings, 22004 cents, day 2, 1 no-shows, stylist 9011, average 4400'
@@ -371,7 +371,9 @@ FROM (
     (3, 'preferred_stylist_id) VALUES (9101, 903, 999999)', '23503', 'a stylist who does not exist'),
     (4, 'preferred_stylist_id) VALUES (9101, 903, 9011)', '23503', 'a stylist of another shop'),
     (5, 'total_bookings) VALUES (9101, 901, 1)', '23505', 'a second profile in one shop'),
-    (6, 'total_bookings) VALUES (9101, 903, 2147483647)', '22003', 'more than the statistics can hold')
+    (6, 'total_bookings) VALUES (9101, 903, -1)', '23514', 'bookings below zero'),
+    (7, 'total_spend_cents) VALUES (9101, 903, -1)', '23514', 'spend below zero'),
+    (8, 'no_show_count) VALUES (9101, 903, -1)', '23514', 'no-shows below zero')
 ) AS e (position, rest, sqlstate, why)
 ORDER BY e.position;
 SELECT is(
@@ -380,6 +382,37 @@ SELECT is(
     'nothing of it is on the legacy side'
 );
 SELECT is(current_setting('tenancy.mirroring', TRUE), '', 'and the mirrors are on');
+
+-- What all shops share is 32 bits wide -------------------------------------------------------------------------------------------
+
+SELECT is(pg_temp.what_if(e.statement, 'pg_temp.legacy_of(9101)'), e.expected, e.why)
+FROM (
+    VALUES
+    (
+        1,
+        'INSERT INTO public.customer_shop_profiles (customer_id, shop_id, total_bookings) VALUES (9101, 903, 2147483647)',
+        '2000000000 bookings, 22000 cents, day 2, 1 no-shows, stylist 9011',
+        'more than it holds: room is left for the legacy application'
+    ),
+    (
+        2,
+        'INSERT INTO public.customer_shop_profiles (customer_id, shop_id, total_spend_cents, no_show_count) '
+        'VALUES (9101, 903, 2147483647, 2147483647)',
+        '5 bookings, 2000000000 cents, day 2, 2000000000 no-shows, stylist 9011, average 400000000',
+        'spend and no-shows, too'
+    )
+) AS e (position, statement, expected, why)
+ORDER BY e.position;
+SELECT is(tenancy.added(e.total, e.difference), e.expected, format('%s and %s more', e.total, e.difference))
+FROM (
+    VALUES
+    (1, 1999999999, 5, 2000000000),
+    (2, 2100000000, 5, 2100000000),
+    (3, 2147483647, 2147483647, 2147483647),
+    (4, 2147483647, -5, 2147483642),
+    (5, -5, 3, -2)
+) AS e (position, total, difference, expected)
+ORDER BY e.position;
 
 SELECT * FROM finish();
 

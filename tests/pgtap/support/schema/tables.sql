@@ -19,6 +19,7 @@ SELECT results_eq(
         ('backfill_batch_size', 'integer', TRUE, '5000'),
         ('replica_lag_limit_bytes', 'bigint', TRUE, '((64 * 1024) * 1024)'),
         ('legacy_quiet_period', 'interval', TRUE, '''1 day''::interval'),
+        ('introductions_per_hour', 'integer', TRUE, '100'),
         ('registry', 'name', TRUE, '''sqitch''::name')
     $$,
     'settings: columns'
@@ -29,6 +30,10 @@ SELECT results_eq(
     VALUES
         ('settings_backfill_batch_size_check', 'CHECK (((backfill_batch_size >= 1) AND (backfill_batch_size <= 100000)))'),
         ('settings_default_shop_id_fkey', 'FOREIGN KEY (default_shop_id) REFERENCES shops(id)'),
+        (
+            'settings_introductions_per_hour_check',
+            'CHECK (((introductions_per_hour >= 1) AND (introductions_per_hour <= 1000000)))'
+        ),
         ('settings_legacy_quiet_period_check', 'CHECK ((legacy_quiet_period >= ''00:00:00''::interval))'),
         ('settings_lock_attempts_check', 'CHECK (((lock_attempts >= 1) AND (lock_attempts <= 1000)))'),
         ('settings_lock_timeout_ms_check', 'CHECK (((lock_timeout_ms >= 1) AND (lock_timeout_ms <= 1000)))'),

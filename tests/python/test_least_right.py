@@ -1,0 +1,264 @@
+"""What the roles of isolation may not read or write, besides the attacks of a shop's role.
+
+And how many customers a shop's role may introduce: whoever tries phones one by one is stopped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, LiteralString
+
+import psycopg
+import pytest
+
+from support.attacks import DENIED, OTHER, OWN, TOO_MANY, Target, target
+from support.cluster import ROOT
+from support.commands import psql
+
+LIST = ROOT / "tests/pgtap/helpers/rights.sql"
+ROLES = {"clerk": "convo_shop", "reporter": "convo_back_office", "watcher": "convo_health"}
+
+
+@pytest.fixture
+def url(phase2_database: str) -> Iterator[str]:
+    """Of a database in which each of the roles has a member."""
+    for name, role in ROLES.items():
+        psql(phase2_database, "-c", f"CREATE ROLE {name} LOGIN IN ROLE {role}")
+    psql(phase2_database, "-c", "UPDATE tenancy.settings SET introductions_per_hour = 3")
+    yield phase2_database
+    psql(phase2_database, "-c", f"DROP ROLE {', '.join(ROLES)}")
+
+
+@contextmanager
+def logged_in(url: str, name: str) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(url, user=name, autocommit=True) as connection:
+        yield connection
+
+
+def at(url: str) -> Target:
+    with psycopg.connect(url) as owner:
+        return target(owner)
+
+
+def sqlstate(connection: psycopg.Connection[Any], statement: str, shop: int | None = None) -> str:
+    """Of a statement in a transaction of its own, in the context of a shop."""
+    try:
+        with connection.transaction():
+            if shop is not None:
+                connection.execute(f"SET LOCAL app.current_shop_id = '{shop}'")
+            connection.execute(statement)
+    except psycopg.Error as error:
+        return error.sqlstate or repr(error)
+    return "done"
+
+
+def test_the_docs_have_the_list(url: str) -> None:
+    with psycopg.connect(url) as owner:
+        owner.execute(LIST.read_text())
+        rows = owner.execute(
+            "SELECT objects, columns, convo_shop, convo_back_office, convo_health"
+            " FROM rights ORDER BY position"
+        ).fetchall()
+    expected = [
+        "|".join(
+            f" {cell} " if cell else " "
+            for cell in ("", *(_code(row[0]), _code(row[1])), *row[2:], "")
+        ).strip()
+        for row in rows
+    ]
+    lines = (ROOT / "docs/isolation.md").read_text().splitlines()
+    first = lines.index(expected[0])
+    assert lines[first : first + len(expected)] == expected
+    assert lines[first + len(expected)] == ""
+
+
+def _code(names: str | None) -> str:
+    return ", ".join(f"`{name}`" for name in names.split(", ")) if names else ""
+
+
+NO_SECRETS = (
+    "SELECT pin_hash FROM public.stylists",
+    "SELECT pin_set_at_utc FROM public.stylists",
+    "SELECT s FROM public.stylists AS s",
+    "COPY public.stylists TO STDOUT",
+)
+NO_PEOPLE = (
+    "SELECT email FROM public.customers",
+    "SELECT phone FROM public.customers",
+    "SELECT name FROM public.customers",
+    "SELECT c FROM public.customers AS c",
+    "SELECT xmin FROM public.customers",
+    "SELECT count(*) FROM public.bookings",
+    "SELECT customer_phone FROM public.bookings",
+    "SELECT customer_email FROM public.bookings",
+    "SELECT name FROM public.stylists",
+    "SELECT name FROM public.shops",
+    "SELECT updated_at FROM public.customer_shop_profiles",
+    "SELECT * FROM tenancy.evidence_items",
+    "SELECT * FROM tenancy.bookings_of(1)",
+    "SELECT * FROM tenancy.customer_by_phone('+16025500001')",
+    "SELECT * FROM tenancy.customer_context(1, 1)",
+    "SELECT * FROM public.customer_service_preferences",
+    "UPDATE tenancy.settings SET introductions_per_hour = 9",
+)
+NO_PAST_THE_API = (
+    "UPDATE public.customer_shop_profiles SET total_bookings = -1",
+    "UPDATE public.customer_shop_profiles SET preferred_stylist_id = NULL",
+    "UPDATE public.bookings SET id = gen_random_uuid()",
+    "UPDATE public.customer_booking_stats SET total_bookings = 0",
+    "UPDATE public.customers SET name = 'x'",
+    "INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (1, 1)",
+    "INSERT INTO public.customers (id, email) VALUES (1, 'x@example.test')",
+    "INSERT INTO public.customer_service_preferences (id, customer_id, service_id)"
+    " VALUES (1, 1, 1)",
+    "SELECT nextval('public.customer_shop_profiles_id_seq')",
+    "SELECT nextval('public.customer_service_preferences_id_seq')",
+    "SELECT last_value FROM public.customers_id_seq",
+    "SELECT * FROM tenancy.drift",
+)
+
+
+def test_no_more_than_they_need(url: str) -> None:
+    for name, statements in {
+        "watcher": (*NO_SECRETS, *NO_PEOPLE, *NO_PAST_THE_API[:-1]),
+        "reporter": (*NO_SECRETS, *NO_PAST_THE_API),
+    }.items():
+        with logged_in(url, name) as connection:
+            found = {statement: sqlstate(connection, statement) for statement in statements}
+        assert found == dict.fromkeys(statements, DENIED), name
+
+
+def test_the_health_check_sees_whose_a_booking_is_and_no_phone(url: str) -> None:
+    count: LiteralString = "SELECT count(*), sum(customer_id) FROM tenancy.customer_bookings"
+    with logged_in(url, "watcher") as watcher, psycopg.connect(url) as owner:
+        assert watcher.execute(count).fetchone() == owner.execute(count).fetchone()
+        columns = watcher.execute("SELECT * FROM tenancy.customer_bookings LIMIT 0").description
+        assert columns is not None
+        assert not {column.name for column in columns} & {"email", "phone", "customer_phone"}
+        classes: LiteralString = "SELECT class, count(*) FROM tenancy.shop_check GROUP BY 1"
+        assert {*watcher.execute(classes)} == {*owner.execute(classes)}
+
+
+def test_the_back_office_works_for_all_shops(url: str) -> None:
+    who = at(url)
+    with logged_in(url, "reporter") as reporter:
+        for statement in (
+            f"SELECT tenancy.record_booking({who.customer}, {OTHER}, {who.stylist}, 1, now())",
+            f"SELECT tenancy.record_booking({who.customer}, {OWN}, {who.own_stylist}, 1, now())",
+            f"SELECT tenancy.set_service_preference({who.customer}, {who.service}, 'short')",
+            f"SELECT * FROM tenancy.customer_by_phone('{who.phone}')",
+            "SELECT * FROM tenancy.customer_totals",
+            "UPDATE public.bookings SET internal_notes = 'x'",
+        ):
+            assert sqlstate(reporter, statement) == "done", statement
+        # Not bound, and so not counted.
+        for number in range(5):
+            statement = f"SELECT tenancy.get_or_create_customer(NULL, '+1999000000{number}', NULL)"
+            assert sqlstate(reporter, statement) == "done"
+        assert reporter.execute(
+            "SELECT preferred_style_text FROM public.customer_service_preferences"
+            " WHERE (customer_id, service_id) = (%s, %s)",
+            (who.customer, who.service),
+        ).fetchone() == ("short",)
+
+
+def test_refusals_tell_nothing_of_others(url: str) -> None:
+    """Of what is another shop's they say what they say of what is not there."""
+    who = at(url)
+    theirs = {"C": who.customer, "S": who.stylist, "V": who.service, "H": OTHER}
+    nobody = {"C": 987654321, "S": 987654321, "V": 987654321, "H": 987654321}
+    calls = (
+        f"customer_context(C, {OWN})",
+        f"customer_context({who.own_customer}, H)",
+        "customer_context(C, H)",
+        f"record_booking(C, {OWN}, {who.own_stylist}, 1, now())",
+        f"record_booking({who.own_customer}, {OWN}, S, 1, now())",
+        f"record_booking({who.own_customer}, H, S, 1, now())",
+        f"record_no_show(C, {OWN})",
+        f"record_no_show({who.own_customer}, H)",
+        f"set_preferred_stylist(C, {OWN}, {who.own_stylist})",
+        f"set_preferred_stylist({who.own_customer}, {OWN}, S)",
+        f"set_preferred_stylist({who.own_customer}, H, S)",
+        f"set_service_preference(C, {who.own_service}, 'x')",
+        f"set_service_preference({who.own_customer}, V, 'x')",
+        "customers_by_preferred_stylist(S)",
+    )
+
+    def refusal(clerk: psycopg.Connection[Any], call: str, ids: dict[str, int]) -> str:
+        statement = re.sub(r"\b[CSVH]\b", lambda letter: str(ids[letter[0]]), call)
+        try:
+            with clerk.transaction():
+                clerk.execute(f"SET LOCAL app.current_shop_id = '{OWN}'")
+                clerk.execute(f"SELECT * FROM tenancy.{statement}")
+        except psycopg.Error as error:
+            message = f"{error.sqlstate} {error.diag.message_primary}"
+            return re.sub(rf"\b({'|'.join(map(str, ids.values()))})\b", "N", message)
+        return "done"
+
+    with logged_in(url, "clerk") as clerk:
+        for call in calls:
+            said = refusal(clerk, call, theirs)
+            assert said != "done"
+            assert said == refusal(clerk, call, nobody), call
+
+
+def _introduce(clerk: psycopg.Connection[Any], number: int, shop: int = OWN) -> str:
+    return sqlstate(
+        clerk, f"SELECT tenancy.get_or_create_customer(NULL, '+1999000{number:04}', NULL)", shop
+    )
+
+
+def test_so_many_new_customers_an_hour(url: str) -> None:
+    with logged_in(url, "clerk") as clerk, psycopg.connect(url, autocommit=True) as owner:
+        assert [_introduce(clerk, number) for number in range(4)] == ["done"] * 3 + [TOO_MANY]
+        # Who is known by now may come as often as they like.
+        assert {_introduce(clerk, number) for number in [0, 1, 2] * 5} == {"done"}
+        # Another shop has its own, and so has another role.
+        assert _introduce(clerk, 3, OTHER) == "done"
+        psql(url, "-c", "CREATE ROLE second_clerk LOGIN IN ROLE convo_shop")
+        try:
+            with logged_in(url, "second_clerk") as second:
+                assert _introduce(second, 4) == "done"
+        finally:
+            psql(url, "-c", "DROP ROLE second_clerk")
+
+        assert owner.execute(
+            "SELECT role_name, shop_id, introductions FROM tenancy.introducers ORDER BY 1, 2"
+        ).fetchall() == [("clerk", OWN, 3), ("clerk", OTHER, 1), ("second_clerk", OWN, 1)]
+        owner.execute(
+            "UPDATE tenancy.introductions SET introduced_at = introduced_at - interval '1 hour'"
+        )
+        assert _introduce(clerk, 5) == "done"
+
+
+def test_an_hour_begins_when_it_begins(url: str) -> None:
+    """Not when a TimeZone of somebody's own says."""
+    with logged_in(url, "clerk") as clerk, psycopg.connect(url, autocommit=True) as owner:
+        assert {_introduce(clerk, number) for number in range(3)} == {"done"}
+        owner.execute(
+            "UPDATE tenancy.introductions SET introduced_at = date_trunc('hour', now(), 'UTC')"
+        )
+        clerk.execute(
+            "SELECT set_config('TimeZone',"
+            " to_char(clock_timestamp() AT TIME ZONE 'UTC', '\"X\"00:MI'), FALSE)"
+        )
+        assert _introduce(clerk, 3) == TOO_MANY
+
+
+def test_a_rollback_gives_no_attempt_back(url: str) -> None:
+    """Ten times as many as may be introduced; the next hour brings new ones."""
+    with logged_in(url, "clerk") as clerk, psycopg.connect(url, autocommit=True) as owner:
+        for number in range(30):
+            with clerk.transaction(force_rollback=True):
+                assert _introduce(clerk, number) == "done"
+        assert _introduce(clerk, 30) == TOO_MANY
+        assert _introduce(clerk, 31, OTHER) == TOO_MANY
+        assert owner.execute("SELECT count(*) FROM tenancy.introductions").fetchone() == (0,)
+
+        owner.execute(
+            "SELECT setval('tenancy.introductions_id_seq', last_value - 3600000000)"
+            " FROM tenancy.introductions_id_seq"
+        )
+        assert _introduce(clerk, 32) == "done"
