@@ -12,7 +12,7 @@ name_deployer() {
 }
 
 load_legacy() {
-    local marker tables customers
+    local marker tables customers owner
     marker=$(query "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()")
     if [[ $marker == 'convo-tenancy sample data' ]]; then
         echo "The recorded legacy database is loaded already"
@@ -27,8 +27,11 @@ load_legacy() {
         WHERE schemaname NOT IN ('pg_catalog', 'information_schema')")
     ((tables == 0)) ||
         die "this database holds tables that make up did not load ($tables of them), so nothing was done: name an empty database in DATABASE_URL"
+    # A superuser's tables would make the SQL API a superuser's.
+    owner=
+    if [[ $(query 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user') == t ]]; then owner=convo_owner; fi
     echo "Loading the recorded legacy database"
-    scripts/load-legacy.sh "$DATABASE_URL" recorded
+    scripts/load-legacy.sh "$DATABASE_URL" recorded "$owner"
 }
 
 # As far as a plain deploy goes: the newest tag short of the contract.
@@ -42,6 +45,12 @@ deploy() {
         die 'sqitch deploy failed, see above. If this database was deployed from an older plan: make down && make up'
     fi
     die 'sqitch deploy failed, see above'
+}
+
+# The sample's, whose tables an ordinary role has.
+isolate() {
+    echo 'Turning isolation on'
+    query 'CALL tenancy.enforce_isolation()' || die 'isolation was not turned on, see above'
 }
 
 exec 8<"$ROOT/scripts/up.sh"
@@ -61,6 +70,7 @@ fi
 load_legacy
 name_deployer
 deploy
+isolate
 rc=0
 .venv/bin/convo-tenancy health || rc=$?
 ((rc <= 1)) || die "the health check failed (exit code $rc), see above"

@@ -223,10 +223,15 @@ BEGIN
     CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC array_remove(tables || copy, NULL));
     CALL tenancy.drop_tracking();
     DELETE FROM tenancy.tracked_customers;
-    UPDATE tenancy.deployed_parts AS d
-    SET is_there = FALSE
+    DELETE FROM tenancy.deployed_parts AS d
     WHERE d.kind = 'trigger'
         AND d.name ~ '^track_';
+    UPDATE tenancy.changes AS c
+    SET
+        open_pid = NULL,
+        open_key = NULL
+    WHERE c.change = 'contract/switch'
+        AND c.state = 'absent';
 
     IF copy IS NOT NULL THEN
         DROP TABLE tenancy_archive.customers; -- who is deleted from now on would stay in it

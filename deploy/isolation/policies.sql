@@ -1,7 +1,7 @@
 -- Deploy convo_tenancy:isolation/policies to pg
 
--- A transaction for each table: to wait for all of them at once, everybody would have to wait for longer. Nobody is bound before
--- isolation/rights, so there is no harm in between.
+-- A transaction for each table: to wait for all of them at once, everybody would have to wait for longer. The policies bind nobody
+-- before row-level security is on: tenancy.enforce_isolation().
 
 \set ON_ERROR_STOP on
 \set change isolation/policies
@@ -19,7 +19,13 @@ DECLARE
                 'stylists', 'services', 'bookings', 'customers', 'customer_shop_profiles', 'customer_stylist_preferences',
                 'customer_service_preferences'
             )
-            AND NOT EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = c.oid AND p.polname IN ('as_before', 'of_the_shop'))
+            AND NOT EXISTS ( -- ours, whatever became of them
+                SELECT
+                FROM tenancy.deployed_parts AS d
+                WHERE d.kind = 'policy'
+                    AND d.is_there
+                    AND d.name = format('of_the_shop on %s', c.oid::regclass)
+            )
     );
 BEGIN
     IF secured IS NOT NULL THEN
@@ -41,16 +47,30 @@ BEGIN
 
     EXECUTE format('DROP POLICY IF EXISTS as_before ON %s', table_name);
     EXECUTE format('DROP POLICY IF EXISTS of_the_shop ON %s', table_name);
-    EXECUTE format('CREATE POLICY as_before ON %s USING (TRUE) WITH CHECK (TRUE)', table_name);
+    -- The first half is asked once a statement, and the second one only where a restore, say, lost of_the_shop: then for each row.
+    EXECUTE format(
+        $policy$
+        CREATE POLICY as_before ON %s USING (
+            EXISTS (
+                SELECT
+                FROM pg_policy AS p
+                WHERE p.polrelid = %L::regclass
+                    AND p.polname = 'of_the_shop'
+                    AND NOT p.polpermissive
+            )
+            OR NOT coalesce(pg_has_role(current_user, to_regrole('convo_shop')::oid, 'USAGE'), FALSE)
+        )
+        $policy$, table_name, table_name
+    );
     EXECUTE format(
         'CREATE POLICY of_the_shop ON %s AS RESTRICTIVE TO convo_shop USING (%s)%s', table_name, using_expression,
         CASE WHEN check_expression IS NOT NULL THEN format(' WITH CHECK (%s)', check_expression) ELSE '' END
     );
-    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', table_name);
 
     EXECUTE format(
         'COMMENT ON POLICY as_before ON %s IS %L', table_name,
-        'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM).'
+        'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of '
+        'convo_shop do so only while of_the_shop is there.'
     );
     EXECUTE format(
         'COMMENT ON POLICY of_the_shop ON %s IS %L', table_name,
@@ -60,9 +80,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.isolate_table(regclass, text, text) IS
-'Binds members of convo_shop to the shop context in one table, by two policies: a permissive one, by which everybody sees and '
-'writes what their rights let them, as before, and a restrictive one for convo_shop. The owner is exempt: never FORCE. Example: '
-'deploy/isolation/policies.sql';
+'Binds members of convo_shop to the shop context in one table, once row-level security is on, by two policies: a permissive one, '
+'by which everybody sees and writes what their rights let them, as before, and a restrictive one for convo_shop. Where the second '
+'is missing, the first closes the table to them. The owner is exempt: never FORCE. Example: deploy/isolation/policies.sql';
 
 CREATE OR REPLACE PROCEDURE tenancy.open_table(table_name regclass)
 LANGUAGE plpgsql

@@ -138,7 +138,7 @@ CROSS JOIN LATERAL (
     SELECT
         o.kind,
         p.shop_id,
-        NULL,
+        NULL AS legacy_value, -- named: else a restored dump would have another name
         o.profile_value
     FROM public.customer_shop_profiles AS p
     LEFT JOIN public.stylists AS own ON own.id = p.preferred_stylist_id

@@ -106,17 +106,17 @@ FROM (
         CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
         JOIN public.services AS v ON v.id = b.service_id
         UNION ALL
-        SELECT
+        SELECT -- named: else a restored dump would have other names
             n.customer_id,
             n.shop_id,
-            NULL,
-            NULL,
-            NULL,
-            FALSE,
-            FALSE,
-            NULL,
-            NULL,
-            sum(n.booking_count)
+            NULL AS booking_id,
+            NULL AS start_at_utc,
+            NULL AS created_at,
+            FALSE AS is_confirmed,
+            FALSE AS is_no_show,
+            NULL AS marked_at,
+            NULL AS price_cents,
+            sum(n.booking_count) AS counted
         FROM tenancy.shop_counts AS n
         GROUP BY
             n.customer_id,

@@ -199,17 +199,19 @@ VALUES
 (69, 'api/deprecated', NULL, FALSE),
 (70, 'isolation/roles', NULL, TRUE),
 (71, 'isolation/policies', NULL, TRUE),
-(72, 'isolation/rights', NULL, TRUE),
-(73, 'contract/dependents', NULL, TRUE),
-(74, 'contract/gate', NULL, TRUE),
-(75, 'contract/run_archive', NULL, TRUE),
-(76, 'contract/tracking', NULL, TRUE),
-(77, 'contract/legacy_side_of', NULL, TRUE),
-(78, 'contract/restore', NULL, TRUE),
-(79, 'contract/remove_legacy_side', NULL, TRUE),
-(80, 'contract/return_legacy_side', '@phase2', TRUE),
-(81, 'contract/switch', NULL, FALSE),
-(82, 'contract/purge_archive', '@phase3', TRUE)
+(72, 'isolation/findings', NULL, TRUE),
+(73, 'isolation/rights', NULL, TRUE),
+(74, 'contract/dependents', NULL, TRUE),
+(75, 'contract/gate', NULL, TRUE),
+(76, 'contract/run_archive', NULL, TRUE),
+(77, 'contract/tracking', NULL, TRUE),
+(78, 'contract/legacy_side_of', NULL, TRUE),
+(79, 'contract/restore', NULL, TRUE),
+(80, 'contract/remove_legacy_side', NULL, TRUE),
+(81, 'contract/return_legacy_side', NULL, TRUE),
+(82, 'isolation/switch', '@phase2', TRUE),
+(83, 'contract/switch', NULL, FALSE),
+(84, 'contract/purge_archive', '@phase3', TRUE)
 ON CONFLICT DO NOTHING;
 
 UPDATE tenancy.changes

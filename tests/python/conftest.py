@@ -11,6 +11,7 @@ import pytest
 
 from support.cluster import ROOT, Cluster
 from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, psql, run, sqitch
+from support.isolation import OWNER, isolate
 from support.loaded import loaded
 from support.plan import CONTRACT
 from support.stages import Stages
@@ -104,6 +105,23 @@ def phase3_template(cluster: Cluster, phase2_template: str) -> str:
 
 
 @pytest.fixture(scope="session")
+def owned_template(cluster: Cluster) -> str:
+    """The recorded database at @phase2, its tables those of an ordinary role."""
+
+    def fill(url: str) -> None:
+        run(ROOT / "scripts/load-legacy.sh", url, "recorded", OWNER)
+        sqitch(url, "deploy", "--to", "@phase2")
+
+    return _template(cluster, "owned", fill)
+
+
+@pytest.fixture(scope="session")
+def isolated_template(cluster: Cluster, owned_template: str) -> str:
+    """The same, with isolation on."""
+    return _template(cluster, "isolated", isolate, owned_template)
+
+
+@pytest.fixture(scope="session")
 def stages(cluster: Cluster) -> Stages:
     """A small database at each change of the plan."""
     return Stages(cluster)
@@ -144,6 +162,18 @@ def phase1_database(cluster: Cluster, phase1_template: str) -> Iterator[str]:
 def phase2_database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
     """URL of a copy of the recorded database at @phase2."""
     yield from _clone(cluster, phase2_template)
+
+
+@pytest.fixture
+def owned_database(cluster: Cluster, owned_template: str) -> Iterator[str]:
+    """URL of a copy of the recorded database at @phase2, its tables those of an ordinary role."""
+    yield from _clone(cluster, owned_template)
+
+
+@pytest.fixture
+def isolated_database(cluster: Cluster, isolated_template: str) -> Iterator[str]:
+    """URL of a copy of it, with isolation on."""
+    yield from _clone(cluster, isolated_template)
 
 
 @pytest.fixture

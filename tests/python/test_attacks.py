@@ -74,8 +74,8 @@ FINGERPRINT = f"""
 
 
 @pytest.fixture(scope="module")
-def database(cluster: Cluster, phase2_template: str) -> Iterator[str]:
-    url = cluster.create_database("attacked", phase2_template)
+def database(cluster: Cluster, isolated_template: str) -> Iterator[str]:
+    url = cluster.create_database("attacked", isolated_template)
     psql(cluster.url(), "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
     psql(url, "-c", f"UPDATE tenancy.settings SET introductions_per_hour = {MOST_INTRODUCTIONS}")
     yield url

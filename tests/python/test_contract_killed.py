@@ -32,7 +32,7 @@ TIMES = ("created_at", "updated_at")
 
 # What was deployed when the script begins
 SCRIPTS = {
-    "deploy/contract/switch.sql": "contract/return_legacy_side",
+    "deploy/contract/switch.sql": "isolation/switch",
     "revert/contract/switch.sql": "contract/switch",
 }
 
@@ -120,7 +120,7 @@ def test_sqitch_at_the_switch(
 ) -> None:
     """Killed with everything locked; the same command again finishes."""
     start, *arguments = {
-        "deploy": ("contract/return_legacy_side", *CONTRACT),
+        "deploy": ("isolation/switch", *CONTRACT),
         "revert": ("contract/switch", "-y", "--to", "@phase2"),
     }[command]
     url = small_at(start)

@@ -252,7 +252,7 @@ def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
     [
         (PHASE_1, "phase1_database"),
         (PHASE_2, "phase2_database"),
-        (ROOT / "README.md", "phase2_database"),
+        (ROOT / "README.md", "isolated_database"),
     ],
     ids=["phase-1", "phase-2", "README"],
 )

@@ -28,7 +28,7 @@ from support.soak import SOAK
 SEED = 20261128
 HISTORIES = 20 if SOAK else 2
 STEPS = 60 if SOAK else 40
-SAMPLE = 10_000 if SOAK else 1_500  # customers
+SAMPLE = 10_000 if SOAK else 800  # customers
 
 # What each profile holds beside what the stylists of its shop counted.
 COMPARED = """

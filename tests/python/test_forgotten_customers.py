@@ -26,8 +26,8 @@ CHOSEN = """
     LIMIT 1
 """
 
-# In schemas of ours, and the profiles: how many rows are of this customer, by table. A contract that
-# works, or was interrupted, notes who goes, until it ends or is given up.
+# In schemas of ours, and the profiles: how many rows are of this customer, by table. A contract
+# that works, or was interrupted, notes who goes, until it ends or is given up.
 LEFT = """
     SELECT format('%s: %s', t.name, t.rows)
     FROM (

@@ -128,7 +128,7 @@ def test_every_state(half: str | None) -> None:
 def test_a_registry_that_nobody_may_read() -> None:
     """Taken to be as a killed script leaves it."""
     out = ways_of(place("contract/switch"), "reverting", place("contract/switch"))
-    states = ways_of(place("contract/switch"), "deploying", place("contract/return_legacy_side"))
+    states = ways_of(place("contract/switch"), "deploying", place("isolation/switch"))
     for half, expected in ("reverting", out), ("deploying", states):
         changes = tuple(
             Change(change, tag, "standing", None, None)

@@ -27,6 +27,7 @@ LATER = [
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
+    "isolation",
 ]
 NAMES = [
     "connection",
@@ -58,7 +59,7 @@ KINDS_OF_PARTS = {
     "indexes": ["index"],
     "triggers": ["trigger"],
     "functions": ["function"],
-    "parts": ["view", "table", "policy"],
+    "parts": ["view", "table"],
 }
 NOWHERE = "postgresql://postgres@127.0.0.1:1/nowhere"
 

@@ -28,7 +28,7 @@ SHOPS = "SELECT array_agg(DISTINCT shop_id ORDER BY shop_id) FROM public.booking
 
 
 @pytest.fixture(scope="module")
-def login(cluster: Cluster, phase2_template: str) -> Iterator[str]:
+def login(cluster: Cluster, isolated_template: str) -> Iterator[str]:
     """A role of an application that is bound to the shop context."""
     psql(cluster.url(), "-c", f"CREATE ROLE {LOGIN} LOGIN IN ROLE convo_shop")
     yield LOGIN
@@ -44,9 +44,9 @@ def _pooled(cluster: Cluster, login: str, database: str, *, connections: int) ->
 
 
 @pytest.fixture
-def pooled(cluster: Cluster, login: str, phase2_database: str) -> Iterator[str]:
+def pooled(cluster: Cluster, login: str, isolated_database: str) -> Iterator[str]:
     """URL of a pooler with one server connection, as the application's role."""
-    with _pooled(cluster, login, phase2_database, connections=1) as url:
+    with _pooled(cluster, login, isolated_database, connections=1) as url:
         yield url
 
 
@@ -194,10 +194,10 @@ def test_asynchronous(pooled: str) -> None:
 
 
 def test_the_api(
-    clients: tuple[psycopg.Connection, psycopg.Connection], phase2_database: str
+    clients: tuple[psycopg.Connection, psycopg.Connection], isolated_database: str
 ) -> None:
     first, second = clients
-    with psycopg.connect(phase2_database) as owner:
+    with psycopg.connect(isolated_database) as owner:
         customer = _value(
             owner, "SELECT min(customer_id) FROM public.customer_shop_profiles WHERE shop_id = 1"
         )
@@ -214,7 +214,7 @@ def test_the_api(
         get_customer_context(second, customer, 1)
 
 
-def test_many_clients(cluster: Cluster, login: str, phase2_database: str) -> None:
+def test_many_clients(cluster: Cluster, login: str, isolated_database: str) -> None:
     """Four shops at once over two server connections; each third transaction fails."""
 
     def work(url: str, shop: int) -> set[int]:
@@ -230,7 +230,7 @@ def test_many_clients(cluster: Cluster, login: str, phase2_database: str) -> Non
         return pids
 
     with (
-        _pooled(cluster, login, phase2_database, connections=2) as url,
+        _pooled(cluster, login, isolated_database, connections=2) as url,
         ThreadPoolExecutor(4) as threads,
     ):
         pids = [threads.submit(work, url, shop) for shop in (1, 2, 3, 4)]

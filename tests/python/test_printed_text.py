@@ -186,12 +186,17 @@ def test_the_health_check(phase2_database: str) -> None:
 
 
 def test_whoever_runs_the_backfill(phase1_database: str) -> None:
-    key = value(phase1_database, "SELECT tenancy.backfill_lock_key()")
     with (
         evil_role(phase1_database),
         psycopg.connect(phase1_database, user=EVIL, application_name=EVIL) as runner,
     ):
-        runner.execute("SELECT pg_advisory_lock(%s)", (key,))
+        runner.execute("SELECT pg_advisory_lock(4711)")
+        psql(
+            phase1_database,
+            "-c",
+            "UPDATE tenancy.backfill_progress"
+            f" SET (runner_pid, runner_key) = ({runner.info.backend_pid}, 4711)",
+        )
         status = call(phase1_database, "backfill", "status")
         refused = call(phase1_database, "backfill")
     assert SHOWN in status.stdout

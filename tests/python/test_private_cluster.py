@@ -247,7 +247,8 @@ def test_an_installation(machine: Path, killed: str) -> None:
     (machine / "go on").touch()
     assert running.wait() == (0 if killed == "nobody" else -signal.SIGKILL)
     if killed != "nobody":
-        wait_until(lambda: not told_to_debian(machine), "what an installation leaves goes")
+        folder = machine / "etc/postgresql-common"
+        wait_until(lambda: not folder.exists(), "what an installation leaves goes")
     assert not told_to_debian(machine)
     assert not (machine / "etc/postgresql-common").exists()
 

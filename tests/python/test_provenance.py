@@ -103,6 +103,7 @@ STATEMENT = {
         SELECT count(*) FROM tenancy.repair(ARRAY[%(c)s])
     """,
     "a shop's role, with every setting of ours": """
+        GRANT SELECT, UPDATE ON public.customer_shop_profiles TO convo_shop;
         SET LOCAL ROLE convo_shop;
         SET LOCAL app.current_shop_id = '2';
         SET LOCAL tenancy.mirroring = 'on';

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run
+from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, value
+from support.isolation import OWNER
 
 
 def _up(url: str, *, check: bool = True) -> Completed:
@@ -34,6 +35,9 @@ def test_an_empty_database_is_filled_once(empty_database: str) -> None:
     first = _up(empty_database)
     assert "Loading the recorded legacy database" in first.stdout
     assert "health: ok, phase @phase2" in first.stdout
+    assert "ok        isolation        on       members of convo_shop see" in first.stdout
+    tables = "FROM pg_tables WHERE schemaname IN ('public', 'tenancy')"
+    assert value(empty_database, f"SELECT DISTINCT tableowner {tables}") == OWNER
     before = pg_dump_schema(empty_database, "public"), pg_dump_data(empty_database, "public")
 
     second = _up(empty_database)

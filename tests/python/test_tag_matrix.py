@@ -94,7 +94,7 @@ def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, hi
     before = legacy_history(url)
     check_schema(url, "@ROOT")
 
-    for command, tag in WALK if SOAK or history == "empty" else SHORT_WALK:
+    for command, tag in WALK if SOAK or history == "sample" else SHORT_WALK:
         if command == "deploy":
             sqitch(
                 url,

@@ -160,9 +160,8 @@ def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, ta
 @pytest.mark.parametrize(
     ("change", "tag"),
     [
-        *([("contract/switch", "@phase1")] if SOAK else []),
+        *([("contract/switch", "@phase1"), ("contract/switch", None)] if SOAK else []),
         ("contract/switch", "@phase2"),
-        ("contract/switch", None),
         ("profiles/stylist_moves", None),
     ],
 )

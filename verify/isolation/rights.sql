@@ -6,7 +6,6 @@
 
 SELECT 1 / (
     has_schema_privilege('convo_shop', 'tenancy', 'USAGE')
-    AND has_column_privilege('convo_shop', 'public.customer_shop_profiles', 'shop_id', 'SELECT')
     AND NOT has_any_column_privilege('convo_shop', 'public.customer_shop_profiles', 'INSERT, UPDATE')
     AND NOT has_any_column_privilege('convo_back_office', 'public.customer_shop_profiles', 'INSERT, UPDATE')
     AND has_function_privilege('convo_shop', 'tenancy.customer_context(integer, integer)', 'EXECUTE')

@@ -22,6 +22,7 @@ from ..database import (
     set_timeouts,
 )
 from .contracted import check_archive, check_stray_legacy_table, check_tracking
+from .isolation import check_isolation
 from .legacy_use import (
     check_double_writers,
     check_legacy_readers,
@@ -61,6 +62,7 @@ _OF_PHASE_2 = {
     "legacy_writers",
     "legacy_watch",
     "legacy_readers",
+    "isolation",
     "stray_legacy_table",
     "archive",
 }
@@ -199,6 +201,7 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("legacy_writers", lambda: check_legacy_writers(connection, report))
     make("legacy_watch", lambda: check_legacy_watch(connection))
     make("legacy_readers", lambda: check_legacy_readers(connection, report))
+    make("isolation", lambda: check_isolation(connection))
     if phase.state(TRACKING) == "standing":
         make("tracking", lambda: check_tracking(connection, phase))
     if not phase.has_legacy_side:

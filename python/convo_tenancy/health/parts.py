@@ -13,7 +13,7 @@ KINDS = {
     "indexes": ["index"],
     "triggers": ["trigger"],
     "functions": ["function"],
-    "parts": ["view", "table", "policy"],
+    "parts": ["view", "table"],
 }
 """The checks, and the kinds of parts that each looks at (tenancy.parts)."""
 
@@ -71,8 +71,6 @@ def _remedy(part: _Part, phase: Phase) -> str:
             return f"DROP TRIGGER {part.own_name} ON {part.table}"
         case "trigger", "disabled":
             return f"{table} ENABLE TRIGGER {part.own_name}"
-        case "policy", "disabled":
-            return f"{table} ENABLE ROW LEVEL SECURITY"
         case "constraint", "not validated":
             return f"{table} VALIDATE CONSTRAINT {part.own_name}"
         case "constraint", "altered":

@@ -63,15 +63,18 @@ VALUES
 (
     'tenancy.backfill_progress, tenancy.changes, tenancy.contracted, tenancy.customer_bookings, '
     'tenancy.deployed_parts, tenancy.double_writers, tenancy.double_writes, tenancy.evidence, tenancy.introducers, '
-    'tenancy.introductions, tenancy.legacy_writers, tenancy.legacy_writers_by_shop, tenancy.legacy_writes, '
-    'tenancy.mirror_marks, tenancy.mirror_watch, tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, '
-    'tenancy.settings, tenancy.shop_check, tenancy.shop_counts, tenancy.tracking, tenancy.watch',
+    'tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, tenancy.isolation_faults, '
+    'tenancy.isolation_findings, tenancy.isolation_rights, tenancy.isolation_risks, tenancy.legacy_writers, '
+    'tenancy.legacy_writers_by_shop, tenancy.legacy_writes, tenancy.mirror_marks, tenancy.mirror_watch, '
+    'tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, tenancy.role_members, tenancy.settings, '
+    'tenancy.shop_check, tenancy.shop_counts, tenancy.tracking, tenancy.watch, tenancy.written_tables',
     NULL,
     NULL, NULL, 'SELECT'
 ),
 (
     'tenancy.command_for, tenancy.is_registered, tenancy.legacy_readers, tenancy.names_legacy_side, '
-    'tenancy.open_changes, tenancy.part_definition, tenancy.statements_relation, tenancy.unseen_readers',
+    'tenancy.open_changes, tenancy.part_definition, tenancy.printable, tenancy.statements_relation, '
+    'tenancy.unseen_readers, tenancy.without_literals',
     NULL,
     NULL, NULL, 'EXECUTE'
 ),

@@ -210,14 +210,18 @@ def _sort_columns(table: re.Match[str]) -> str:
     return table[1] + ",\n".join(columns) + table[3]
 
 
+_RIGHTS = re.compile(r"(?:^GRANT [A-Z]+\([^\n]*\n)+", re.MULTILINE)
+
+
 def pg_dump_schema(url: str, *schemas: str) -> str:
     """`pg_dump -s` of these schemas (of all, if none is named), less what differs each time.
 
-    The columns of a table are sorted: one that came back stands last.
+    The columns of a table are sorted, and the rights on them: one that came back stands last.
     """
     chosen = [f"--schema={schema}" for schema in schemas]
     dump = run("pg_dump", "--schema-only", *chosen, "-d", url).stdout
-    return _TABLE.sub(_sort_columns, _NOISE.sub("", dump))
+    sorted_columns = _TABLE.sub(_sort_columns, _NOISE.sub("", dump))
+    return _RIGHTS.sub(lambda rights: "".join(sorted(rights[0].splitlines(True))), sorted_columns)
 
 
 _ROWS = re.compile(r"^(COPY [^\n]*;\n)(.*?)(^\\\.\n)", re.MULTILINE | re.DOTALL)

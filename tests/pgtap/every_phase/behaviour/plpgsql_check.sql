@@ -60,7 +60,7 @@ SELECT is_empty(
         AND NOT (p.proname = 'legacy_readers' AND c.message ~ '^OUT variable')
         -- What waits for the contract or its revert, or asks has_legacy_side() first
         AND NOT CASE
-            WHEN tenancy.has_legacy_side() THEN c.message ~ '^relation "tenancy_archive\.'
+            WHEN tenancy.has_legacy_side() THEN c.message ~ '^(relation|schema) "tenancy_archive'
             ELSE (p.prorettype = 'trigger'::regtype AND coalesce(t.tgrelid, e.table_name) IS NULL)
                 OR c.message ~ 'tenancy\.drift|customer_booking_stats|preferred_stylist_id|average_spend_cents|no_show_count'
         END

@@ -1,0 +1,609 @@
+-- Deploy convo_tenancy:isolation/findings to pg
+
+-- What keeps isolation from holding, by one rule for the switch, the health check and isolation/rights.
+
+\set ON_ERROR_STOP on
+\set change isolation/findings
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE TABLE IF NOT EXISTS tenancy.isolation (
+    singleton boolean NOT NULL DEFAULT TRUE,
+    state text NOT NULL DEFAULT 'off',
+    despite text[] NOT NULL DEFAULT '{}',
+    CONSTRAINT isolation_pkey PRIMARY KEY (singleton),
+    CONSTRAINT isolation_singleton_check CHECK (singleton),
+    CONSTRAINT isolation_state_check CHECK (state IN ('off', 'enforcing', 'on', 'relaxing'))
+);
+
+COMMENT ON TABLE tenancy.isolation IS
+'Whether members of convo_shop are bound to one shop: one row. Written by tenancy.enforce_isolation() and '
+'tenancy.relax_isolation() alone.';
+COMMENT ON COLUMN tenancy.isolation.singleton IS 'Always true: there is one row.';
+COMMENT ON COLUMN tenancy.isolation.state IS
+'off or on; enforcing or relaxing on the way there, and after it was interrupted. convo_shop has rights on tables only in on.';
+COMMENT ON COLUMN tenancy.isolation.despite IS 'The findings that do not matter, by name, as tenancy.enforce_isolation() was told.';
+
+INSERT INTO tenancy.isolation DEFAULT VALUES
+ON CONFLICT (singleton) DO NOTHING;
+
+CREATE OR REPLACE VIEW tenancy.isolated_tables (name, oid)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    substr(d.name, length('of_the_shop on ') + 1),
+    to_regclass(substr(d.name, length('of_the_shop on ') + 1))::oid
+FROM tenancy.deployed_parts AS d
+WHERE d.kind = 'policy'
+    AND d.is_there
+    AND starts_with(d.name, 'of_the_shop on ');
+
+COMMENT ON VIEW tenancy.isolated_tables IS
+'The tables that the switch opens and closes: those that were deployed with a policy of_the_shop, whether it is still there or '
+'not. To be read with search_path = pg_catalog. Example: SELECT name FROM tenancy.isolated_tables ORDER BY name';
+COMMENT ON COLUMN tenancy.isolated_tables.name IS 'The name, with the schema.';
+COMMENT ON COLUMN tenancy.isolated_tables.oid IS 'The oid; NULL for a table that is gone.';
+
+CREATE OR REPLACE VIEW tenancy.written_tables (oid)
+WITH (security_invoker = TRUE)
+AS
+SELECT c.oid
+FROM pg_class AS c
+WHERE c.relkind = 'r'
+    AND (
+        c.relnamespace IN (to_regnamespace('tenancy'), to_regnamespace('tenancy_archive'))
+        OR c.oid IN (
+            to_regclass('public.customers'),
+            to_regclass('public.customer_booking_stats'),
+            to_regclass('public.customer_shop_profiles'),
+            to_regclass('public.customer_stylist_preferences')
+        )
+    );
+
+COMMENT ON VIEW tenancy.written_tables IS
+'The tables that functions write with the rights of the owner: mirrors, the SQL API, repair. '
+'Example: SELECT oid::regclass FROM tenancy.written_tables';
+COMMENT ON COLUMN tenancy.written_tables.oid IS 'The table.';
+
+CREATE OR REPLACE VIEW tenancy.isolation_rights (oid, name, is_written, grantee, privilege)
+WITH (security_invoker = TRUE)
+AS
+WITH RECURSIVE relation AS (
+    SELECT t.oid
+    FROM (
+        SELECT i.oid
+        FROM tenancy.isolated_tables AS i
+        UNION
+        SELECT w.oid
+        FROM tenancy.written_tables AS w
+        UNION
+        SELECT to_regclass('public.shops')::oid
+    ) AS t
+    UNION
+    -- Views that show them with the rights of the view's owner
+    SELECT w.ev_class
+    FROM relation AS t
+    JOIN pg_depend AS d
+        ON d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = t.oid
+        AND d.classid = 'pg_rewrite'::regclass
+    JOIN pg_rewrite AS w
+        ON w.oid = d.objid
+        AND w.ev_class <> t.oid
+)
+
+SELECT
+    r.oid,
+    r.oid::regclass::text,
+    r.oid IN (SELECT w.oid FROM tenancy.written_tables AS w),
+    a.grantee,
+    a.privilege_type
+FROM relation AS r
+JOIN pg_class AS c
+    ON c.oid = r.oid
+    AND NOT coalesce(c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}', FALSE)
+CROSS JOIN LATERAL (
+    SELECT x.*
+    FROM aclexplode(c.relacl) AS x
+    UNION
+    SELECT x.*
+    FROM pg_attribute AS t
+    CROSS JOIN LATERAL aclexplode(t.attacl) AS x
+    WHERE t.attrelid = r.oid
+        AND NOT t.attisdropped
+) AS a
+WHERE a.grantee <> c.relowner;
+
+COMMENT ON VIEW tenancy.isolation_rights IS
+'Who but the owner has a right on what isolation is about: the isolated tables, customer_booking_stats, shops, our own tables, and '
+'views that show any of them with their owner''s rights. '
+'Example: SELECT name, privilege FROM tenancy.isolation_rights WHERE grantee = 0';
+COMMENT ON COLUMN tenancy.isolation_rights.oid IS 'The table or view.';
+COMMENT ON COLUMN tenancy.isolation_rights.name IS 'Its name, with the schema when search_path = pg_catalog.';
+COMMENT ON COLUMN tenancy.isolation_rights.is_written IS 'Whether it is one of tenancy.written_tables.';
+COMMENT ON COLUMN tenancy.isolation_rights.grantee IS 'The role; 0 for PUBLIC.';
+COMMENT ON COLUMN tenancy.isolation_rights.privilege IS 'The right, on the whole or on a column.';
+
+CREATE OR REPLACE VIEW tenancy.role_members (member, role)
+WITH (security_invoker = TRUE)
+AS
+WITH RECURSIVE membership (member, role) AS (
+    SELECT
+        r.oid,
+        r.oid
+    FROM pg_roles AS r
+    UNION
+    SELECT
+        m.member,
+        a.roleid
+    FROM membership AS m
+    JOIN pg_auth_members AS a ON a.member = m.role
+)
+
+SELECT
+    m.member,
+    m.role
+FROM membership AS m;
+
+COMMENT ON VIEW tenancy.role_members IS
+'Every role with itself and all roles that it is a member of, at any distance, inherited or by SET ROLE. A superuser is a member '
+'of those alone that were granted. Example: SELECT member::regrole FROM tenancy.role_members WHERE role = ''convo_shop''::regrole';
+COMMENT ON COLUMN tenancy.role_members.member IS 'The oid of the member.';
+COMMENT ON COLUMN tenancy.role_members.role IS 'The oid of the role.';
+
+CREATE OR REPLACE VIEW tenancy.isolation_faults (kind, finding, name, detail, remedy)
+WITH (security_invoker = TRUE)
+AS
+WITH shop_right AS (
+    SELECT DISTINCT a.oid
+    FROM tenancy.isolation_rights AS a
+    WHERE a.grantee = to_regrole('convo_shop')::oid
+)
+
+SELECT
+    'switch' AS kind,
+    format('isolation is half-way, %s', i.state) AS finding,
+    'the switch' AS name,
+    'it runs now, or was interrupted' AS detail,
+    CASE i.state
+        WHEN 'enforcing' THEN 'CALL tenancy.enforce_isolation() goes on, CALL tenancy.relax_isolation() goes back'
+        ELSE 'CALL tenancy.relax_isolation() goes on, CALL tenancy.enforce_isolation() goes back'
+    END AS remedy
+FROM tenancy.isolation AS i
+WHERE i.state IN ('enforcing', 'relaxing')
+UNION ALL
+SELECT
+    'switch',
+    'row-level security is not as isolation is',
+    'table ' || t.name,
+    format('isolation is %s, row-level security is %s', i.state, CASE WHEN c.relrowsecurity THEN 'on' ELSE 'off' END),
+    CASE i.state WHEN 'off' THEN 'CALL tenancy.relax_isolation()' ELSE 'CALL tenancy.enforce_isolation()' END
+FROM tenancy.isolation AS i
+CROSS JOIN tenancy.isolated_tables AS t
+JOIN pg_class AS c ON c.oid = t.oid
+LEFT JOIN shop_right AS r ON r.oid = t.oid
+WHERE CASE
+        WHEN i.state = 'off' THEN c.relrowsecurity
+        ELSE NOT c.relrowsecurity AND (i.state = 'on' OR r.oid IS NOT NULL)
+    END
+UNION ALL
+SELECT
+    'switch',
+    'the rights of convo_shop are not as isolation is',
+    'table ' || t.name,
+    format('isolation is %s, and convo_shop has %s on it', i.state, CASE WHEN r.oid IS NULL THEN 'no right' ELSE 'rights' END),
+    'psql -f deploy/isolation/rights.sql'
+FROM tenancy.isolation AS i
+CROSS JOIN tenancy.isolated_tables AS t
+LEFT JOIN shop_right AS r ON r.oid = t.oid
+WHERE (i.state = 'on' AND r.oid IS NULL)
+    OR (i.state = 'off' AND r.oid IS NOT NULL)
+UNION ALL
+SELECT
+    'ours',
+    format('it is not as it was deployed, but %s', p.problem),
+    format('%s %s', p.kind, p.name),
+    CASE p.kind WHEN 'policy' THEN 'it limits what members of convo_shop see' ELSE 'it checks who calls' END,
+    format('psql -f deploy/%s.sql', p.change)
+FROM tenancy.part_problems AS p
+CROSS JOIN tenancy.isolation AS i
+WHERE p.kind = 'policy'
+    OR (
+        p.kind = 'function'
+        AND i.state <> 'off' -- else it is no matter of isolation
+        AND (starts_with(p.change, 'api/') OR p.change IN ('mirror/is_restricted', 'mirror/shop_context'))
+    )
+UNION ALL
+SELECT
+    'ours',
+    'everybody may run what is ours',
+    'PUBLIC',
+    format('EXECUTE on %s functions of schema tenancy', count(*)),
+    'psql -f deploy/isolation/rights.sql'
+FROM pg_proc AS p
+WHERE p.pronamespace = 'tenancy'::regnamespace
+    AND EXISTS (
+        SELECT
+        FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
+        WHERE a.grantee = 0
+    )
+HAVING count(*) > 0
+UNION ALL
+SELECT
+    'ours',
+    'the group has no rights in this database',
+    'role ' || g.name,
+    CASE WHEN to_regrole(g.name) IS NULL THEN 'it does not exist' ELSE 'no USAGE on schema tenancy' END,
+    CASE WHEN to_regrole(g.name) IS NULL THEN 'psql -f deploy/isolation/roles.sql' ELSE 'psql -f deploy/isolation/rights.sql' END
+FROM unnest('{convo_shop,convo_back_office,convo_health}'::text[]) AS g (name)
+WHERE NOT coalesce(has_schema_privilege(to_regrole(g.name), 'tenancy'::regnamespace, 'USAGE'), FALSE)
+UNION ALL
+SELECT
+    'ours',
+    'it belongs to somebody else than public.customers',
+    format('%s %s', lower(o.kind), o.name),
+    format('owner %I', pg_get_userbyid(o.owner)),
+    format('ALTER %s %s OWNER TO %I', o.kind, o.name, pg_get_userbyid(t.relowner))
+FROM (
+    SELECT
+        'ROUTINE' AS kind,
+        p.oid::regprocedure::text AS name,
+        p.proowner AS owner
+    FROM pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+    UNION ALL
+    SELECT
+        'TABLE' AS kind, -- named again: else a restored dump would have another name
+        c.oid::regclass::text,
+        c.relowner
+    FROM pg_class AS c
+    WHERE c.relkind IN ('r', 'v')
+        AND (c.relnamespace = 'tenancy'::regnamespace OR c.oid IN (SELECT i.oid FROM tenancy.isolated_tables AS i))
+) AS o
+JOIN pg_class AS t
+    ON t.oid = to_regclass('public.customers')
+    AND t.relowner <> o.owner;
+
+COMMENT ON VIEW tenancy.isolation_faults IS
+'Part of tenancy.isolation_findings: what in our own objects and their rights is not as isolation, on or off, needs it.';
+COMMENT ON COLUMN tenancy.isolation_faults.kind IS 'As in tenancy.isolation_findings: switch or ours.';
+COMMENT ON COLUMN tenancy.isolation_faults.finding IS 'What is wrong.';
+COMMENT ON COLUMN tenancy.isolation_faults.name IS 'With what.';
+COMMENT ON COLUMN tenancy.isolation_faults.detail IS 'What was seen.';
+COMMENT ON COLUMN tenancy.isolation_faults.remedy IS 'What to do.';
+
+CREATE OR REPLACE VIEW tenancy.isolation_risks (finding, name, detail, remedy, may_be_overridden)
+WITH (security_invoker = TRUE)
+AS
+WITH owner AS (
+    SELECT r.*
+    FROM pg_class AS t
+    JOIN pg_roles AS r ON r.oid = t.relowner
+    WHERE t.oid = to_regclass('public.customers')
+),
+
+convo_group AS (
+    SELECT r.*
+    FROM pg_roles AS r
+    WHERE r.rolname IN ('convo_shop', 'convo_back_office', 'convo_health')
+),
+
+bound AS (
+    SELECT r.*
+    FROM tenancy.role_members AS m
+    JOIN pg_roles AS r ON r.oid = m.member
+    WHERE m.role = to_regrole('convo_shop')::oid
+),
+
+-- Whom row-level security does not stop
+exempt AS (
+    SELECT
+        m.member AS oid,
+        string_agg(
+            concat_ws(
+                ', ',
+                CASE WHEN m.role <> m.member THEN format('member of %I', r.rolname) END,
+                CASE WHEN r.rolsuper THEN 'superuser' WHEN r.rolbypassrls THEN 'BYPASSRLS' END,
+                CASE WHEN m.role IN (SELECT o.oid FROM owner AS o) THEN 'owner of the tables' END
+            ), '; ' ORDER BY r.rolname
+        ) AS why,
+        bool_or(r.rolsuper) AS has_superuser
+    FROM tenancy.role_members AS m
+    JOIN pg_roles AS r ON r.oid = m.role
+    WHERE r.rolsuper
+        OR (r.rolbypassrls AND r.oid = m.member) -- by SET ROLE alone, and then for what that role may do
+        OR m.role IN (SELECT o.oid FROM owner AS o)
+    GROUP BY m.member
+),
+
+-- What each role may do on the tables, but for what the three groups give
+own_right AS (
+    SELECT
+        g.member AS oid,
+        r.oid AS relation,
+        r.privilege,
+        format(
+            '%s on %s%s', r.privilege, r.name,
+            CASE WHEN g.role = 0 THEN ' by PUBLIC' WHEN g.role <> g.member THEN format(' by %I', pg_get_userbyid(g.role)) END
+        ) AS detail
+    FROM (
+        SELECT
+            m.member,
+            m.role
+        FROM tenancy.role_members AS m
+        WHERE m.role NOT IN (SELECT c.oid FROM convo_group AS c)
+        UNION ALL
+        SELECT
+            p.oid,
+            0
+        FROM pg_roles AS p
+    ) AS g
+    JOIN tenancy.isolation_rights AS r ON r.grantee = g.role
+    UNION ALL
+    SELECT
+        m.member,
+        t.oid,
+        p.privilege,
+        'all tables by ' || p.name
+    FROM (
+        VALUES
+        ('pg_read_all_data', 'SELECT'),
+        ('pg_write_all_data', 'INSERT'),
+        ('pg_read_server_files', 'files'),
+        ('pg_write_server_files', 'files'),
+        ('pg_execute_server_program', 'files')
+    ) AS p (name, privilege)
+    JOIN tenancy.role_members AS m
+        ON m.role = to_regrole(p.name)::oid
+        AND m.member <> m.role
+    CROSS JOIN tenancy.isolated_tables AS t
+    UNION ALL
+    -- By which it may take other rights, or read what the server writes
+    SELECT
+        m.member,
+        NULL AS oid, -- named: else a restored dump would have another name
+        a.name,
+        concat_ws(' by ', a.name, CASE WHEN m.role <> m.member THEN quote_ident(r.rolname) END)
+    FROM tenancy.role_members AS m
+    JOIN pg_roles AS r ON r.oid = m.role
+    CROSS JOIN LATERAL (VALUES ('CREATEROLE', r.rolcreaterole), ('REPLICATION', r.rolreplication)) AS a (name, is_so)
+    WHERE a.is_so
+    UNION ALL
+    SELECT
+        r.grantee,
+        r.oid,
+        r.privilege,
+        format('%s on %s, which no policy guards', r.privilege, r.name)
+    FROM tenancy.isolation_rights AS r
+    WHERE r.grantee = to_regrole('convo_shop')::oid
+        AND r.oid NOT IN (SELECT t.oid FROM tenancy.isolated_tables AS t)
+),
+
+-- What a role may do there is done with the owner's rights, or believed by what has them.
+power AS (
+    SELECT
+        r.grantee,
+        r.privilege,
+        'TABLE ' || r.name AS name
+    FROM tenancy.isolation_rights AS r
+    WHERE r.is_written
+        AND (
+            r.privilege = 'TRIGGER'
+            OR (r.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') AND NOT starts_with(r.name, 'public.'))
+        )
+    UNION ALL
+    SELECT
+        a.grantee,
+        a.privilege_type,
+        format('SCHEMA %I', n.nspname)
+    FROM pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
+    WHERE n.nspname IN ('tenancy', 'tenancy_archive')
+        AND a.privilege_type = 'CREATE'
+        AND a.grantee <> n.nspowner
+)
+
+SELECT
+    'the SQL API would run with the rights of a superuser' AS finding,
+    format('role %I', o.rolname) AS name,
+    format('owner of public.customers, %s', e.why) AS detail,
+    'give the tables to an ordinary role: docs/isolation.md#the-owner' AS remedy,
+    FALSE AS may_be_overridden
+FROM owner AS o
+JOIN exempt AS e ON e.oid = o.oid
+WHERE e.has_superuser
+UNION ALL
+SELECT
+    'it is a member of convo_shop, and no policy binds it',
+    format('role %I', b.rolname),
+    e.why,
+    format('REVOKE convo_shop FROM %I, and give the application a login of its own', b.rolname),
+    FALSE
+FROM bound AS b
+JOIN exempt AS e ON e.oid = b.oid
+WHERE b.rolname <> 'convo_shop'
+UNION ALL
+SELECT
+    'it is bound to one shop, and has rights of its own',
+    format('role %I', b.rolname),
+    string_agg(DISTINCT r.detail, '; ' ORDER BY r.detail),
+    'revoke them, or give the application a login of its own',
+    FALSE
+FROM bound AS b
+JOIN own_right AS r ON r.oid = b.oid
+WHERE b.oid NOT IN (SELECT e.oid FROM exempt AS e)
+GROUP BY b.rolname
+UNION ALL
+SELECT
+    'it is more than a group with the rights that it has here',
+    format('role %I', g.rolname),
+    d.detail,
+    'take that away from it',
+    FALSE
+FROM convo_group AS g
+CROSS JOIN LATERAL (
+    SELECT
+        concat_ws(
+            ', ',
+            CASE WHEN g.rolcanlogin THEN 'LOGIN' END,
+            CASE WHEN g.rolsuper THEN 'superuser' END,
+            CASE WHEN g.rolbypassrls THEN 'BYPASSRLS' END,
+            string_agg(format('member of %I', r.rolname), ', ' ORDER BY r.rolname)
+        ) AS detail
+    FROM tenancy.role_members AS m
+    JOIN pg_roles AS r
+        ON r.oid = m.role
+        AND r.oid <> g.oid
+        AND (
+            r.rolsuper
+            OR r.rolname IN ('pg_read_all_data', 'pg_write_all_data')
+            OR r.oid IN (SELECT c.oid FROM convo_group AS c)
+            OR r.oid IN (SELECT o.oid FROM owner AS o)
+        )
+    WHERE m.member = g.oid
+) AS d
+WHERE d.detail <> ''
+UNION ALL
+SELECT
+    'it is a member of several groups',
+    format('role %I', l.rolname),
+    string_agg(g.rolname, ', ' ORDER BY g.rolname),
+    'give each application a login of its own',
+    FALSE
+FROM pg_roles AS l
+JOIN tenancy.role_members AS m ON m.member = l.oid
+JOIN convo_group AS g ON g.oid = m.role
+WHERE l.rolcanlogin
+GROUP BY l.rolname
+HAVING count(*) > 1
+UNION ALL
+SELECT
+    'what it may do there is done or believed with the rights of the owner',
+    coalesce('role ' || quote_ident(r.rolname), 'PUBLIC'),
+    string_agg(format('%s on %s', p.privilege, p.name), ', ' ORDER BY p.name, p.privilege),
+    string_agg(
+        format('REVOKE %s ON %s FROM %s', p.privilege, p.name, coalesce(quote_ident(r.rolname), 'PUBLIC')),
+        '; ' ORDER BY p.name, p.privilege
+    ),
+    FALSE
+FROM power AS p
+LEFT JOIN pg_roles AS r ON r.oid = p.grantee
+WHERE r.rolsuper IS NOT TRUE
+GROUP BY r.rolname
+UNION ALL
+SELECT
+    'it runs with the rights of the owner, and belongs to somebody else',
+    format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
+    format('function %s of %I', t.tgfoid::regprocedure, r.rolname),
+    format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass),
+    FALSE
+FROM pg_trigger AS t
+JOIN pg_proc AS f ON f.oid = t.tgfoid
+JOIN pg_roles AS r
+    ON r.oid = f.proowner
+    AND NOT r.rolsuper
+JOIN owner AS o ON o.oid <> r.oid
+WHERE t.tgrelid IN (SELECT w.oid FROM tenancy.written_tables AS w)
+UNION ALL
+SELECT
+    'it can dump or COPY FROM, and could no longer',
+    format('role %I', l.rolname),
+    concat_ws(
+        ', ',
+        'pg_dump: ' || nullif(count(DISTINCT r.relation) FILTER (WHERE r.privilege = 'SELECT'), 0) || ' of the tables',
+        'COPY FROM: ' || nullif(count(DISTINCT r.relation) FILTER (WHERE r.privilege = 'INSERT'), 0) || ' of the tables'
+    ),
+    format('ALTER ROLE %I BYPASSRLS; or pg_dump --enable-row-security, and INSERT in place of COPY FROM', l.rolname),
+    TRUE
+FROM pg_roles AS l
+JOIN own_right AS r
+    ON r.oid = l.oid
+    AND r.privilege IN ('SELECT', 'INSERT')
+    AND r.relation IN (SELECT t.oid FROM tenancy.isolated_tables AS t)
+WHERE l.rolcanlogin
+    AND l.oid NOT IN (SELECT e.oid FROM exempt AS e)
+    AND l.oid NOT IN (SELECT b.oid FROM bound AS b)
+GROUP BY l.rolname;
+
+COMMENT ON VIEW tenancy.isolation_risks IS
+'Part of tenancy.isolation_findings: what roles, memberships and rights of others would let somebody do, or no longer do, when '
+'isolation is on.';
+COMMENT ON COLUMN tenancy.isolation_risks.finding IS 'What is wrong.';
+COMMENT ON COLUMN tenancy.isolation_risks.name IS 'With whom or what.';
+COMMENT ON COLUMN tenancy.isolation_risks.detail IS 'What was seen.';
+COMMENT ON COLUMN tenancy.isolation_risks.remedy IS 'What to do.';
+COMMENT ON COLUMN tenancy.isolation_risks.may_be_overridden IS
+'Whether tenancy.enforce_isolation() may be told that it does not matter.';
+
+CREATE OR REPLACE VIEW tenancy.isolation_findings (kind, finding, name, detail, remedy, may_be_overridden, is_overridden)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    f.kind,
+    f.finding,
+    f.name,
+    f.detail,
+    f.remedy,
+    FALSE,
+    FALSE
+FROM tenancy.isolation_faults AS f
+UNION ALL
+SELECT
+    'theirs',
+    r.finding,
+    r.name,
+    r.detail,
+    r.remedy,
+    r.may_be_overridden,
+    r.may_be_overridden AND r.name = ANY (i.despite) -- noqa: CP03,LT01,LT06
+FROM tenancy.isolation_risks AS r
+CROSS JOIN tenancy.isolation AS i
+WHERE i.state IN ('enforcing', 'on');
+
+COMMENT ON VIEW tenancy.isolation_findings IS
+'What keeps isolation from being what tenancy.isolation says, on or off: a row for each finding. The switch, the health check and '
+'deploy/isolation/rights.sql go by it. To be read with search_path = pg_catalog. Example: SELECT * FROM tenancy.isolation_findings';
+COMMENT ON COLUMN tenancy.isolation_findings.kind IS
+'Who mends it. switch: tenancy.enforce_isolation() and tenancy.relax_isolation(); ours: a script; theirs: whoever gives roles '
+'their rights.';
+COMMENT ON COLUMN tenancy.isolation_findings.finding IS 'What is wrong.';
+COMMENT ON COLUMN tenancy.isolation_findings.name IS 'With whom or what.';
+COMMENT ON COLUMN tenancy.isolation_findings.detail IS 'What was seen.';
+COMMENT ON COLUMN tenancy.isolation_findings.remedy IS 'What to do.';
+COMMENT ON COLUMN tenancy.isolation_findings.may_be_overridden IS
+'Whether tenancy.enforce_isolation() may be told that it does not matter.';
+COMMENT ON COLUMN tenancy.isolation_findings.is_overridden IS 'Whether it was.';
+
+CREATE OR REPLACE PROCEDURE tenancy.check_isolation(kinds text[] DEFAULT '{switch,ours,theirs}')
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+SET jit = off
+AS $$
+DECLARE
+    found record;
+BEGIN
+    SELECT
+        count(*) AS number,
+        string_agg(format('%s: %s (%s; remedy: %s)', f.name, f.finding, f.detail, f.remedy), '. ' ORDER BY f.kind, f.name) AS text,
+        string_agg(quote_literal(f.name), ', ' ORDER BY f.name) FILTER (WHERE f.may_be_overridden) AS names
+    INTO found
+    FROM tenancy.isolation_findings AS f
+    WHERE f.kind = ANY (kinds)
+        AND NOT f.is_overridden;
+
+    IF found.number > 0 THEN
+        RAISE EXCEPTION 'isolation would not hold. Findings: %. %', found.number, found.text || coalesce(
+            '. Whoever is sure that some do not matter names them: CALL tenancy.enforce_isolation(ARRAY[' || found.names || '])', ''
+        )
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.check_isolation(text[]) IS
+'Fails (55000) with all of tenancy.isolation_findings of these kinds that are not overridden. Example: CALL '
+'tenancy.check_isolation()';
+
+COMMIT;

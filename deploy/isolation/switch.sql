@@ -1,0 +1,147 @@
+-- Deploy convo_tenancy:isolation/switch to pg
+
+-- From off to on: row-level security first, a table at a time, then all rights of convo_shop at one moment. Back the other way round. So
+-- nobody has a right that no policy limits, wherever it is interrupted. It is the last change of phase 2, lest a revert is refused
+-- half-way.
+
+\set ON_ERROR_STOP on
+\set change isolation/switch
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+CREATE OR REPLACE PROCEDURE tenancy.set_isolation(state text, despite text[] DEFAULT NULL)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    state_before text;
+    unknown_names text;
+BEGIN
+    PERFORM tenancy.begin_change('deploy', 'isolation/switch'); -- alone among our scripts, and as the owner
+    SELECT i.state
+    INTO STRICT state_before
+    FROM tenancy.isolation AS i;
+    IF (state = 'on' AND state_before <> 'enforcing') OR (state = 'off' AND state_before <> 'relaxing') THEN
+        RAISE EXCEPTION 'isolation is % by now: another session called the other procedure', state_before
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
+    UPDATE tenancy.isolation AS i
+    SET
+        state = set_isolation.state,
+        despite = CASE set_isolation.state WHEN 'off' THEN '{}' ELSE coalesce(set_isolation.despite, i.despite) END;
+
+    IF state = 'enforcing' THEN
+        SELECT string_agg(quote_literal(n.name), ', ')
+        INTO unknown_names
+        FROM unnest(despite) AS n (name)
+        WHERE n.name NOT IN (SELECT f.name FROM tenancy.isolation_findings AS f WHERE f.may_be_overridden);
+        IF unknown_names IS NOT NULL THEN
+            RAISE EXCEPTION 'despite names what is no finding that may be overridden: %', unknown_names
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        CALL tenancy.check_isolation('{ours,theirs}');
+        RETURN; -- what was on stays on until the end
+    END IF;
+
+    CALL tenancy.grant_shop_rights();
+    IF state = 'on' THEN
+        CALL tenancy.check_isolation();
+    END IF;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.set_isolation(text, text[]) IS
+'Part of the switch: enters a state, and gives convo_shop the rights that it has then. Refuses (55000) what '
+'tenancy.isolation_findings says against enforcing and on. Example: CALL tenancy.set_isolation(''relaxing'')';
+
+CREATE OR REPLACE PROCEDURE tenancy.switch_table(table_name text)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    state text;
+    is_on boolean;
+BEGIN
+    PERFORM tenancy.begin_change('deploy', 'isolation/switch');
+    SELECT
+        i.state,
+        c.relrowsecurity
+    INTO
+        state,
+        is_on
+    FROM tenancy.isolation AS i
+    CROSS JOIN pg_class AS c
+    WHERE c.oid = table_name::regclass;
+    IF state NOT IN ('enforcing', 'relaxing') THEN
+        RAISE EXCEPTION 'isolation is % by now: another session was faster', state
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
+    IF is_on <> (state = 'enforcing') THEN
+        CALL tenancy.lock_tables('ACCESS EXCLUSIVE', table_name);
+        EXECUTE format(
+            'ALTER TABLE %s %s ROW LEVEL SECURITY', table_name::regclass,
+            CASE state WHEN 'enforcing' THEN 'ENABLE' ELSE 'DISABLE' END
+        );
+    END IF;
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.switch_table(text) IS
+'Part of the switch: turns row-level security of a table on while isolation is enforced, or off while it is relaxed. '
+'Example: CALL tenancy.switch_table(''public.bookings'')';
+
+-- They commit, so they carry no SET and qualify every name.
+CREATE OR REPLACE PROCEDURE tenancy.enforce_isolation(despite text[] DEFAULT NULL)
+LANGUAGE plpgsql
+SECURITY INVOKER
+AS $$
+DECLARE
+    table_name text;
+BEGIN
+    CALL tenancy.begin_batch();
+    CALL tenancy.set_isolation('enforcing', despite);
+    FOREACH table_name IN ARRAY ARRAY(SELECT t.name FROM tenancy.isolated_tables AS t ORDER BY t.name) LOOP
+        COMMIT;
+        CALL tenancy.begin_batch();
+        CALL tenancy.switch_table(table_name);
+    END LOOP;
+    COMMIT;
+    CALL tenancy.begin_batch();
+    CALL tenancy.set_isolation('on');
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.enforce_isolation(text[]) IS
+'Turns isolation on: members of convo_shop are bound to one shop, and get their rights. Commits; what was interrupted goes on when '
+'it is called again. Refuses (55000) what would keep it from holding; despite names those of tenancy.isolation_findings that do '
+'not matter. Outside a transaction only. Example: CALL tenancy.enforce_isolation()';
+
+CREATE OR REPLACE PROCEDURE tenancy.relax_isolation()
+LANGUAGE plpgsql
+SECURITY INVOKER
+AS $$
+DECLARE
+    table_name text;
+BEGIN
+    CALL tenancy.begin_batch();
+    CALL tenancy.set_isolation('relaxing');
+    FOREACH table_name IN ARRAY ARRAY(SELECT t.name FROM tenancy.isolated_tables AS t ORDER BY t.name) LOOP
+        COMMIT;
+        CALL tenancy.begin_batch();
+        CALL tenancy.switch_table(table_name);
+    END LOOP;
+    COMMIT;
+    CALL tenancy.begin_batch();
+    CALL tenancy.set_isolation('off');
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.relax_isolation() IS
+'Turns isolation off: convo_shop has no right on any table, and no row-level security is in anybody''s way. Commits; what was '
+'interrupted goes on when it is called again. Outside a transaction only. Example: CALL tenancy.relax_isolation()';
+
+COMMIT;

@@ -1,0 +1,18 @@
+-- Revert convo_tenancy:isolation/findings from pg
+
+\set ON_ERROR_STOP on
+\set change isolation/findings
+\ir ../support/begin.sql
+\if :is_done \quit \endif
+
+DROP PROCEDURE IF EXISTS tenancy.check_isolation(text[]);
+DROP VIEW IF EXISTS tenancy.isolation_findings;
+DROP VIEW IF EXISTS tenancy.isolation_risks;
+DROP VIEW IF EXISTS tenancy.isolation_faults;
+DROP VIEW IF EXISTS tenancy.role_members;
+DROP VIEW IF EXISTS tenancy.isolation_rights;
+DROP VIEW IF EXISTS tenancy.written_tables;
+DROP VIEW IF EXISTS tenancy.isolated_tables;
+DROP TABLE IF EXISTS tenancy.isolation;
+
+COMMIT;
