@@ -146,9 +146,9 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
         legacy_database,
         "-c",
         f"""
-        CREATE ROLE convo_owner LOGIN;
-        GRANT CREATE ON DATABASE {name} TO convo_owner;
-        GRANT CREATE ON SCHEMA public TO convo_owner;
+        CREATE ROLE plain_owner LOGIN;
+        GRANT CREATE ON DATABASE {name} TO plain_owner;
+        GRANT CREATE ON SCHEMA public TO plain_owner;
         DO $$
         DECLARE
             t regclass;
@@ -156,7 +156,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
             FOR t IN SELECT c.oid FROM pg_class AS c
                 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
             LOOP
-                EXECUTE format('ALTER TABLE %s OWNER TO convo_owner', t);
+                EXECUTE format('ALTER TABLE %s OWNER TO plain_owner', t);
             END LOOP;
         END;
         $$;
@@ -165,7 +165,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
         """,
     )
     try:
-        as_owner = legacy_database.replace("postgres@", "convo_owner@")
+        as_owner = legacy_database.replace("postgres@", "plain_owner@")
         sqitch(as_owner, "deploy", "--to", "@phase2")
         sqitch(as_owner, "verify")
         owners = psql(
@@ -182,7 +182,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
             ) AS o
             """,
         ).stdout.split()
-        assert owners == ["convo_owner"]
+        assert owners == ["plain_owner"]
         psql(
             as_owner,
             "-c",
@@ -201,8 +201,8 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
         assert value(as_owner, mirrored) == "1|1|1"
         sqitch(as_owner, "revert", "-y")
     finally:
-        psql(legacy_database, "-c", "DROP OWNED BY convo_owner CASCADE")
-        psql(cluster.url(), "-c", "DROP ROLE convo_owner")
+        psql(legacy_database, "-c", "DROP OWNED BY plain_owner CASCADE")
+        psql(cluster.url(), "-c", "DROP ROLE plain_owner")
 
 
 @pytest.mark.parametrize(
