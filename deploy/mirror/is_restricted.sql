@@ -31,10 +31,11 @@ COMMENT ON FUNCTION tenancy.is_restricted() IS
 'the owner nor a superuser. '
 'Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
 
+-- VOLATILE, as what it reads the sequence by: else it would not be inlined, and it runs with each mirrored row.
 CREATE OR REPLACE FUNCTION tenancy.is_mirroring()
 RETURNS boolean
 LANGUAGE sql
-STABLE
+VOLATILE
 RETURN coalesce(current_setting('tenancy.mirroring', TRUE), '') <> ''
 AND (
     current_setting('tenancy.mirroring') = coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text
