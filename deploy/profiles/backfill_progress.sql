@@ -55,13 +55,9 @@ BEGIN
     RETURN (
         SELECT b.runner_pid
         FROM tenancy.backfill_progress AS b
-        JOIN pg_locks AS l
-            ON l.locktype = 'advisory'
-            AND l.granted
-            AND l.pid = b.runner_pid
-            AND l.objsubid = 1
-            AND (l.classid::bigint << 32) + l.objid::bigint = b.runner_key
-        WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+        JOIN tenancy.held_keys AS h
+            ON h.pid = b.runner_pid
+            AND h.key = b.runner_key
     );
 END;
 $$;

@@ -285,6 +285,15 @@ COMMENT ON FUNCTION tenancy.command_for(text, text) IS
 'The one command that has a change stand (direction deploy) or takes it away (revert), from what the database and Sqitch''s '
 'registry say of it now. Example: SELECT tenancy.command_for(''contract/switch'', ''deploy'')';
 
+CREATE OR REPLACE FUNCTION tenancy.random_key()
+RETURNS bigint
+LANGUAGE sql
+VOLATILE
+RETURN ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint;
+
+COMMENT ON FUNCTION tenancy.random_key() IS
+'A number of 60 bits that nobody can guess. Example: SELECT tenancy.random_key()';
+
 CREATE OR REPLACE FUNCTION tenancy.take_key()
 RETURNS bigint
 LANGUAGE plpgsql
@@ -292,7 +301,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    key CONSTANT bigint NOT NULL := ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint;
+    key CONSTANT bigint NOT NULL := tenancy.random_key();
 BEGIN
     PERFORM pg_advisory_lock(key); -- never waits: nobody else knows it
     RETURN key;
@@ -303,6 +312,24 @@ COMMENT ON FUNCTION tenancy.take_key() IS
 'A random key of an advisory lock, which this session holds from now on. Entered in a table of ours, together with the pid, it '
 'says as long as the session lives that it does; who reads the key in pg_locks, and holds it too, says nothing by that. '
 'Example: SELECT tenancy.take_key()';
+
+CREATE OR REPLACE VIEW tenancy.held_keys (pid, key)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    l.pid,
+    (l.classid::bigint << 32) + l.objid::bigint -- the halves of a bigint key
+FROM pg_locks AS l
+WHERE l.locktype = 'advisory'
+    AND l.granted
+    AND l.objsubid = 1
+    AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
+
+COMMENT ON VIEW tenancy.held_keys IS
+'The keys of advisory locks that sessions hold in this database. Everybody can read a key, and hold it: so ask for the session, '
+'too. Example: SELECT key FROM tenancy.held_keys WHERE pid = pg_backend_pid()';
+COMMENT ON COLUMN tenancy.held_keys.pid IS 'The session.';
+COMMENT ON COLUMN tenancy.held_keys.key IS 'The key, of those that are one bigint.';
 
 CREATE OR REPLACE FUNCTION tenancy.open_changes()
 RETURNS TABLE (change text, pid integer, is_own boolean)
@@ -318,13 +345,9 @@ BEGIN
         c.open_pid,
         c.open_pid = pg_backend_pid()
     FROM tenancy.changes AS c
-    JOIN pg_locks AS l
-        ON l.locktype = 'advisory'
-        AND l.granted
-        AND l.pid = c.open_pid
-        AND l.objsubid = 1
-        AND (l.classid::bigint << 32) + l.objid::bigint = c.open_key
-    WHERE l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
+    JOIN tenancy.held_keys AS h
+        ON h.pid = c.open_pid
+        AND h.key = c.open_key;
 END;
 $$;
 

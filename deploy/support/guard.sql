@@ -16,7 +16,7 @@ COMMENT ON SEQUENCE tenancy.guard IS
 DO $$
 BEGIN
     IF pg_sequence_last_value('tenancy.guard') IS NULL THEN -- another one would be no guard for who writes just now
-        PERFORM setval('tenancy.guard', ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint | 1);
+        PERFORM setval('tenancy.guard', tenancy.random_key() | 1);
     END IF;
 END;
 $$;

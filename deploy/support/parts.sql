@@ -375,7 +375,7 @@ SELECT
     p.name,
     CASE
         WHEN p.name ~ 'part' THEN 'support/parts'
-        WHEN p.kind = 'function' THEN 'support/begin'
+        WHEN p.kind IN ('function', 'view') THEN 'support/begin'
         ELSE 'support/schema'
     END,
     md5(tenancy.part_definition(p.kind, p.oid)),

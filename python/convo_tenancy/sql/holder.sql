@@ -1,5 +1,5 @@
--- Who holds the advisory lock with this key ($1), if it is this session ($2; NULL: any): everybody can read a key, and hold it. The
--- halves of a bigint key are two columns of pg_locks.
+-- Who holds the advisory lock with this key ($1), if it is this session ($2; NULL: any): everybody can read a key, and hold it. As
+-- tenancy.held_keys has it, which need not be there yet. The halves of a bigint key are two columns of pg_locks.
 SELECT
     l.pid,
     a.usename::text AS role_name,

@@ -62,12 +62,13 @@ VALUES
 ('tenancy.drift', NULL, NULL, NULL, 'SELECT'),
 (
     'tenancy.backfill_progress, tenancy.changes, tenancy.contracted, tenancy.customer_bookings, '
-    'tenancy.deployed_parts, tenancy.double_writers, tenancy.double_writes, tenancy.evidence, tenancy.introducers, '
-    'tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, tenancy.isolation_faults, '
-    'tenancy.isolation_findings, tenancy.isolation_rights, tenancy.isolation_risks, tenancy.legacy_writers, '
-    'tenancy.legacy_writers_by_shop, tenancy.legacy_writes, tenancy.mirror_marks, tenancy.mirror_watch, '
-    'tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, tenancy.role_members, tenancy.settings, '
-    'tenancy.shop_check, tenancy.shop_counts, tenancy.tracking, tenancy.watch, tenancy.written_tables',
+    'tenancy.deployed_parts, tenancy.double_writers, tenancy.double_writes, tenancy.evidence, tenancy.held_keys, '
+    'tenancy.introducers, tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, '
+    'tenancy.isolation_faults, tenancy.isolation_findings, tenancy.isolation_rights, tenancy.isolation_risks, '
+    'tenancy.legacy_writers, tenancy.legacy_writers_by_shop, tenancy.legacy_writes, tenancy.mirror_marks, '
+    'tenancy.mirror_watch, tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, tenancy.role_members, '
+    'tenancy.settings, tenancy.shop_check, tenancy.shop_counts, tenancy.tracking, tenancy.watch, '
+    'tenancy.written_tables',
     NULL,
     NULL, NULL, 'SELECT'
 ),
