@@ -94,12 +94,9 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    customer CONSTANT integer := tenancy.customer_of(tenancy.normalized_phone(wanted_phone), NULL);
+    wanted CONSTANT text := tenancy.normalized_phone(wanted_phone);
+    is_restricted CONSTANT boolean NOT NULL := tenancy.is_restricted();
 BEGIN
-    IF tenancy.is_restricted() AND NOT tenancy.shop_knows(tenancy.shop_context(), customer) THEN
-        RETURN;
-    END IF;
-
     RETURN QUERY
     SELECT
         c.id,
@@ -107,13 +104,16 @@ BEGIN
         c.phone,
         c.name
     FROM public.customers AS c
-    WHERE c.id = customer;
+    WHERE c.phone = wanted
+        AND (NOT is_restricted OR tenancy.shop_knows(tenancy.shop_context(), c.id))
+    ORDER BY c.id
+    LIMIT 1;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_by_phone(text) IS
-'The customer with this phone number, the lowest id of several; no row if there is none, or, for a member of convo_shop, if the '
-'shop in context has no profile of them. Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
+'The customer with this phone number, the lowest id of several; for a member of convo_shop, of those of whom the shop in context '
+'has a profile. No row if there is none. Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
 
 CREATE OR REPLACE FUNCTION tenancy.customer_by_email(wanted_email text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
@@ -124,12 +124,9 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    customer CONSTANT integer := tenancy.customer_of(NULL, tenancy.normalized_email(wanted_email));
+    wanted CONSTANT text := tenancy.normalized_email(wanted_email);
+    is_restricted CONSTANT boolean NOT NULL := tenancy.is_restricted();
 BEGIN
-    IF tenancy.is_restricted() AND NOT tenancy.shop_knows(tenancy.shop_context(), customer) THEN
-        RETURN;
-    END IF;
-
     RETURN QUERY
     SELECT
         c.id,
@@ -137,7 +134,8 @@ BEGIN
         c.phone,
         c.name
     FROM public.customers AS c
-    WHERE c.id = customer;
+    WHERE c.email = wanted
+        AND (NOT is_restricted OR tenancy.shop_knows(tenancy.shop_context(), c.id));
 END;
 $$;
 

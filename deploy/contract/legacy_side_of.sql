@@ -17,7 +17,7 @@ COMMENT ON TABLE tenancy.contracted IS
 COMMENT ON COLUMN tenancy.contracted.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.contracted.contracted_at IS 'When it did.';
 
-GRANT SELECT ON tenancy.contracted TO convo_health;
+CALL tenancy.grant_rights();
 
 CREATE OR REPLACE FUNCTION tenancy.legacy_side_of(customer_ids integer[])
 RETURNS TABLE (

@@ -305,6 +305,6 @@ $$;
 COMMENT ON FUNCTION tenancy.has_few_tracked_customers() IS
 'Whether what is noted can be seen to while everybody waits. Example: SELECT tenancy.has_few_tracked_customers()';
 
-GRANT SELECT ON tenancy.tracking TO convo_health;
+CALL tenancy.grant_rights();
 
 COMMIT;

@@ -7,159 +7,9 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CREATE TABLE IF NOT EXISTS tenancy.isolation (
-    singleton boolean NOT NULL DEFAULT TRUE,
-    state text NOT NULL DEFAULT 'off',
-    despite text[] NOT NULL DEFAULT '{}',
-    CONSTRAINT isolation_pkey PRIMARY KEY (singleton),
-    CONSTRAINT isolation_singleton_check CHECK (singleton),
-    CONSTRAINT isolation_state_check CHECK (state IN ('off', 'enforcing', 'on', 'relaxing'))
-);
-
-COMMENT ON TABLE tenancy.isolation IS
-'Whether members of convo_shop are bound to one shop: one row. Written by tenancy.enforce_isolation() and '
-'tenancy.relax_isolation() alone.';
-COMMENT ON COLUMN tenancy.isolation.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.isolation.state IS
-'off or on; enforcing or relaxing on the way there, and after it was interrupted. convo_shop has rights on tables only in on.';
-COMMENT ON COLUMN tenancy.isolation.despite IS 'The findings that do not matter, by name, as tenancy.enforce_isolation() was told.';
-
-INSERT INTO tenancy.isolation DEFAULT VALUES
-ON CONFLICT (singleton) DO NOTHING;
-
-CREATE OR REPLACE VIEW tenancy.isolated_tables (name, oid)
-WITH (security_invoker = TRUE)
-AS
-SELECT
-    substr(d.name, length('of_the_shop on ') + 1),
-    to_regclass(substr(d.name, length('of_the_shop on ') + 1))::oid
-FROM tenancy.deployed_parts AS d
-WHERE d.kind = 'policy'
-    AND d.is_there
-    AND starts_with(d.name, 'of_the_shop on ');
-
-COMMENT ON VIEW tenancy.isolated_tables IS
-'The tables that the switch opens and closes: those that were deployed with a policy of_the_shop, whether it is still there or '
-'not. To be read with search_path = pg_catalog. Example: SELECT name FROM tenancy.isolated_tables ORDER BY name';
-COMMENT ON COLUMN tenancy.isolated_tables.name IS 'The name, with the schema.';
-COMMENT ON COLUMN tenancy.isolated_tables.oid IS 'The oid; NULL for a table that is gone.';
-
-CREATE OR REPLACE VIEW tenancy.written_tables (oid)
-WITH (security_invoker = TRUE)
-AS
-SELECT c.oid
-FROM pg_class AS c
-WHERE c.relkind = 'r'
-    AND (
-        c.relnamespace IN (to_regnamespace('tenancy'), to_regnamespace('tenancy_archive'))
-        OR c.oid IN (
-            to_regclass('public.customers'),
-            to_regclass('public.customer_booking_stats'),
-            to_regclass('public.customer_shop_profiles'),
-            to_regclass('public.customer_stylist_preferences')
-        )
-    );
-
-COMMENT ON VIEW tenancy.written_tables IS
-'The tables that functions write with the rights of the owner: mirrors, the SQL API, repair. '
-'Example: SELECT oid::regclass FROM tenancy.written_tables';
-COMMENT ON COLUMN tenancy.written_tables.oid IS 'The table.';
-
-CREATE OR REPLACE VIEW tenancy.isolation_rights (oid, name, is_written, grantee, privilege)
-WITH (security_invoker = TRUE)
-AS
-WITH RECURSIVE relation AS (
-    SELECT t.oid
-    FROM (
-        SELECT i.oid
-        FROM tenancy.isolated_tables AS i
-        UNION
-        SELECT w.oid
-        FROM tenancy.written_tables AS w
-        UNION
-        SELECT to_regclass('public.shops')::oid
-    ) AS t
-    UNION
-    -- Views that show them with the rights of the view's owner
-    SELECT w.ev_class
-    FROM relation AS t
-    JOIN pg_depend AS d
-        ON d.refclassid = 'pg_class'::regclass
-        AND d.refobjid = t.oid
-        AND d.classid = 'pg_rewrite'::regclass
-    JOIN pg_rewrite AS w
-        ON w.oid = d.objid
-        AND w.ev_class <> t.oid
-)
-
-SELECT
-    r.oid,
-    r.oid::regclass::text,
-    r.oid IN (SELECT w.oid FROM tenancy.written_tables AS w),
-    a.grantee,
-    a.privilege_type
-FROM relation AS r
-JOIN pg_class AS c
-    ON c.oid = r.oid
-    AND NOT coalesce(c.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}', FALSE)
-CROSS JOIN LATERAL (
-    SELECT x.*
-    FROM aclexplode(c.relacl) AS x
-    UNION
-    SELECT x.*
-    FROM pg_attribute AS t
-    CROSS JOIN LATERAL aclexplode(t.attacl) AS x
-    WHERE t.attrelid = r.oid
-        AND NOT t.attisdropped
-) AS a
-WHERE a.grantee <> c.relowner;
-
-COMMENT ON VIEW tenancy.isolation_rights IS
-'Who but the owner has a right on what isolation is about: the isolated tables, customer_booking_stats, shops, our own tables, and '
-'views that show any of them with their owner''s rights. '
-'Example: SELECT name, privilege FROM tenancy.isolation_rights WHERE grantee = 0';
-COMMENT ON COLUMN tenancy.isolation_rights.oid IS 'The table or view.';
-COMMENT ON COLUMN tenancy.isolation_rights.name IS 'Its name, with the schema when search_path = pg_catalog.';
-COMMENT ON COLUMN tenancy.isolation_rights.is_written IS 'Whether it is one of tenancy.written_tables.';
-COMMENT ON COLUMN tenancy.isolation_rights.grantee IS 'The role; 0 for PUBLIC.';
-COMMENT ON COLUMN tenancy.isolation_rights.privilege IS 'The right, on the whole or on a column.';
-
-CREATE OR REPLACE VIEW tenancy.role_members (member, role)
-WITH (security_invoker = TRUE)
-AS
-WITH RECURSIVE membership (member, role) AS (
-    SELECT
-        r.oid,
-        r.oid
-    FROM pg_roles AS r
-    UNION
-    SELECT
-        m.member,
-        a.roleid
-    FROM membership AS m
-    JOIN pg_auth_members AS a ON a.member = m.role
-)
-
-SELECT
-    m.member,
-    m.role
-FROM membership AS m;
-
-COMMENT ON VIEW tenancy.role_members IS
-'Every role with itself and all roles that it is a member of, at any distance, inherited or by SET ROLE. A superuser is a member '
-'of those alone that were granted. Example: SELECT member::regrole FROM tenancy.role_members WHERE role = ''convo_shop''::regrole';
-COMMENT ON COLUMN tenancy.role_members.member IS 'The oid of the member.';
-COMMENT ON COLUMN tenancy.role_members.role IS 'The oid of the role.';
-
 CREATE OR REPLACE VIEW tenancy.isolation_faults (kind, finding, name, detail, remedy)
 WITH (security_invoker = TRUE)
 AS
-WITH shop_right AS (
-    SELECT DISTINCT a.oid
-    FROM tenancy.isolation_rights AS a
-    WHERE a.grantee = to_regrole('convo_shop')::oid
-)
-
 SELECT
     'switch' AS kind,
     format('isolation is half-way, %s', i.state) AS finding,
@@ -181,23 +31,21 @@ SELECT
 FROM tenancy.isolation AS i
 CROSS JOIN tenancy.isolated_tables AS t
 JOIN pg_class AS c ON c.oid = t.oid
-LEFT JOIN shop_right AS r ON r.oid = t.oid
 WHERE CASE
         WHEN i.state = 'off' THEN c.relrowsecurity
-        ELSE NOT c.relrowsecurity AND (i.state = 'on' OR r.oid IS NOT NULL)
+        ELSE NOT c.relrowsecurity
+            AND (i.state = 'on' OR has_any_column_privilege(to_regrole('convo_shop')::oid, c.oid, 'SELECT, INSERT, UPDATE'))
     END
 UNION ALL
 SELECT
-    'switch',
-    'the rights of convo_shop are not as isolation is',
-    'table ' || t.name,
-    format('isolation is %s, and convo_shop has %s on it', i.state, CASE WHEN r.oid IS NULL THEN 'no right' ELSE 'rights' END),
-    'psql -f deploy/isolation/rights.sql'
-FROM tenancy.isolation AS i
-CROSS JOIN tenancy.isolated_tables AS t
-LEFT JOIN shop_right AS r ON r.oid = t.oid
-WHERE (i.state = 'on' AND r.oid IS NULL)
-    OR (i.state = 'off' AND r.oid IS NOT NULL)
+    CASE WHEN d.is_switched THEN 'switch' ELSE 'ours' END,
+    CASE d.difference WHEN 'missing' THEN 'the group lacks a right' ELSE 'the group has more rights than are listed' END,
+    d.name,
+    'see tenancy.listed_rights',
+    CASE d.difference WHEN 'missing' THEN 'psql -f deploy/isolation/rights.sql' ELSE d.statement END
+FROM tenancy.right_differences AS d
+CROSS JOIN tenancy.isolation AS i
+WHERE NOT (d.is_optional AND i.state IN ('enforcing', 'on')) -- a risk, which may be taken
 UNION ALL
 SELECT
     'ours',
@@ -220,23 +68,19 @@ SELECT
     'PUBLIC',
     format('EXECUTE on %s functions of schema tenancy', count(*)),
     'psql -f deploy/isolation/rights.sql'
-FROM pg_proc AS p
-WHERE p.pronamespace = 'tenancy'::regnamespace
-    AND EXISTS (
-        SELECT
-        FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
-        WHERE a.grantee = 0
-    )
+FROM tenancy.given_rights AS r
+WHERE r.kind = 'ROUTINE'
+    AND r.grantee = 0
 HAVING count(*) > 0
 UNION ALL
 SELECT
     'ours',
     'the group has no rights in this database',
     'role ' || g.name,
-    CASE WHEN to_regrole(g.name) IS NULL THEN 'it does not exist' ELSE 'no USAGE on schema tenancy' END,
-    CASE WHEN to_regrole(g.name) IS NULL THEN 'psql -f deploy/isolation/roles.sql' ELSE 'psql -f deploy/isolation/rights.sql' END
+    'it does not exist',
+    'psql -f deploy/isolation/roles.sql'
 FROM unnest('{convo_shop,convo_back_office,convo_health}'::text[]) AS g (name)
-WHERE NOT coalesce(has_schema_privilege(to_regrole(g.name), 'tenancy'::regnamespace, 'USAGE'), FALSE)
+WHERE to_regrole(g.name) IS NULL
 UNION ALL
 SELECT
     'ours',
@@ -286,6 +130,37 @@ convo_group AS (
     SELECT r.*
     FROM pg_roles AS r
     WHERE r.rolname IN ('convo_shop', 'convo_back_office', 'convo_health')
+),
+
+-- Those that bring more than a look at settings, or a place in the queue
+predefined AS MATERIALIZED (
+    SELECT r.*
+    FROM pg_roles AS r
+    WHERE r.oid < 16384
+        AND starts_with(r.rolname, 'pg_')
+        AND r.rolname NOT IN ('pg_database_owner', 'pg_checkpoint', 'pg_use_reserved_connections', 'pg_read_all_settings')
+),
+
+relation_right AS MATERIALIZED (
+    SELECT
+        r.oid,
+        r.name,
+        r.is_written,
+        g.grantee,
+        g.privilege
+    FROM tenancy.isolation_relations AS r
+    JOIN tenancy.given_rights AS g
+        ON g.oid = r.oid
+        AND g.kind IN ('TABLE', 'SEQUENCE')
+),
+
+parameter_right AS (
+    SELECT
+        p.parname,
+        a.grantee,
+        a.privilege_type
+    FROM pg_parameter_acl AS p
+    CROSS JOIN LATERAL aclexplode(p.paracl) AS a
 ),
 
 bound AS (
@@ -338,23 +213,16 @@ own_right AS (
             0
         FROM pg_roles AS p
     ) AS g
-    JOIN tenancy.isolation_rights AS r ON r.grantee = g.role
+    JOIN relation_right AS r ON r.grantee = g.role
     UNION ALL
     SELECT
         m.member,
         t.oid,
-        p.privilege,
-        'all tables by ' || p.name
-    FROM (
-        VALUES
-        ('pg_read_all_data', 'SELECT'),
-        ('pg_write_all_data', 'INSERT'),
-        ('pg_read_server_files', 'files'),
-        ('pg_write_server_files', 'files'),
-        ('pg_execute_server_program', 'files')
-    ) AS p (name, privilege)
+        CASE r.rolname WHEN 'pg_read_all_data' THEN 'SELECT' WHEN 'pg_write_all_data' THEN 'INSERT' END,
+        'all that it brings by ' || r.rolname
+    FROM predefined AS r
     JOIN tenancy.role_members AS m
-        ON m.role = to_regrole(p.name)::oid
+        ON m.role = r.oid
         AND m.member <> m.role
     CROSS JOIN tenancy.isolated_tables AS t
     UNION ALL
@@ -370,37 +238,49 @@ own_right AS (
     WHERE a.is_so
     UNION ALL
     SELECT
-        r.grantee,
-        r.oid,
-        r.privilege,
-        format('%s on %s, which no policy guards', r.privilege, r.name)
-    FROM tenancy.isolation_rights AS r
-    WHERE r.grantee = to_regrole('convo_shop')::oid
-        AND r.oid NOT IN (SELECT t.oid FROM tenancy.isolated_tables AS t)
+        m.member,
+        NULL AS oid,
+        p.privilege_type,
+        format(
+            '%s on parameter %s%s', p.privilege_type, p.parname,
+            CASE WHEN p.grantee = 0 THEN ' by PUBLIC' WHEN m.role <> m.member THEN format(' by %I', pg_get_userbyid(m.role)) END
+        )
+    FROM parameter_right AS p
+    JOIN tenancy.role_members AS m
+        ON m.role = p.grantee
+        OR (p.grantee = 0 AND m.role = m.member)
 ),
 
--- What a role may do there is done with the owner's rights, or believed by what has them.
+-- What a role may do there is done with the rights of who writes, or believed by what has the owner's.
 power AS (
     SELECT
         r.grantee,
         r.privilege,
         'TABLE ' || r.name AS name
-    FROM tenancy.isolation_rights AS r
-    WHERE r.is_written
-        AND (
-            r.privilege = 'TRIGGER'
-            OR (r.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE') AND NOT starts_with(r.name, 'public.'))
+    FROM relation_right AS r
+    WHERE r.privilege = 'TRIGGER'
+        OR (
+            r.is_written
+            AND r.privilege IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
+            AND NOT starts_with(r.name, 'public.')
         )
     UNION ALL
     SELECT
-        a.grantee,
-        a.privilege_type,
-        format('SCHEMA %I', n.nspname)
-    FROM pg_namespace AS n
-    CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
-    WHERE n.nspname IN ('tenancy', 'tenancy_archive')
-        AND a.privilege_type = 'CREATE'
-        AND a.grantee <> n.nspowner
+        g.grantee,
+        g.privilege,
+        'SCHEMA ' || g.name
+    FROM tenancy.given_rights AS g
+    WHERE g.kind = 'SCHEMA'
+        AND g.name IN ('tenancy', 'tenancy_archive')
+        AND g.privilege = 'CREATE'
+    UNION ALL
+    SELECT
+        p.grantee,
+        p.privilege_type,
+        'PARAMETER ' || p.parname
+    FROM parameter_right AS p
+    WHERE p.parname = 'session_replication_role' -- past all triggers
+        AND p.privilege_type = 'SET'
 )
 
 SELECT
@@ -456,7 +336,7 @@ CROSS JOIN LATERAL (
         AND r.oid <> g.oid
         AND (
             r.rolsuper
-            OR r.rolname IN ('pg_read_all_data', 'pg_write_all_data')
+            OR r.oid IN (SELECT p.oid FROM predefined AS p)
             OR r.oid IN (SELECT c.oid FROM convo_group AS c)
             OR r.oid IN (SELECT o.oid FROM owner AS o)
         )
@@ -478,7 +358,7 @@ GROUP BY l.rolname
 HAVING count(*) > 1
 UNION ALL
 SELECT
-    'what it may do there is done or believed with the rights of the owner',
+    'what it may do there is done or believed with the rights of others',
     coalesce('role ' || quote_ident(r.rolname), 'PUBLIC'),
     string_agg(format('%s on %s', p.privilege, p.name), ', ' ORDER BY p.name, p.privilege),
     string_agg(
@@ -504,6 +384,42 @@ JOIN pg_roles AS r
     AND NOT r.rolsuper
 JOIN owner AS o ON o.oid <> r.oid
 WHERE t.tgrelid IN (SELECT w.oid FROM tenancy.written_tables AS w)
+UNION ALL
+SELECT
+    'the group has more rights than are listed',
+    d.name,
+    'a column that tenancy.listed_rights does not have',
+    d.statement,
+    TRUE
+FROM tenancy.right_differences AS d
+WHERE d.is_optional
+UNION ALL
+SELECT
+    'who sets no shop context has one',
+    coalesce(nullif(concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(b.datname)), ''), 'all roles'),
+    string_agg(split_part(c.setting, '=', 1), ', ' ORDER BY c.setting),
+    string_agg(
+        concat_ws(
+            ' ', 'ALTER',
+            CASE
+                WHEN r.oid IS NULL AND b.oid IS NOT NULL THEN format('DATABASE %I', b.datname)
+                ELSE concat_ws(' ', 'ROLE', coalesce(quote_ident(r.rolname), 'ALL'), 'IN DATABASE ' || quote_ident(b.datname))
+            END,
+            'RESET', split_part(c.setting, '=', 1)
+        ), '; ' ORDER BY c.setting
+    ),
+    TRUE
+FROM pg_db_role_setting AS s
+CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
+LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+LEFT JOIN pg_database AS b ON b.oid = s.setdatabase
+WHERE c.setting ~* '^(app\.current_shop_id|tenancy\.[a-z_]+)='
+    AND (s.setdatabase = 0 OR b.datname = current_database())
+GROUP BY
+    r.oid,
+    r.rolname,
+    b.oid,
+    b.datname
 UNION ALL
 SELECT
     'it can dump or COPY FROM, and could no longer',

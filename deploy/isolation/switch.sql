@@ -45,7 +45,7 @@ BEGIN
         RETURN; -- what was on stays on until the end
     END IF;
 
-    CALL tenancy.grant_shop_rights();
+    CALL tenancy.grant_rights();
     IF state = 'on' THEN
         CALL tenancy.check_isolation();
     END IF;

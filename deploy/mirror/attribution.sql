@@ -21,6 +21,7 @@ BEGIN ATOMIC
             SELECT b.shop_id
             FROM tenancy.bookings_of(shop_of_last_booking.customer_id) AS b
             WHERE b.start_at_utc = shop_of_last_booking.last_booking_at
+                AND NOT b.is_unproven
             ORDER BY b.status = 'CONFIRMED' DESC, b.created_at DESC, b.id DESC
             LIMIT 1
         ),
@@ -56,6 +57,7 @@ BEGIN
             FROM tenancy.bookings_of(is_known_booking.customer_id) AS b
             WHERE b.shop_id = is_known_booking.shop_id
                 AND b.start_at_utc = is_known_booking.last_booking_at
+                AND NOT b.is_unproven
         )
         OR EXISTS (
             SELECT

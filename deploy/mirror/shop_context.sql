@@ -32,7 +32,8 @@ BEGIN
     END IF;
 
     IF context !~ '^[0-9]{1,9}$' OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = context::integer) THEN
-        RAISE EXCEPTION 'app.current_shop_id is "%", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''', context
+        RAISE EXCEPTION 'app.current_shop_id is "%", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''',
+            tenancy.printable(context)
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 

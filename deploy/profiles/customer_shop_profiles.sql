@@ -11,37 +11,16 @@
 -- What an earlier revert put aside comes back as it was, with the record of who wrote it.
 DO $$
 DECLARE
-    aside CONSTANT text[] NOT NULL := ARRAY(
-        SELECT format('tenancy_archive.%I', t.relname)
-        FROM pg_class AS t
-        WHERE t.relnamespace = to_regnamespace('tenancy_archive')
-            AND t.relname IN ('customer_shop_profiles', 'profile_origins')
-        ORDER BY t.relname
-    );
-    table_name text;
+    aside text[] NOT NULL := '{}';
 BEGIN
-    IF to_regclass('tenancy_archive.customer_shop_profiles') IS NULL
-        OR to_regclass('public.customer_shop_profiles') IS NOT NULL
-    THEN
+    IF NOT tenancy.is_put_aside('customer_shop_profiles') OR to_regclass('public.customer_shop_profiles') IS NOT NULL THEN
         RETURN;
     END IF;
 
-    -- Somebody else's table would bring triggers and an owner of its own.
-    FOREACH table_name IN ARRAY aside LOOP
-        IF NOT EXISTS (
-            SELECT
-            FROM pg_class AS t
-            JOIN pg_namespace AS n ON n.oid = t.relnamespace
-            WHERE t.oid = table_name::regclass
-                AND t.relkind = 'r'
-                AND t.relowner = n.nspowner
-                AND pg_get_userbyid(t.relowner) = current_user
-        ) THEN
-            RAISE EXCEPTION '% is no table of the owner of public.customers: rename it', table_name
-                USING ERRCODE = 'duplicate_object';
-        END IF;
-    END LOOP;
-
+    aside := ARRAY['tenancy_archive.customer_shop_profiles'];
+    IF tenancy.is_put_aside('profile_origins') THEN
+        aside := aside || 'tenancy_archive.profile_origins'::text;
+    END IF;
     CALL tenancy.lock_tables('ACCESS EXCLUSIVE', VARIADIC ARRAY['public.customers'] || aside);
     -- tenancy.forget_customers() has the place of the foreign keys, until the profiles get theirs again.
     ALTER TABLE tenancy_archive.customer_shop_profiles DROP CONSTRAINT IF EXISTS customer_shop_profiles_customer_id_fkey;

@@ -58,6 +58,35 @@ COMMENT ON FUNCTION tenancy.drop_archive_schema() IS
 'Drops the schema for what was put aside, unless something is in it: then it returns false. '
 'Example: SELECT tenancy.drop_archive_schema()';
 
+CREATE OR REPLACE FUNCTION tenancy.is_put_aside(table_name name)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    is_ours CONSTANT boolean := (
+        SELECT t.relkind = 'r' AND t.relowner = n.nspowner AND pg_get_userbyid(t.relowner) = current_user
+        FROM pg_class AS t
+        JOIN pg_namespace AS n ON n.oid = t.relnamespace
+        WHERE n.nspname = 'tenancy_archive'
+            AND t.relname = is_put_aside.table_name
+    );
+BEGIN
+    -- Somebody else's table would bring triggers and an owner of its own.
+    IF NOT is_ours THEN
+        RAISE EXCEPTION 'tenancy_archive.% is no table of the owner of public.customers: rename it', quote_ident(table_name)
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+    RETURN is_ours IS NOT NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.is_put_aside(name) IS
+'Whether a revert put this table aside; refuses (42710) one of that name that is somebody else''s. '
+'Example: SELECT tenancy.is_put_aside(''customer_shop_profiles'')';
+
 CREATE OR REPLACE PROCEDURE tenancy.follow_deletions(relation regclass)
 LANGUAGE plpgsql
 SECURITY INVOKER

@@ -264,6 +264,7 @@ AS $$
 DECLARE
     parts_before CONSTANT jsonb := nullif(current_setting('tenancy.parts_before', TRUE), '')::jsonb;
     parts_now jsonb;
+    grant_rights CONSTANT regprocedure := to_regprocedure('tenancy.grant_rights()'); -- not in phase 1
     routine regprocedure;
 BEGIN
     IF parts_before IS NULL THEN
@@ -283,6 +284,11 @@ BEGIN
     LOOP
         EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', routine);
     END LOOP;
+
+    -- What was made again has lost its rights.
+    IF current_setting('tenancy.begun', TRUE) = 'deploy standing' AND grant_rights IS NOT NULL THEN
+        EXECUTE format('CALL %s', grant_rights);
+    END IF;
 
     -- Only what this transaction made or altered: what somebody altered before it stays told.
     parts_now := tenancy.part_states();
@@ -335,7 +341,7 @@ $$;
 
 COMMENT ON FUNCTION tenancy.record_parts() IS
 'Trigger: as a script commits, what it made, altered and dropped is entered in tenancy.deployed_parts, and PUBLIC loses EXECUTE on '
-'its functions.';
+'its functions; a script that runs again gives the rights of tenancy.listed_rights again.';
 
 SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
 DROP TRIGGER IF EXISTS record_parts ON tenancy.changes;

@@ -9,10 +9,5 @@ DROP PROCEDURE IF EXISTS tenancy.check_isolation(text[]);
 DROP VIEW IF EXISTS tenancy.isolation_findings;
 DROP VIEW IF EXISTS tenancy.isolation_risks;
 DROP VIEW IF EXISTS tenancy.isolation_faults;
-DROP VIEW IF EXISTS tenancy.role_members;
-DROP VIEW IF EXISTS tenancy.isolation_rights;
-DROP VIEW IF EXISTS tenancy.written_tables;
-DROP VIEW IF EXISTS tenancy.isolated_tables;
-DROP TABLE IF EXISTS tenancy.isolation;
 
 COMMIT;

@@ -30,6 +30,4 @@ REVOKE ALL
 ON SCHEMA tenancy
 FROM convo_shop, convo_back_office, convo_health;
 
-DROP PROCEDURE IF EXISTS tenancy.grant_shop_rights();
-
 COMMIT;

@@ -7,6 +7,7 @@
 
 DROP FUNCTION IF EXISTS tenancy.drop_archive_schema();
 DROP PROCEDURE IF EXISTS tenancy.follow_deletions(regclass);
+DROP FUNCTION IF EXISTS tenancy.is_put_aside(name);
 DROP PROCEDURE IF EXISTS tenancy.create_archive_schema();
 
 COMMIT;

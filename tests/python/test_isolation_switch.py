@@ -182,7 +182,13 @@ def test_what_somebody_took_is_given_back(isolated_database: str) -> None:
         "ALTER TABLE public.stylists DISABLE ROW LEVEL SECURITY;"
         " REVOKE ALL ON public.services FROM convo_shop",
     )
-    assert findings(isolated_database) == ["table public.stylists", "table public.services"]
+    assert findings(isolated_database) == [
+        "table public.stylists",
+        "SELECT (active, created_at, id, name, shop_id, work_end, work_start) on public.stylists"
+        " to convo_shop",
+        "SELECT (created_at, duration_minutes, id, name, price_cents, shop_id) on public.services"
+        " to convo_shop",
+    ]
     psql(isolated_database, "-c", ON)
     assert (findings(isolated_database), secured(isolated_database)) == ([], list(TABLES))
 
@@ -239,13 +245,13 @@ FOUND = {
     ),
     "by pg_read_all_data": (
         "GRANT convo_shop, pg_read_all_data TO mallory",
-        "role mallory: it is bound to one shop, and has rights of its own (all tables by"
-        " pg_read_all_data;",
+        "role mallory: it is bound to one shop, and has rights of its own (all that it brings"
+        " by pg_read_all_data;",
     ),
     "by reading the server's files": (
         "GRANT convo_shop TO mallory; GRANT pg_read_server_files TO oscar; GRANT oscar TO mallory",
-        "role mallory: it is bound to one shop, and has rights of its own (all tables by"
-        " pg_read_server_files;",
+        "role mallory: it is bound to one shop, and has rights of its own (all that it brings"
+        " by pg_read_server_files;",
     ),
     "by giving roles": (
         "GRANT convo_shop TO mallory; ALTER ROLE mallory CREATEROLE",
@@ -259,10 +265,120 @@ FOUND = {
         "role mallory: it is bound to one shop, and has rights of its own (SELECT on"
         " public.seen_too;",
     ),
-    "a table of ours": (
+    "by other sessions' statements": (
+        "GRANT convo_shop TO mallory; GRANT pg_read_all_stats TO oscar; GRANT oscar TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (all that it brings"
+        " by pg_read_all_stats;",
+    ),
+    "by a monitor, which has that from another one": (
+        "GRANT convo_shop, pg_monitor TO mallory",
+        "(all that it brings by pg_monitor; all that it brings by pg_read_all_stats;",
+    ),
+    "by ending other sessions": (
+        "GRANT convo_shop, pg_signal_backend TO mallory",
+        "(all that it brings by pg_signal_backend;",
+    ),
+    "by a parameter": (
+        "GRANT convo_shop TO mallory; GRANT SET ON PARAMETER log_statement TO oscar;"
+        " GRANT oscar TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (SET on parameter"
+        " log_statement by oscar;",
+    ),
+    "by a child": (
+        "CREATE TABLE public.bookings_2019 () INHERITS (public.bookings);"
+        " GRANT convo_shop TO mallory; GRANT SELECT ON public.bookings_2019 TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (SELECT on"
+        " public.bookings_2019;",
+    ),
+    "by a sequence": (
+        "GRANT convo_shop TO mallory; GRANT USAGE ON SEQUENCE public.customers_id_seq TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (USAGE on"
+        " public.customers_id_seq;",
+    ),
+    "a table of ours, for the group": (
         "GRANT SELECT ON tenancy.remembered_profiles TO convo_shop",
-        "role convo_shop: it is bound to one shop, and has rights of its own (SELECT on"
-        " tenancy.remembered_profiles, which no policy guards;",
+        "SELECT on tenancy.remembered_profiles to convo_shop: the group has more rights than are"
+        " listed (see tenancy.listed_rights; remedy: REVOKE SELECT ON TABLE"
+        " tenancy.remembered_profiles FROM convo_shop CASCADE)",
+    ),
+    "a whole table": (
+        "GRANT SELECT ON public.stylists TO convo_shop",
+        "SELECT on public.stylists to convo_shop: the group has more rights than are listed",
+    ),
+    "a column that is not listed": (
+        "GRANT SELECT (pin_hash, pin_set_at_utc) ON public.stylists TO convo_shop",
+        "SELECT (pin_hash) on public.stylists to convo_shop: the group has more rights than are"
+        " listed (a column that tenancy.listed_rights does not have; remedy: REVOKE SELECT"
+        " (pin_hash) ON TABLE public.stylists FROM convo_shop CASCADE)",
+    ),
+    "a write past the API": (
+        "GRANT INSERT ON public.customer_shop_profiles TO convo_back_office",
+        "INSERT on public.customer_shop_profiles to convo_back_office: the group has more rights",
+    ),
+    "a right to empty a table": (
+        "GRANT TRUNCATE ON public.bookings TO convo_shop",
+        "TRUNCATE on public.bookings to convo_shop: the group has more rights than are listed",
+    ),
+    "a right to refer to a table": (
+        "GRANT REFERENCES (id) ON public.bookings TO convo_shop",
+        "REFERENCES (id) on public.bookings to convo_shop: the group has more rights than are",
+    ),
+    "a right that the group may give": (
+        "GRANT SELECT (id) ON public.bookings TO convo_shop WITH GRANT OPTION",
+        "SELECT (id) on public.bookings to convo_shop WITH GRANT OPTION: the group has more rights"
+        " than are listed (see tenancy.listed_rights; remedy: REVOKE GRANT OPTION FOR SELECT (id)",
+    ),
+    "a sequence": (
+        "GRANT SELECT ON SEQUENCE public.customers_id_seq TO convo_health",
+        "SELECT on public.customers_id_seq to convo_health: the group has more rights than are",
+    ),
+    "a child": (
+        "CREATE TABLE public.bookings_2019 () INHERITS (public.bookings);"
+        " GRANT SELECT ON public.bookings_2019 TO convo_health",
+        "SELECT on public.bookings_2019 to convo_health: the group has more rights than are",
+    ),
+    "a function of ours": (
+        "GRANT EXECUTE ON FUNCTION tenancy.customer_of(text, text) TO convo_shop",
+        "EXECUTE on tenancy.customer_of(text,text) to convo_shop: the group has more rights than",
+    ),
+    "a call that the group may no longer make": (
+        "REVOKE EXECUTE ON FUNCTION tenancy.shop_context() FROM convo_shop",
+        "EXECUTE on tenancy.shop_context() to convo_shop: the group lacks a right (see"
+        " tenancy.listed_rights; remedy: psql -f deploy/isolation/rights.sql)",
+    ),
+    "columns that the group may no longer read": (
+        "REVOKE SELECT (id, shop_id) ON public.stylists FROM convo_health",
+        "SELECT (id, shop_id) on public.stylists to convo_health: the group lacks a right",
+    ),
+    "the schema": (
+        "REVOKE USAGE ON SCHEMA tenancy FROM convo_back_office",
+        "USAGE on tenancy to convo_back_office: the group lacks a right",
+    ),
+    "a shop context for everybody": (
+        "ALTER DATABASE found SET app.current_shop_id = '2'",
+        "database found: who sets no shop context has one (app.current_shop_id; remedy: ALTER"
+        " DATABASE found RESET app.current_shop_id)",
+    ),
+    "a shop context for a role": (
+        "ALTER ROLE mallory SET app.current_shop_id = '2'",
+        "role mallory: who sets no shop context has one (app.current_shop_id; remedy: ALTER"
+        " ROLE mallory RESET app.current_shop_id)",
+    ),
+    "a shop context for a role in a database": (
+        "ALTER ROLE mallory IN DATABASE found SET app.current_shop_id = '2'",
+        "role mallory in database found: who sets no shop context has one (app.current_shop_id;"
+        " remedy: ALTER ROLE mallory IN DATABASE found RESET app.current_shop_id)",
+    ),
+    "a way past all triggers": (
+        "GRANT SET ON PARAMETER session_replication_role TO mallory",
+        "role mallory: what it may do there is done or believed with the rights of others (SET on"
+        " PARAMETER session_replication_role; remedy: REVOKE SET ON PARAMETER"
+        " session_replication_role FROM mallory)",
+    ),
+    "a right to make triggers where the application writes": (
+        "GRANT TRIGGER ON public.bookings TO mallory",
+        "role mallory: what it may do there is done or believed with the rights of others"
+        " (TRIGGER on TABLE public.bookings;",
     ),
     "a bound login that no policy binds": (
         "GRANT convo_shop TO mallory; ALTER ROLE mallory BYPASSRLS",
@@ -289,28 +405,28 @@ FOUND = {
     ),
     "a right to make triggers": (
         "GRANT TRIGGER ON public.customer_stylist_preferences TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of the owner"
+        "role mallory: what it may do there is done or believed with the rights of others"
         " (TRIGGER on TABLE public.customer_stylist_preferences; remedy: REVOKE TRIGGER ON TABLE"
         " public.customer_stylist_preferences FROM mallory)",
     ),
     "all rights": (
         "GRANT ALL ON public.customer_booking_stats TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of the owner"
+        "role mallory: what it may do there is done or believed with the rights of others"
         " (TRIGGER on TABLE public.customer_booking_stats;",
     ),
     "a right to make triggers, for everybody": (
         "GRANT TRIGGER ON public.customers TO PUBLIC",
-        "PUBLIC: what it may do there is done or believed with the rights of the owner (TRIGGER on"
+        "PUBLIC: what it may do there is done or believed with the rights of others (TRIGGER on"
         " TABLE public.customers;",
     ),
     "a right to write a table of ours": (
         "GRANT DELETE ON tenancy.settings TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of the owner"
+        "role mallory: what it may do there is done or believed with the rights of others"
         " (DELETE on TABLE tenancy.settings;",
     ),
     "a right to make things in our schema": (
         "GRANT CREATE ON SCHEMA tenancy TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of the owner"
+        "role mallory: what it may do there is done or believed with the rights of others"
         " (CREATE on SCHEMA tenancy;",
     ),
     "a trigger that somebody made while they could": (

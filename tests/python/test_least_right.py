@@ -15,9 +15,9 @@ import pytest
 
 from support.attacks import DENIED, OTHER, OWN, TOO_MANY, Target, target
 from support.cluster import ROOT
-from support.commands import psql
+from support.commands import psql, psql_file
+from support.health import health
 
-LIST = ROOT / "tests/pgtap/helpers/rights.sql"
 ROLES = {"clerk": "convo_shop", "reporter": "convo_back_office", "watcher": "convo_health"}
 
 
@@ -56,10 +56,10 @@ def sqlstate(connection: psycopg.Connection[Any], statement: str, shop: int | No
 
 def test_the_docs_have_the_list(url: str) -> None:
     with psycopg.connect(url) as owner:
-        owner.execute(LIST.read_text())
         rows = owner.execute(
-            "SELECT objects, columns, convo_shop, convo_back_office, convo_health"
-            " FROM rights ORDER BY position"
+            "SELECT replace(objects, 'public.', ''), columns,"
+            " convo_shop, convo_back_office, convo_health"
+            " FROM tenancy.listed_rights ORDER BY position"
         ).fetchall()
     expected = [
         "|".join(
@@ -208,6 +208,126 @@ def _introduce(clerk: psycopg.Connection[Any], number: int, shop: int = OWN) -> 
     return sqlstate(
         clerk, f"SELECT tenancy.get_or_create_customer(NULL, '+1999000{number:04}', NULL)", shop
     )
+
+
+def test_a_column_that_the_application_adds(isolated_database: str) -> None:
+    """Whoever opens it says so to the switch, by name, and then it stays open."""
+    name = "SELECT (channel) on public.bookings to convo_shop"
+    psql(
+        isolated_database,
+        *("-c", "ALTER TABLE public.bookings ADD COLUMN channel text, ADD COLUMN agent text"),
+        *("-c", "GRANT SELECT (channel), UPDATE (agent) ON public.bookings TO convo_shop"),
+    )
+    for column in ("channel", "agent"):
+        assert f"({column}) on public.bookings" in health(isolated_database).said("isolation")[2]
+    psql(
+        isolated_database,
+        "-c",
+        f"CALL tenancy.enforce_isolation(ARRAY['{name}', '{name.replace('SELECT', 'UPDATE')}'])",
+        check=False,
+    )
+    psql(isolated_database, "-c", "REVOKE UPDATE (agent) ON public.bookings FROM convo_shop")
+    psql(isolated_database, "-c", f"CALL tenancy.enforce_isolation(ARRAY['{name}'])")
+    psql(isolated_database, "-c", "GRANT UPDATE (agent) ON public.bookings TO convo_shop")
+    psql_file(isolated_database, "deploy/isolation/rights.sql")  # takes the other one away
+    assert health(isolated_database).said("isolation")[:2] == ("ok", "on")
+    assert psql(
+        isolated_database,
+        "-At",
+        "-c",
+        "SELECT has_column_privilege('convo_shop', 'public.bookings', 'channel', 'SELECT'),"
+        " has_column_privilege('convo_shop', 'public.bookings', 'agent', 'UPDATE')",
+    ).stdout.split() == ["t|f"]
+
+
+def test_what_is_too_long_tells_nothing(url: str) -> None:
+    """A new customer's name, which is stored, and that of one who is there, which is not."""
+    who = at(url)
+    long = "x" * 256
+    with logged_in(url, "clerk") as clerk:
+        for email in (who.email, "new@example.test"):
+            call = f"SELECT tenancy.get_or_create_customer('{email}', NULL, '{long}')"
+            assert [sqlstate(clerk, call, OWN) for _ in range(50)] == ["22001"] * 50
+        assert _introduce(clerk, 1) == "done"  # none was counted
+
+
+def test_no_introduction_in_a_read_only_transaction(url: str) -> None:
+    """Where it fails would tell who is there, and nothing would count it."""
+    who = at(url)
+
+    def said(email: str) -> tuple[str | None, str | None, str | None]:
+        with logged_in(url, "clerk") as clerk:
+            clerk.execute("BEGIN READ ONLY")
+            clerk.execute(f"SET LOCAL app.current_shop_id = '{OWN}'")
+            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction) as refused:
+                clerk.execute("SELECT tenancy.get_or_create_customer(%s, NULL, NULL)", (email,))
+        diagnosis = refused.value.diag
+        return diagnosis.message_primary, diagnosis.message_detail, diagnosis.context
+
+    assert said(who.email) == said("new@example.test")
+
+
+def test_beyond_the_limit_nobody_queues(url: str) -> None:
+    """Who is new was looked for, and would have been seen in the statistics of the transaction."""
+    with logged_in(url, "clerk") as clerk:
+        queued: LiteralString = (
+            "SELECT n_tup_ins FROM pg_stat_xact_user_tables"
+            " WHERE relid = 'tenancy.customers_under_way'::regclass"
+        )
+        assert [_introduce(clerk, number) for number in range(3)] == ["done"] * 3
+        with clerk.transaction(force_rollback=True):
+            before = clerk.execute(queued).fetchone()
+            for number in range(5, 25):
+                assert _introduce(clerk, number) == TOO_MANY
+            assert clerk.execute(queued).fetchone() == before
+
+
+def test_a_booking_that_is_refused_locks_nobody(url: str) -> None:
+    """Else its transaction would have an id when the phone is somebody's, and none when not."""
+    who = at(url)
+    statement = f"""
+        INSERT INTO public.bookings (
+            id, shop_id, service_id, stylist_id, customer_phone, start_at_utc, end_at_utc, status,
+            discount_cents, created_at, updated_at
+        )
+        VALUES (
+            gen_random_uuid(), {OTHER}, {who.service}, {who.stylist}, '%s', now(), now(),
+            'CONFIRMED', 0, now(), now()
+        )
+    """
+    with logged_in(url, "clerk") as clerk:
+        for phone in (who.phone, "+19990001111"):
+            with clerk.transaction(force_rollback=True):
+                assert sqlstate(clerk, statement % phone, OWN) == DENIED
+                assert clerk.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (
+                    None,
+                )
+
+
+def test_a_shop_finds_its_own_customer_behind_another_one(url: str) -> None:
+    """Two customers with one phone: a shop's call finds the one whom the shop knows."""
+    who = at(url)
+    with logged_in(url, "clerk") as clerk, psycopg.connect(url, autocommit=True) as owner:
+        owner.execute(
+            "UPDATE public.customers SET phone = %s WHERE id IN (%s, %s)",
+            ("+19990007777", who.customer, who.own_customer),
+        )
+        for shop, customer in ((OWN, who.own_customer), (OTHER, who.customer)):
+            with clerk.transaction():
+                clerk.execute(f"SET LOCAL app.current_shop_id = '{shop}'".encode())
+                found = clerk.execute(
+                    "SELECT customer_id FROM tenancy.customer_by_phone('+1 999 000 7777')"
+                ).fetchall()
+                assert found == [(customer,)]
+
+
+def test_a_context_of_control_characters(url: str) -> None:
+    call = f"SELECT tenancy.record_no_show({at(url).own_customer}, {OWN})"
+    with logged_in(url, "clerk") as clerk:
+        clerk.execute("SELECT set_config('app.current_shop_id', E'2\\x1b[2J\\n', FALSE)")
+        with pytest.raises(psycopg.errors.InvalidParameterValue) as refused:
+            clerk.execute(call.encode())
+        assert str(refused.value.diag.message_primary).isprintable()
 
 
 def test_so_many_new_customers_an_hour(url: str) -> None:

@@ -265,6 +265,8 @@ CREATE TRIGGER confirm_new_booking BEFORE INSERT ON public.bookings FOR EACH ROW
 COMMENT ON TRIGGER confirm_new_booking ON public.bookings IS 'Locks the customer of a booking that is inserted as CONFIRMED.';
 CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
 COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
+CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE OF id, shop_id, service_id, customer_phone, customer_email, start_at_utc, created_at, status ON public.bookings FOR EACH ROW WHEN (pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text)) EXECUTE FUNCTION tenancy.mark_unproven_booking();
+COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';
 CREATE TRIGGER mirror_customer_to_profiles AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) OR (new.no_show_count <> old.no_show_count))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 COMMENT ON TRIGGER mirror_customer_to_profiles ON public.customers IS 'Mirror: no-shows and preferred stylist, to the profiles.';
 CREATE TRIGGER mirror_new_customer_to_profiles AFTER INSERT ON public.customers FOR EACH ROW WHEN (((new.preferred_stylist_id IS NOT NULL) OR (new.no_show_count <> 0))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();

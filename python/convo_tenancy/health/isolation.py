@@ -36,7 +36,11 @@ class _Finding:
     @property
     def lets_nobody_in(self) -> bool:
         """Rights come last, and go first, so nobody has one that no policy limits."""
-        return bool(self.may_be_overridden) or self.name == "the switch"
+        return (
+            bool(self.may_be_overridden)
+            or self.name == "the switch"
+            or self.finding == "the group lacks a right"
+        )
 
 
 def check_isolation(connection: Connection) -> Check:

@@ -99,17 +99,15 @@ AS $$
     GROUP BY a.object;
 $$;
 
-\ir ../../helpers/rights.sql
-
 CREATE TEMPORARY TABLE expected (object text, convo_shop text, convo_back_office text, convo_health text) ON COMMIT DROP;
 
 INSERT INTO expected (object, convo_shop, convo_back_office, convo_health)
 SELECT
-    concat_ws('.', o.object, c.column_name),
+    concat_ws('.', regexp_replace(o.object, '^public\.', ''), c.column_name),
     r.convo_shop,
     r.convo_back_office,
     r.convo_health
-FROM rights AS r
+FROM tenancy.listed_rights AS r
 CROSS JOIN LATERAL regexp_split_to_table(r.objects, ', ') AS o (object)
 LEFT JOIN LATERAL regexp_split_to_table(r.columns, ', ') AS c (column_name) ON TRUE;
 

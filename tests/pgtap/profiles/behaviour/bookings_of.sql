@@ -114,7 +114,8 @@ SELECT results_eq(
         'SCHEDULED'::public.appointmentstatus,
         '2025-01-01 06:00+00'::timestamptz,
         '2024-12-01 06:00+00'::timestamptz,
-        '2025-01-01 06:00+00'::timestamptz
+        '2025-01-01 06:00+00'::timestamptz,
+        FALSE
     )
     $$,
     'each column is the booking''s own'

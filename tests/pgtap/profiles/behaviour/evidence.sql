@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(8);
+SELECT plan(11);
 
 \ir ../../helpers/salons.sql
 
@@ -54,6 +54,45 @@ SELECT results_eq(
     'VALUES (0::bigint, FALSE)',
     'a hold is there, and stands for nothing'
 );
+
+-- Bookings that a shop's role wrote -------------------------------------------------------------------------------------------------
+
+INSERT INTO tenancy.unproven_bookings (booking_id)
+SELECT b.id
+FROM public.bookings AS b
+WHERE b.shop_id = 901;
+SELECT results_eq(
+    $$
+    SELECT start_at_utc, place, amount, number
+    FROM tenancy.evidence_items
+    WHERE customer_id = 9101 AND shop_id = 901
+    ORDER BY place, created_at
+    $$,
+    'VALUES (pg_temp.day(4), 1, 1::bigint, 1::bigint), (pg_temp.day(3), 1, 1, 2), (NULL, 2, 0, 2)',
+    'are evidence as far as counts confirm them'
+);
+DELETE FROM tenancy.unproven_bookings AS u
+USING public.bookings AS b
+WHERE b.id = u.booking_id AND b.start_at_utc = pg_temp.day(4);
+SELECT results_eq(
+    $$
+    SELECT start_at_utc, place, amount, number
+    FROM tenancy.evidence_items
+    WHERE customer_id = 9101 AND shop_id = 901 AND booking_id IS NOT NULL
+    ORDER BY place, created_at
+    $$,
+    'VALUES (pg_temp.day(4), 1, 1::bigint, 1::bigint), (pg_temp.day(3), 1, 1, 2), (pg_temp.day(2), 3, 1, 3)',
+    'and take no place of others'
+);
+DELETE FROM public.customer_stylist_preferences WHERE (customer_id, stylist_id) = (9101, 9012);
+DELETE FROM public.customer_stylist_preferences WHERE (customer_id, stylist_id) = (9101, 9011);
+SELECT results_eq(
+    'SELECT start_at_utc FROM tenancy.evidence_items WHERE customer_id = 9101 AND shop_id = 901',
+    'VALUES (pg_temp.day(4))',
+    'and none, without counts'
+);
+INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count) VALUES (9101, 9011, 1), (9101, 9012, 1);
+DELETE FROM tenancy.unproven_bookings;
 
 -- Stylists who move ---------------------------------------------------------------------------------------------------------------
 

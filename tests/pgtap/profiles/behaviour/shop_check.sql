@@ -216,7 +216,12 @@ CROSS JOIN unnest('{one@example.com,two@example.com,four@example.com,five@exampl
 
 SELECT bag_eq(
     'SELECT * FROM tenancy.customer_bookings',
-    'SELECT c.id AS customer_id, b.* FROM public.customers AS c CROSS JOIN LATERAL tenancy.bookings_of(c.id) AS b',
+    $$
+    SELECT
+        c.id AS customer_id, b.id, b.shop_id, b.service_id, b.stylist_id, b.status, b.appointment_status, b.start_at_utc, b.created_at, b.marked_at
+    FROM public.customers AS c
+    CROSS JOIN LATERAL tenancy.bookings_of(c.id) AS b
+    $$,
     'customer_bookings: for whole tables what bookings_of() is for a customer'
 );
 -- The evidence, by shop as item by item --------------------------------------------------------------------------------------------------

@@ -1,0 +1,225 @@
+"""A shop writes any phone into its bookings, and any time: they move nobody's figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from support.attacks import IN_OWN, OTHER, OWN, Target, target
+from support.commands import sqitch
+from support.isolation import as_role, roles
+from support.sides import drift
+
+START = "2041-01-01 10:00+00"  # no booking of the recorded database starts then
+BOOKING = """
+    INSERT INTO public.bookings (
+        id, shop_id, service_id, stylist_id, customer_phone, start_at_utc, end_at_utc, status,
+        discount_cents, created_at, updated_at
+    )
+    VALUES (
+        gen_random_uuid(), {shop}, {service}, {stylist}, '{phone}', '{start}', '{start}',
+        '{status}', 0, '{made}', now()
+    )
+    RETURNING id::text
+"""
+COUNT = """
+    UPDATE public.customer_booking_stats
+    SET
+        total_bookings = total_bookings + {more},
+        total_spend_cents = total_spend_cents + {more} * 100,
+        last_booking_at = {start}
+    WHERE customer_id = {customer}
+"""
+
+
+@pytest.fixture
+def url(isolated_database: str) -> Iterator[str]:
+    with roles(isolated_database, "planter"), psycopg.connect(isolated_database) as owner:
+        owner.execute("GRANT convo_shop TO planter")
+        owner.commit()
+        yield isolated_database
+
+
+@pytest.fixture
+def owner(url: str) -> Iterator[psycopg.Connection]:
+    """The legacy application."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def at(owner: psycopg.Connection) -> Target:
+    """A customer of the other shop, with nothing to repair."""
+    return target(owner)
+
+
+def _as_planter(url: str, statement: str) -> str:
+    with psycopg.connect(as_role(url, "planter")) as planter:
+        planter.execute(IN_OWN)
+        row = planter.execute(statement.encode()).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _plant(
+    url: str, at: Target, start: str = START, made: str = "2000-01-01", status: str = "CONFIRMED"
+) -> str:
+    """The id of a booking of the other shop's customer, in the own shop."""
+    statement = BOOKING.format(
+        shop=OWN,
+        service=at.own_service,
+        stylist=at.own_stylist,
+        phone=at.phone,
+        start=start,
+        made=made,
+        status=status,
+    )
+    return _as_planter(url, statement)
+
+
+def _book(owner: psycopg.Connection, at: Target, start: str = START) -> None:
+    """A booking in the other shop, by the application."""
+    owner.execute(
+        BOOKING.format(
+            shop=OTHER,
+            service=at.service,
+            stylist=at.stylist,
+            phone=at.phone,
+            start=start,
+            made="2020-01-01",
+            status="CONFIRMED",
+        ).encode()
+    )
+
+
+def _count(owner: psycopg.Connection, at: Target, more: int, start: str | None = None) -> None:
+    owner.execute(
+        COUNT.format(
+            more=more, customer=at.customer, start=f"'{start}'" if start else "last_booking_at"
+        ).encode()
+    )
+
+
+def _total(owner: psycopg.Connection, at: Target, shop: int) -> int | None:
+    """Bookings in the profile of a shop; None without one."""
+    row = owner.execute(
+        "SELECT total_bookings FROM public.customer_shop_profiles"
+        " WHERE (customer_id, shop_id) = (%s, %s)",
+        (at.customer, shop),
+    ).fetchone()
+    return row[0] if row else None
+
+
+@pytest.mark.parametrize("made", ["2000-01-01", "2099-01-01"])
+@pytest.mark.parametrize("status", ["CONFIRMED", "HOLD"])
+def test_one_that_starts_when_another_one_does(
+    url: str, owner: psycopg.Connection, at: Target, made: str, status: str
+) -> None:
+    """The application confirms and counts in two transactions: the start says where."""
+    before = _total(owner, at, OTHER)
+    assert before is not None
+    _plant(url, at, made=made, status=status)
+    _book(owner, at)
+    _count(owner, at, 1, START)
+    assert (_total(owner, at, OTHER), _total(owner, at, OWN)) == (before + 1, None)
+
+
+def test_a_write_that_misses_some(url: str, owner: psycopg.Connection, at: Target) -> None:
+    before = _total(owner, at, OTHER)
+    assert before is not None
+    for day in range(1, 4):
+        _plant(url, at, start=f"2041-02-0{day} 10:00+00")
+    _book(owner, at)
+    _count(owner, at, 3, START)
+    assert _total(owner, at, OWN) is None
+
+
+def test_a_repair(url: str, owner: psycopg.Connection, at: Target) -> None:
+    for day in range(1, 4):
+        _plant(url, at, start=f"2041-02-0{day} 10:00+00")
+    with owner.transaction():
+        owner.execute("SET LOCAL session_replication_role = replica")
+        _count(owner, at, 3)
+    assert drift(url) != []
+    owner.execute("SELECT tenancy.repair(ARRAY[%s])", (at.customer,))
+    assert drift(url) == []
+    assert _total(owner, at, OWN) is None
+
+
+def test_by_a_shop_that_knows_the_customer(url: str, owner: psycopg.Connection, at: Target) -> None:
+    """It introduced them, and counted one booking: that one is its own, and no other one."""
+    before = _total(owner, at, OTHER)
+    _as_planter(url, f"SELECT tenancy.get_or_create_customer(NULL, '{at.phone}', NULL)")
+    _as_planter(
+        url,
+        f"SELECT tenancy.record_booking({at.customer}, {OWN}, {at.own_stylist}, 100, '{START}')",
+    )
+    for day in range(1, 6):
+        _plant(url, at, start=f"2041-02-0{day} 10:00+00")
+    for day in range(1, 7):
+        _book(owner, at, f"2041-03-0{day} 10:00+00")
+    with owner.transaction():
+        owner.execute("SET LOCAL session_replication_role = replica")
+        _count(owner, at, 3)
+    owner.execute("SELECT tenancy.repair(ARRAY[%s])", (at.customer,))
+    assert before is not None
+    assert (_total(owner, at, OTHER), _total(owner, at, OWN)) == (before + 3, 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "customer_phone = '{phone}'",
+        "customer_phone = NULL, customer_email = '{email}'",
+        "customer_phone = '{phone}', internal_notes = 'x'",
+    ],
+)
+def test_a_true_one_with_another_phone(
+    url: str, owner: psycopg.Connection, at: Target, change: str
+) -> None:
+    """Bookings that the application confirmed, and the shop's role gave to somebody else."""
+    changed = change.format(phone=at.phone, email=at.email)
+    _as_planter(url, f"UPDATE public.bookings SET {changed} RETURNING id")
+    _count(owner, at, 4)
+    with owner.transaction():
+        owner.execute("SET LOCAL session_replication_role = replica")
+        _count(owner, at, 3)
+    owner.execute("SELECT tenancy.repair(ARRAY[%s])", (at.customer,))
+    assert _total(owner, at, OWN) is None
+
+
+def test_what_the_application_confirms_is_evidence(
+    url: str, owner: psycopg.Connection, at: Target
+) -> None:
+    held = _plant(url, at, status="HOLD")
+    owner.execute("UPDATE public.bookings SET status = 'CONFIRMED' WHERE id = %s::uuid", (held,))
+    _count(owner, at, 1, START)
+    assert _total(owner, at, OWN) == 1
+
+
+def test_a_note_of_the_shop_changes_nothing(
+    url: str, owner: psycopg.Connection, at: Target
+) -> None:
+    """A booking of the application that the shop's role writes something else into."""
+    statement = "UPDATE public.bookings SET internal_notes = 'x', appointment_status = 'COMPLETED'"
+    with psycopg.connect(as_role(url, "planter")) as planter:
+        planter.execute(IN_OWN)
+        assert planter.execute(statement.encode()).rowcount > 0
+    assert owner.execute("SELECT count(*) FROM tenancy.unproven_bookings").fetchone() == (0,)
+
+
+def test_after_all_was_taken_back(url: str, owner: psycopg.Connection, at: Target) -> None:
+    """What was planted is remembered, for the split of the next deploy."""
+    for day in range(1, 4):
+        _plant(url, at, start=f"2041-02-0{day} 10:00+00")
+    owner.execute("CALL tenancy.relax_isolation()")
+    sqitch(url, "revert", "-y")
+    _count(owner, at, 3)
+    sqitch(url, "deploy", "--to", "@phase2")
+    assert _total(owner, at, OWN) is None
+    owner.execute("DELETE FROM tenancy.unproven_bookings")
+    sqitch(url, "revert", "-y")
+    assert owner.execute("SELECT to_regclass('tenancy_archive.unproven_bookings')").fetchone() == (
+        None,
+    )
