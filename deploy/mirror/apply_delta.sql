@@ -29,6 +29,8 @@ RETURNS void
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET lock_timeout = '500ms' -- below deadlock_timeout: who writes a profile directly gives way to who locked the customer first
 AS $$
 DECLARE
     guard_before CONSTANT text := coalesce(current_setting('tenancy.mirroring', TRUE), '');

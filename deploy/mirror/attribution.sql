@@ -130,18 +130,21 @@ BEGIN
     -- Without a time there is no booking to look for. Nor is there need to look for it with a correction, which leaves the time as
     -- it is, or where nobody's booking begins then.
     IF last_booking_at IS NOT NULL THEN
-        begins_then := last_booking_at IS DISTINCT FROM last_booking_before AND EXISTS (
-            SELECT
-            FROM public.bookings AS b
-            WHERE b.start_at_utc = attributed_shop.last_booking_at
-        );
-        IF NOT begins_then THEN
-            SELECT min(p.shop_id)
-            INTO shop
-            FROM public.customer_shop_profiles AS p
-            WHERE p.customer_id = attributed_shop.customer_id
-                AND p.last_booking_at = attributed_shop.last_booking_at;
-        END IF;
+        SELECT
+            last_booking_at IS DISTINCT FROM last_booking_before AND EXISTS (
+                SELECT
+                FROM public.bookings AS b
+                WHERE b.start_at_utc = attributed_shop.last_booking_at
+            ),
+            (
+                SELECT min(p.shop_id)
+                FROM public.customer_shop_profiles AS p
+                WHERE p.customer_id = attributed_shop.customer_id
+                    AND p.last_booking_at = attributed_shop.last_booking_at
+            )
+        INTO
+            begins_then,
+            shop;
     END IF;
 
     IF begins_then OR (shop IS NULL AND last_booking_at = last_booking_before) THEN

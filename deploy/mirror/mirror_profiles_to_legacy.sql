@@ -10,8 +10,6 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET lock_timeout = '500ms' -- below deadlock_timeout: who writes a profile directly gives way to who locked the customer first
 AS $$
 BEGIN
     IF tenancy.is_mirroring() THEN

@@ -24,6 +24,7 @@ DECLARE
     held_bookings bigint; -- by all shops together
     held_spend_cents bigint;
     held_no_shows bigint;
+    holding_shop integer; -- whose profile holds the time of the last booking
     shop integer;
     is_recorded boolean;
     is_applied boolean;
@@ -63,20 +64,23 @@ BEGIN
             s.last_booking_at,
             h.bookings,
             h.spend_cents,
-            h.no_shows
+            h.no_shows,
+            h.shop_id
         INTO
             NEW.total_bookings,
             NEW.total_spend_cents,
             NEW.last_booking_at,
             held_bookings,
             held_spend_cents,
-            held_no_shows
+            held_no_shows,
+            holding_shop
         FROM public.customer_booking_stats AS s
         CROSS JOIN LATERAL (
             SELECT
                 sum(p.total_bookings) AS bookings,
                 sum(p.total_spend_cents) AS spend_cents,
-                sum(p.no_show_count) AS no_shows
+                sum(p.no_show_count) AS no_shows,
+                min(p.shop_id) FILTER (WHERE p.last_booking_at = s.last_booking_at) AS shop_id
             FROM public.customer_shop_profiles AS p
             WHERE p.customer_id = s.customer_id
         ) AS h
@@ -103,8 +107,11 @@ BEGIN
             note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
         END IF;
         IF NOT is_recalled THEN
-            IF has_note AND coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN -- the usual case
-                shop := tenancy.noted_shop(notes, note);
+            IF coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN -- the usual cases, as attributed_shop() has them
+                shop := CASE
+                    WHEN has_note THEN tenancy.noted_shop(notes, note)
+                    WHEN NEW.last_booking_at = earlier.last_booking_at THEN holding_shop
+                END;
             END IF;
             shop := coalesce(
                 shop, tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at)

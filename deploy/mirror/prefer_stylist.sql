@@ -17,13 +17,16 @@ DECLARE
 BEGIN
     guard := tenancy.raise_guard();
 
-    PERFORM tenancy.ensure_profile(prefer_stylist.customer_id, prefer_stylist.shop_id);
-    UPDATE public.customer_shop_profiles AS p
-    SET
-        preferred_stylist_id = prefer_stylist.stylist_id,
-        updated_at = now()
-    WHERE p.customer_id = prefer_stylist.customer_id
-        AND p.shop_id = prefer_stylist.shop_id;
+    FOR attempt IN 1 .. 2 LOOP
+        UPDATE public.customer_shop_profiles AS p
+        SET
+            preferred_stylist_id = prefer_stylist.stylist_id,
+            updated_at = now()
+        WHERE p.customer_id = prefer_stylist.customer_id
+            AND p.shop_id = prefer_stylist.shop_id;
+        EXIT WHEN FOUND;
+        PERFORM tenancy.ensure_profile(prefer_stylist.customer_id, prefer_stylist.shop_id);
+    END LOOP;
 
     guard := set_config('tenancy.mirroring', guard_before, TRUE);
 END;

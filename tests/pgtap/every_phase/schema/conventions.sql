@@ -199,7 +199,8 @@ SELECT is_empty(
         AND NOT p.proconfig @> ARRAY['plan_cache_mode=force_generic_plan']
         AND p.proname NOT IN (
             'forget_customers', 'keep_watch', 'record_origins', 'record_parts', 'refuse_truncate', -- once a statement
-            'catch_up_customer' -- a repair, whose generic plan would read whole tables
+            'catch_up_customer', -- a repair, whose generic plan would read whole tables
+            'mirror_profiles_to_legacy', 'record_origin' -- as a rule they run no statement, and each SET costs each write
         )
     $$,
     'what runs for each row or call makes no plan each time: with a NULL among its values it would'

@@ -29,7 +29,8 @@ SELECT
         format('SELECT tenancy.checked_shop_context() FROM set_config(%L, %L, TRUE)', 'app.current_shop_id', e.context),
         '22023',
         format(
-            'app.current_shop_id is "%s", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''', tenancy.printable(e.context)
+            'app.current_shop_id is "%s", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''',
+            tenancy.printable(e.context)
         ),
         format('context: %s is an error', to_json(e.context))
     )
