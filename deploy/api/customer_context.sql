@@ -65,7 +65,24 @@ BEGIN
         SELECT
             b.service_id,
             b.stylist_id
-        FROM tenancy.bookings_of(c.id, c.phone, c.email) AS b
+        FROM (
+            SELECT o.*
+            FROM public.bookings AS o
+            WHERE o.customer_phone = c.phone
+            UNION ALL
+            SELECT o.*
+            FROM public.bookings AS o
+            WHERE o.customer_email = c.email
+                AND (o.customer_phone = c.phone) IS NOT TRUE
+                -- As tenancy.bookings_of() has it, but for customers whom the shop does not know: it could try their phones.
+                AND NOT EXISTS (
+                    SELECT
+                    FROM public.customers AS n
+                    JOIN public.customer_shop_profiles AS k ON k.customer_id = n.id
+                    WHERE n.phone = o.customer_phone
+                        AND k.shop_id = wanted_shop_id
+                )
+        ) AS b
         WHERE b.shop_id = wanted_shop_id
             AND b.status = 'CONFIRMED'
         ORDER BY b.start_at_utc = p.last_booking_at DESC NULLS LAST, b.created_at DESC, b.id DESC

@@ -125,10 +125,20 @@ BEGIN
             USING ERRCODE = 'read_only_sql_transaction';
     END IF;
 
-    customer := tenancy.customer_of(wanted_phone, wanted_email);
-    IF is_restricted AND NOT tenancy.shop_knows(shop, customer) THEN
+    -- A phone that the shop does not know may be somebody's: so it is counted before anybody is looked for, though the shop may know
+    -- the email.
+    IF is_restricted THEN
+        IF wanted_phone IS NOT NULL THEN
+            SELECT k.customer_id INTO customer FROM tenancy.customer_by_phone(wanted_phone) AS k;
+        ELSE
+            SELECT k.customer_id INTO customer FROM tenancy.customer_by_email(wanted_email) AS k;
+        END IF;
+        IF FOUND THEN
+            RETURN customer;
+        END IF;
         PERFORM tenancy.count_introduction(shop);
     END IF;
+    customer := tenancy.customer_of(wanted_phone, wanted_email);
 
     -- Nothing in the table keeps two calls from making two customers with one phone: they queue here, and the second looks again.
     IF customer IS NULL THEN

@@ -57,9 +57,9 @@ FROM tenancy.part_problems AS p
 CROSS JOIN tenancy.isolation AS i
 WHERE p.kind = 'policy'
     OR (
-        p.kind = 'function'
+        p.kind IN ('function', 'trigger')
         AND i.state <> 'off' -- else it is no matter of isolation
-        AND (starts_with(p.change, 'api/') OR p.change IN ('mirror/is_restricted', 'mirror/shop_context'))
+        AND (p.change ~ '^(api|isolation)/' OR p.change IN ('mirror/is_restricted', 'mirror/shop_context'))
     )
 UNION ALL
 SELECT
@@ -94,15 +94,27 @@ FROM (
         p.oid::regprocedure::text AS name,
         p.proowner AS owner
     FROM pg_proc AS p
-    WHERE p.pronamespace = 'tenancy'::regnamespace
+    WHERE p.pronamespace IN (to_regnamespace('tenancy'), to_regnamespace('tenancy_archive'))
     UNION ALL
     SELECT
-        'TABLE' AS kind, -- named again: else a restored dump would have another name
+        CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, -- named again: else a restored dump would have another name
         c.oid::regclass::text,
         c.relowner
     FROM pg_class AS c
-    WHERE c.relkind IN ('r', 'v')
-        AND (c.relnamespace = 'tenancy'::regnamespace OR c.oid IN (SELECT i.oid FROM tenancy.isolated_tables AS i))
+    WHERE (
+        c.relkind IN ('r', 'v', 'S')
+        AND c.relnamespace IN (to_regnamespace('tenancy'), to_regnamespace('tenancy_archive'))
+    )
+    OR c.oid IN (SELECT b.oid FROM tenancy.isolated_tables AS b)
+    OR c.oid IN (SELECT w.oid FROM tenancy.written_tables AS w)
+    OR c.oid = to_regclass('public.shops')
+    UNION ALL
+    SELECT
+        'SCHEMA' AS kind,
+        quote_ident(n.nspname),
+        n.nspowner
+    FROM pg_namespace AS n
+    WHERE n.nspname IN ('tenancy', 'tenancy_archive')
 ) AS o
 JOIN pg_class AS t
     ON t.oid = to_regclass('public.customers')
@@ -152,6 +164,25 @@ relation_right AS MATERIALIZED (
     JOIN tenancy.given_rights AS g
         ON g.oid = r.oid
         AND g.kind IN ('TABLE', 'SEQUENCE')
+),
+
+any_right AS (
+    SELECT
+        r.oid,
+        r.name,
+        r.grantee,
+        r.privilege
+    FROM relation_right AS r
+    UNION ALL
+    SELECT
+        NULL AS oid,
+        g.name,
+        g.grantee,
+        g.privilege
+    FROM tenancy.given_rights AS g
+    WHERE g.kind = 'ROUTINE'
+        OR (g.kind = 'SCHEMA' AND g.name = 'tenancy')
+        OR (g.kind = 'SCHEMA' AND g.name = 'public' AND g.privilege = 'CREATE') -- by which others run what it makes there
 ),
 
 parameter_right AS (
@@ -213,7 +244,7 @@ own_right AS (
             0
         FROM pg_roles AS p
     ) AS g
-    JOIN relation_right AS r ON r.grantee = g.role
+    JOIN any_right AS r ON r.grantee = g.role
     UNION ALL
     SELECT
         m.member,
@@ -243,12 +274,20 @@ own_right AS (
         p.privilege_type,
         format(
             '%s on parameter %s%s', p.privilege_type, p.parname,
-            CASE WHEN p.grantee = 0 THEN ' by PUBLIC' WHEN m.role <> m.member THEN format(' by %I', pg_get_userbyid(m.role)) END
+            CASE WHEN m.role <> m.member THEN format(' by %I', pg_get_userbyid(m.role)) END
         )
     FROM parameter_right AS p
-    JOIN tenancy.role_members AS m
-        ON m.role = p.grantee
-        OR (p.grantee = 0 AND m.role = m.member)
+    JOIN tenancy.role_members AS m ON m.role = p.grantee
+    UNION ALL
+    SELECT
+        m.member,
+        NULL AS oid,
+        'ADMIN' AS privilege,
+        format('ADMIN OPTION on %I', pg_get_userbyid(a.roleid))
+    FROM pg_auth_members AS a
+    JOIN convo_group AS c ON c.oid = a.roleid
+    JOIN tenancy.role_members AS m ON m.role = a.member
+    WHERE a.admin_option
 ),
 
 -- What a role may do there is done with the rights of who writes, or believed by what has the owner's.
@@ -280,7 +319,6 @@ power AS (
         'PARAMETER ' || p.parname
     FROM parameter_right AS p
     WHERE p.parname = 'session_replication_role' -- past all triggers
-        AND p.privilege_type = 'SET'
 )
 
 SELECT
@@ -372,7 +410,7 @@ WHERE r.rolsuper IS NOT TRUE
 GROUP BY r.rolname
 UNION ALL
 SELECT
-    'it runs with the rights of the owner, and belongs to somebody else',
+    'it runs with the rights of who writes, and belongs to somebody else',
     format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
     format('function %s of %I', t.tgfoid::regprocedure, r.rolname),
     format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass),
@@ -383,7 +421,7 @@ JOIN pg_roles AS r
     ON r.oid = f.proowner
     AND NOT r.rolsuper
 JOIN owner AS o ON o.oid <> r.oid
-WHERE t.tgrelid IN (SELECT w.oid FROM tenancy.written_tables AS w)
+WHERE t.tgrelid IN (SELECT w.oid FROM tenancy.isolation_relations AS w)
 UNION ALL
 SELECT
     'the group has more rights than are listed',
@@ -395,7 +433,7 @@ FROM tenancy.right_differences AS d
 WHERE d.is_optional
 UNION ALL
 SELECT
-    'who sets no shop context has one',
+    'who sets nothing there has a setting that decides what is seen or mirrored',
     coalesce(nullif(concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(b.datname)), ''), 'all roles'),
     string_agg(split_part(c.setting, '=', 1), ', ' ORDER BY c.setting),
     string_agg(
@@ -408,12 +446,12 @@ SELECT
             'RESET', split_part(c.setting, '=', 1)
         ), '; ' ORDER BY c.setting
     ),
-    TRUE
+    NOT bool_or(c.setting ~* '^session_replication_role=')
 FROM pg_db_role_setting AS s
 CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
 LEFT JOIN pg_roles AS r ON r.oid = s.setrole
 LEFT JOIN pg_database AS b ON b.oid = s.setdatabase
-WHERE c.setting ~* '^(app\.current_shop_id|tenancy\.[a-z_]+)='
+WHERE c.setting ~* '^(app\.current_shop_id|tenancy\.[a-z_]+|session_replication_role)='
     AND (s.setdatabase = 0 OR b.datname = current_database())
 GROUP BY
     r.oid,
@@ -510,7 +548,7 @@ BEGIN
         AND NOT f.is_overridden;
 
     IF found.number > 0 THEN
-        RAISE EXCEPTION 'isolation would not hold. Findings: %. %', found.number, found.text || coalesce(
+        RAISE EXCEPTION 'isolation would not hold. Findings: %. %', found.number, tenancy.printable(found.text) || coalesce(
             '. Whoever is sure that some do not matter names them: CALL tenancy.enforce_isolation(ARRAY[' || found.names || '])', ''
         )
             USING ERRCODE = 'object_not_in_prerequisite_state';

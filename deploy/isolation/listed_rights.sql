@@ -115,7 +115,7 @@ COMMENT ON COLUMN tenancy.listed_rights.convo_back_office IS 'The rights of trus
 COMMENT ON COLUMN tenancy.listed_rights.convo_health IS 'The rights of the health check.';
 
 CREATE OR REPLACE VIEW tenancy.right_differences (
-    difference, name, owner, is_switched, is_optional, statement
+    difference, name, oid, role_name, owner, grantor, is_switched, is_optional, statement
 )
 WITH (security_invoker = TRUE)
 AS
@@ -231,6 +231,7 @@ difference AS (
         coalesce(l.owner, g.owner) AS owner,
         coalesce(l.role_name, g.role_name) AS role_name,
         coalesce(l.privilege, g.privilege) AS privilege,
+        coalesce(g.grantor, g.owner, l.owner) AS grantor,
         l.oid IS NOT NULL AS is_listed,
         coalesce(g.is_grantable, FALSE) AS is_grantable,
         l.oid IS NOT NULL AND s.oid IS NOT NULL AS is_switched,
@@ -242,6 +243,7 @@ difference AS (
         AND g.role_name = l.role_name
         AND g.privilege = l.privilege
         AND coalesce(g.column_name, '') = coalesce(l.column_name, '')
+        AND g.grantor = l.owner
     LEFT JOIN switched AS s
         ON s.oid = coalesce(l.oid, g.oid)
         AND coalesce(l.role_name, g.role_name) = 'convo_shop'
@@ -260,17 +262,25 @@ judged AS (
         AND d.column_name IS NOT NULL
         AND d.privilege IN ('SELECT', 'INSERT', 'UPDATE')
         AND NOT d.is_grantable
+        AND d.grantor = d.owner
         AND (d.role_name <> 'convo_shop' OR d.may_be_more) AS is_optional
     FROM difference AS d
 )
 
 SELECT
     g.difference,
-    format('%s on %s to %s', g.what, g.object, g.role_name) || CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END,
+    concat(
+        format('%s on %s to %s', g.what, g.object, g.role_name),
+        CASE WHEN g.is_grantable THEN ' WITH GRANT OPTION' END,
+        CASE WHEN g.grantor <> g.owner THEN format(' GRANTED BY %I', pg_get_userbyid(g.grantor)) END
+    ),
+    g.oid,
+    g.role_name,
     g.owner,
+    g.grantor,
     g.is_switched,
     g.is_optional,
-    format(
+    CASE WHEN g.grantor <> g.owner THEN format('SET ROLE %I; ', pg_get_userbyid(g.grantor)) ELSE '' END || format(
         CASE
             WHEN g.difference = 'missing' THEN 'GRANT %s ON %s %s TO %s'
             WHEN g.is_grantable AND g.is_listed THEN 'REVOKE GRANT OPTION FOR %s ON %s %s FROM %s CASCADE'
@@ -282,8 +292,10 @@ FROM (
     SELECT
         j.difference,
         j.kind,
+        j.oid,
         j.object,
         j.owner,
+        j.grantor,
         j.role_name,
         j.is_listed,
         j.is_grantable,
@@ -296,8 +308,10 @@ FROM (
     GROUP BY
         j.difference,
         j.kind,
+        j.oid,
         j.object,
         j.owner,
+        j.grantor,
         j.role_name,
         j.privilege,
         j.is_listed,
@@ -313,7 +327,10 @@ COMMENT ON VIEW tenancy.right_differences IS
 'Example: SELECT difference, name FROM tenancy.right_differences';
 COMMENT ON COLUMN tenancy.right_differences.difference IS 'missing, or excess.';
 COMMENT ON COLUMN tenancy.right_differences.name IS 'The right, as a finding is called.';
+COMMENT ON COLUMN tenancy.right_differences.oid IS 'The object.';
+COMMENT ON COLUMN tenancy.right_differences.role_name IS 'One of the three roles.';
 COMMENT ON COLUMN tenancy.right_differences.owner IS 'Whose the object is.';
+COMMENT ON COLUMN tenancy.right_differences.grantor IS 'Who gave it, or would give it.';
 COMMENT ON COLUMN tenancy.right_differences.is_switched IS 'Whether it is listed, and the switch gives and takes it.';
 COMMENT ON COLUMN tenancy.right_differences.is_optional IS
 'Whether it is a column that somebody opened besides, which tenancy.enforce_isolation() may be told to leave.';
@@ -334,6 +351,7 @@ BEGIN
         FROM tenancy.right_differences AS d
         CROSS JOIN tenancy.isolation AS i
         WHERE pg_has_role(d.owner, 'USAGE')
+            AND d.grantor = d.owner
             AND NOT (d.is_optional AND d.name = ANY (i.despite)) -- noqa: CP03,LT01,LT06
         ORDER BY
             d.difference,

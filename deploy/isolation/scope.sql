@@ -78,18 +78,20 @@ WITH RECURSIVE relation AS (
         FROM tenancy.written_tables AS w
         UNION
         SELECT to_regclass('public.shops')::oid
+        UNION
+        SELECT s.oid
+        FROM pg_class AS s
+        WHERE s.relkind = 'S'
+            AND s.relnamespace IN (to_regnamespace('tenancy'), to_regnamespace('tenancy_archive'))
     ) AS t
     UNION
-    -- What stands on them: views that show them with the rights of the view's owner, sequences of their columns, and children
+    -- What stands on them: views, sequences of their columns, parents and children
     SELECT d.oid
     FROM relation AS t
     CROSS JOIN LATERAL (
         SELECT w.ev_class AS oid
         FROM pg_depend AS p
         JOIN pg_rewrite AS w ON w.oid = p.objid
-        JOIN pg_class AS v
-            ON v.oid = w.ev_class
-            AND NOT coalesce(v.reloptions && '{security_invoker=true,security_invoker=on,security_invoker=1}', FALSE)
         WHERE p.refclassid = 'pg_class'::regclass
             AND p.refobjid = t.oid
             AND p.classid = 'pg_rewrite'::regclass
@@ -106,6 +108,10 @@ WITH RECURSIVE relation AS (
         SELECT h.inhrelid
         FROM pg_inherits AS h
         WHERE h.inhparent = t.oid
+        UNION ALL
+        SELECT h.inhparent
+        FROM pg_inherits AS h
+        WHERE h.inhrelid = t.oid
     ) AS d
 )
 
@@ -114,16 +120,22 @@ SELECT
     r.oid::regclass::text,
     r.oid IN (SELECT w.oid FROM tenancy.written_tables AS w)
 FROM relation AS r
-WHERE r.oid IS NOT NULL;
+JOIN pg_class AS c ON c.oid = r.oid
+WHERE NOT EXISTS ( -- such a view shows what the reader may read anyway
+        SELECT
+        FROM pg_options_to_table(c.reloptions) AS o
+        WHERE o.option_name = 'security_invoker'
+            AND o.option_value::boolean
+    );
 
 COMMENT ON VIEW tenancy.isolation_relations IS
-'What isolation is about: the isolated tables, customer_booking_stats, shops, our own tables, and their sequences, children, and '
-'views that show any of them with their owner''s rights. Example: SELECT name FROM tenancy.isolation_relations';
+'What isolation is about: the isolated tables, customer_booking_stats, shops, our own tables and sequences, and their sequences, '
+'parents, children, and views that show any of them with their owner''s rights. Example: SELECT name FROM tenancy.isolation_relations';
 COMMENT ON COLUMN tenancy.isolation_relations.oid IS 'The table, view or sequence.';
 COMMENT ON COLUMN tenancy.isolation_relations.name IS 'Its name, with the schema when search_path = pg_catalog.';
 COMMENT ON COLUMN tenancy.isolation_relations.is_written IS 'Whether it is one of tenancy.written_tables.';
 
-CREATE OR REPLACE VIEW tenancy.given_rights (kind, oid, name, column_name, owner, grantee, privilege, is_grantable)
+CREATE OR REPLACE VIEW tenancy.given_rights (kind, oid, name, column_name, owner, grantor, grantee, privilege, is_grantable)
 WITH (security_invoker = TRUE)
 AS
 SELECT
@@ -132,6 +144,7 @@ SELECT
     c.oid::regclass::text AS name,
     a.column_name,
     c.relowner AS owner,
+    a.grantor,
     a.grantee,
     a.privilege_type AS privilege,
     a.is_grantable
@@ -158,6 +171,7 @@ SELECT
     p.oid::regprocedure::text,
     NULL,
     p.proowner,
+    a.grantor,
     a.grantee,
     a.privilege_type,
     a.is_grantable
@@ -172,6 +186,7 @@ SELECT
     quote_ident(n.nspname),
     NULL,
     n.nspowner,
+    a.grantor,
     a.grantee,
     a.privilege_type,
     a.is_grantable
@@ -187,6 +202,7 @@ COMMENT ON COLUMN tenancy.given_rights.oid IS 'The object.';
 COMMENT ON COLUMN tenancy.given_rights.name IS 'Its name, as a statement has it.';
 COMMENT ON COLUMN tenancy.given_rights.column_name IS 'The column; NULL for the whole.';
 COMMENT ON COLUMN tenancy.given_rights.owner IS 'Whose the object is.';
+COMMENT ON COLUMN tenancy.given_rights.grantor IS 'Who gave it: the owner, or who got it WITH GRANT OPTION.';
 COMMENT ON COLUMN tenancy.given_rights.grantee IS 'The role; 0 for PUBLIC.';
 COMMENT ON COLUMN tenancy.given_rights.privilege IS 'The right.';
 COMMENT ON COLUMN tenancy.given_rights.is_grantable IS 'Whether the role may give it to others.';

@@ -17,6 +17,7 @@ AS $$
 DECLARE
     state_before text;
     unknown_names text;
+    left_over text;
 BEGIN
     PERFORM tenancy.begin_change('deploy', 'isolation/switch'); -- alone among our scripts, and as the owner
     SELECT i.state
@@ -46,9 +47,24 @@ BEGIN
     END IF;
 
     CALL tenancy.grant_rights();
-    IF state = 'on' THEN
-        CALL tenancy.check_isolation();
-    END IF;
+    CASE state
+        WHEN 'on' THEN
+            CALL tenancy.check_isolation();
+        WHEN 'relaxing' THEN
+            left_over := (
+                SELECT string_agg(tenancy.printable(format('%s (%s)', d.name, d.statement)), ', ' ORDER BY d.name)
+                FROM tenancy.right_differences AS d
+                JOIN tenancy.isolated_tables AS t ON t.oid = d.oid
+                WHERE d.difference = 'excess'
+                    AND d.role_name = 'convo_shop'
+            );
+            IF left_over IS NOT NULL THEN
+                RAISE EXCEPTION 'convo_shop would have rights that no policy limits: %', left_over
+                    USING ERRCODE = 'object_not_in_prerequisite_state';
+            END IF;
+        ELSE
+            NULL;
+    END CASE;
 END;
 $$;
 

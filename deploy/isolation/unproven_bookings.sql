@@ -15,25 +15,39 @@ SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
-    IF tenancy.is_restricted() THEN
-        INSERT INTO tenancy.unproven_bookings (booking_id)
-        VALUES (NEW.id)
-        ON CONFLICT ON CONSTRAINT unproven_bookings_pkey DO NOTHING;
+    IF TG_OP = 'UPDATE' THEN
+        IF (
+            NEW.id, NEW.shop_id, NEW.service_id, NEW.customer_phone, NEW.customer_email, NEW.start_at_utc, NEW.created_at, NEW.status
+        ) IS NOT DISTINCT FROM (
+            OLD.id, OLD.shop_id, OLD.service_id, OLD.customer_phone, OLD.customer_email, OLD.start_at_utc, OLD.created_at, OLD.status
+        )
+            AND (
+                NEW.appointment_status <> 'NO_SHOW'
+                OR (NEW.appointment_status, NEW.appointment_status_updated_at_utc)
+                IS NOT DISTINCT FROM (OLD.appointment_status, OLD.appointment_status_updated_at_utc)
+            )
+        THEN
+            RETURN NULL;
+        END IF;
     END IF;
+
+    INSERT INTO tenancy.unproven_bookings (booking_id)
+    VALUES (NEW.id)
+    ON CONFLICT ON CONSTRAINT unproven_bookings_pkey DO NOTHING;
     RETURN NULL;
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mark_unproven_booking() IS
-'Trigger: enters a booking in tenancy.unproven_bookings when a member of convo_shop writes what makes it evidence: whose it is, '
-'where, when, for what price, and whether it is confirmed.';
+'Trigger: enters a booking in tenancy.unproven_bookings when a shop''s role writes what makes it evidence: whose it is, where, when, '
+'for what price, whether it is confirmed, and a no-show.';
 
--- Its condition calls no function of ours: who writes bookings may run none.
+-- Its condition asks who runs the statement, whatever function it is in, and calls no function of ours: who writes bookings may run
+-- none.
 CREATE OR REPLACE TRIGGER mark_unproven_booking
-AFTER INSERT OR UPDATE OF id, shop_id, service_id, customer_phone, customer_email, start_at_utc, created_at, status
-ON public.bookings
+AFTER INSERT OR UPDATE ON public.bookings
 FOR EACH ROW
-WHEN (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE'))
+WHEN (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE') AND row_security_active('public.bookings'))
 EXECUTE FUNCTION tenancy.mark_unproven_booking();
 
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';

@@ -20,15 +20,16 @@ CREATE OR REPLACE FUNCTION tenancy.is_restricted()
 RETURNS boolean
 LANGUAGE sql
 STABLE
-RETURN coalesce(
-    pg_has_role(tenancy.caller(), to_regrole('convo_shop')::oid, 'USAGE'),
-    FALSE -- no such role, no members
-)
-AND NOT pg_has_role(tenancy.caller(), current_user, 'USAGE');
+RETURN NOT pg_has_role(tenancy.caller(), current_user, 'USAGE')
+AND (
+    coalesce(pg_has_role(tenancy.caller(), to_regrole('convo_shop')::oid, 'USAGE'), FALSE) -- no such role, no members
+    -- Who has no right here calls by a function with somebody else's: whose, nobody can ask.
+    OR NOT has_schema_privilege(tenancy.caller(), 'tenancy', 'USAGE')
+);
 
 COMMENT ON FUNCTION tenancy.is_restricted() IS
-'For functions with their owner''s rights: whether who called is bound to one shop, as a member of convo_shop who is neither '
-'the owner nor a superuser. '
+'For functions of the SQL API: whether who called is bound to one shop, as a member of convo_shop, or as somebody without USAGE on '
+'schema tenancy; neither the owner nor a superuser is. '
 'Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
 
 -- VOLATILE, as what it reads the sequence by: else it would not be inlined, and it runs with each mirrored row.

@@ -95,7 +95,7 @@ AS $$
             left(without_literals.statement, 5000),
             -- A name in quotes, a string, a comment without another one inside, what no pattern can follow to its end (a comment, a
             -- string in dollars, one with backslashes), a parameter, a number, a word, a space, a character
-            '("(?:[^"]|"")*(?:"|$)|''(?:[^''\\]|'''')*(?:''|$)|--[^\n]*|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/|/\*|\$(?:[[:alpha:]_]\w*)?\$|\\|'
+            '("(?:[^"]|"")*(?:"|$)|''(?:[^''\\]|'''')*(?:''|$)|--[^\n]*|/\*(?:[^*/]|\*(?!/)|/(?!\*))*\*/|/\*|\$(?:[^\s\d$][^\s$]*)?\$|\\|'
             '\$\d+|\.?\d[\w.]*|[[:alpha:]_][\w$]*|\s+|.)',
             'g'
         ) WITH ORDINALITY AS m (match, position)
@@ -113,7 +113,7 @@ AS $$
     WHERE t.position < (
         SELECT coalesce(min(e.position), 5001)
         FROM token AS e
-        WHERE e.token ~ '^(''|/\*|\\|\$[[:alpha:]_]\w*\$|\$\$)$'
+        WHERE e.token ~ '^(''|/\*|\\|\$([^\s\d$][^\s$]*)?\$)$'
     );
 $$;
 

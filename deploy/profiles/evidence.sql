@@ -79,64 +79,63 @@ SELECT
     END
 FROM (
     SELECT
-        p.*,
-        count(*) FILTER (WHERE p.is_confirmed) OVER in_order AS number
+        e.customer_id,
+        e.shop_id,
+        e.booking_id,
+        e.start_at_utc,
+        e.created_at,
+        e.is_confirmed,
+        e.is_no_show,
+        e.marked_at,
+        e.price_cents,
+        e.is_unproven,
+        count(*) FILTER (WHERE e.is_confirmed) OVER in_order AS number,
+        coalesce(max(e.counted) OVER in_shop, 0) AS counted
     FROM (
         SELECT
-            e.customer_id,
-            e.shop_id,
-            e.booking_id,
-            e.start_at_utc,
-            e.created_at,
-            e.is_confirmed,
-            e.is_no_show,
-            e.marked_at,
-            e.price_cents,
-            e.is_unproven,
-            coalesce(max(e.counted) OVER in_shop, 0) AS counted,
-            count(*) FILTER (WHERE e.is_unproven AND e.is_confirmed) OVER in_order AS unproven
-        FROM (
-            SELECT
-                c.id AS customer_id,
-                b.shop_id,
-                b.id AS booking_id,
-                b.start_at_utc,
-                b.created_at,
-                b.status = 'CONFIRMED' AS is_confirmed,
-                b.status = 'CONFIRMED' AND b.appointment_status = 'NO_SHOW' AS is_no_show,
-                b.marked_at,
-                v.price_cents,
-                b.is_unproven,
-                NULL::bigint AS counted
-            FROM public.customers AS c
-            CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
-            JOIN public.services AS v ON v.id = b.service_id
-            UNION ALL
-            SELECT -- named: else a restored dump would have other names
-                n.customer_id,
-                n.shop_id,
-                NULL AS booking_id,
-                NULL AS start_at_utc,
-                NULL AS created_at,
-                FALSE AS is_confirmed,
-                FALSE AS is_no_show,
-                NULL AS marked_at,
-                NULL AS price_cents,
-                FALSE AS is_unproven,
-                sum(n.booking_count) AS counted
-            FROM tenancy.shop_counts AS n
-            GROUP BY
-                n.customer_id,
-                n.shop_id
-        ) AS e
-        WINDOW
-            in_shop AS (PARTITION BY e.customer_id, e.shop_id),
-            in_order AS (PARTITION BY e.customer_id, e.shop_id ORDER BY e.created_at, e.booking_id ROWS UNBOUNDED PRECEDING)
-    ) AS p
-    WHERE NOT p.is_unproven
-        OR (p.is_confirmed AND p.unproven <= p.counted)
-    WINDOW in_order AS (PARTITION BY p.customer_id, p.shop_id ORDER BY p.created_at, p.booking_id ROWS UNBOUNDED PRECEDING)
-) AS i;
+            c.id AS customer_id,
+            b.shop_id,
+            b.id AS booking_id,
+            b.start_at_utc,
+            b.created_at,
+            b.status = 'CONFIRMED' AS is_confirmed,
+            b.status = 'CONFIRMED' AND b.appointment_status = 'NO_SHOW' AND NOT b.is_unproven AS is_no_show,
+            b.marked_at,
+            v.price_cents,
+            b.is_unproven,
+            NULL::bigint AS counted
+        FROM public.customers AS c
+        CROSS JOIN LATERAL tenancy.bookings_of(c.id, c.phone, c.email) AS b
+        JOIN public.services AS v ON v.id = b.service_id
+        UNION ALL
+        SELECT -- named: else a restored dump would have other names
+            n.customer_id,
+            n.shop_id,
+            NULL AS booking_id,
+            NULL AS start_at_utc,
+            NULL AS created_at,
+            FALSE AS is_confirmed,
+            FALSE AS is_no_show,
+            NULL AS marked_at,
+            NULL AS price_cents,
+            TRUE AS is_unproven, -- so it comes last
+            sum(n.booking_count) AS counted
+        FROM tenancy.shop_counts AS n
+        GROUP BY
+            n.customer_id,
+            n.shop_id
+    ) AS e
+    WINDOW
+        in_shop AS (PARTITION BY e.customer_id, e.shop_id),
+        in_order AS (
+            PARTITION BY e.customer_id, e.shop_id ORDER BY e.is_unproven, e.created_at, e.booking_id
+            ROWS UNBOUNDED PRECEDING
+        )
+) AS i
+-- What a shop's role wrote has what is left of the counts.
+WHERE i.booking_id IS NULL
+    OR NOT i.is_unproven
+    OR (i.is_confirmed AND i.number <= i.counted);
 
 COMMENT ON VIEW tenancy.evidence_items IS
 'What shows of a customer in a shop, one by one: each booking, and, in one row, what the stylists'' counts there show beyond the '

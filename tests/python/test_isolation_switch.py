@@ -245,8 +245,9 @@ FOUND = {
     ),
     "by pg_read_all_data": (
         "GRANT convo_shop, pg_read_all_data TO mallory",
-        "role mallory: it is bound to one shop, and has rights of its own (all that it brings"
-        " by pg_read_all_data;",
+        "role mallory: it is bound to one shop, and has rights of its own (EXECUTE on"
+        " tenancy.part_definition(text,oid) by pg_read_all_data; all that it brings by"
+        " pg_read_all_data;",
     ),
     "by reading the server's files": (
         "GRANT convo_shop TO mallory; GRANT pg_read_server_files TO oscar; GRANT oscar TO mallory",
@@ -356,18 +357,95 @@ FOUND = {
     ),
     "a shop context for everybody": (
         "ALTER DATABASE found SET app.current_shop_id = '2'",
-        "database found: who sets no shop context has one (app.current_shop_id; remedy: ALTER"
+        "database found: who sets nothing there has a setting that decides what is seen or"
+        " mirrored (app.current_shop_id; remedy: ALTER"
         " DATABASE found RESET app.current_shop_id)",
     ),
     "a shop context for a role": (
         "ALTER ROLE mallory SET app.current_shop_id = '2'",
-        "role mallory: who sets no shop context has one (app.current_shop_id; remedy: ALTER"
+        "role mallory: who sets nothing there has a setting that decides what is seen or"
+        " mirrored (app.current_shop_id; remedy: ALTER"
         " ROLE mallory RESET app.current_shop_id)",
     ),
     "a shop context for a role in a database": (
         "ALTER ROLE mallory IN DATABASE found SET app.current_shop_id = '2'",
-        "role mallory in database found: who sets no shop context has one (app.current_shop_id;"
+        "role mallory in database found: who sets nothing there has a setting that decides what is"
+        " seen or mirrored (app.current_shop_id;"
         " remedy: ALTER ROLE mallory IN DATABASE found RESET app.current_shop_id)",
+    ),
+    "a role whose triggers are off": (
+        "ALTER ROLE mallory SET session_replication_role = replica",
+        "role mallory: who sets nothing there has a setting that decides what is seen or mirrored"
+        " (session_replication_role; remedy: ALTER ROLE mallory RESET session_replication_role)",
+    ),
+    "by a function of ours": (
+        "GRANT convo_shop TO mallory;"
+        " GRANT EXECUTE ON FUNCTION tenancy.customer_of(text, text) TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (EXECUTE on"
+        " tenancy.customer_of(text,text);",
+    ),
+    "by the schema of ours": (
+        "GRANT convo_shop TO mallory; GRANT USAGE ON SCHEMA tenancy TO PUBLIC",
+        "role mallory: it is bound to one shop, and has rights of its own (USAGE on tenancy by"
+        " PUBLIC;",
+    ),
+    "by the number that a mirror is known by": (
+        "GRANT convo_shop TO mallory; GRANT SELECT ON SEQUENCE tenancy.guard TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (SELECT on"
+        " tenancy.guard;",
+    ),
+    "by making what others run": (
+        "GRANT convo_shop TO mallory; GRANT CREATE ON SCHEMA public TO PUBLIC",
+        "role mallory: it is bound to one shop, and has rights of its own (CREATE on public by"
+        " PUBLIC;",
+    ),
+    "by a parent": (
+        "CREATE TABLE public.ancestor (id uuid NOT NULL);"
+        " ALTER TABLE public.bookings INHERIT public.ancestor;"
+        " GRANT convo_shop TO mallory; GRANT SELECT ON public.ancestor TO mallory",
+        "role mallory: it is bound to one shop, and has rights of its own (SELECT on"
+        " public.ancestor;",
+    ),
+    "by what was copied through a view": (
+        "CREATE MATERIALIZED VIEW public.copied AS SELECT * FROM tenancy.customer_totals;"
+        " GRANT SELECT ON public.copied TO convo_shop",
+        "SELECT on public.copied to convo_shop: the group has more rights than are listed",
+    ),
+    "a member that may make members": (
+        "GRANT convo_shop TO mallory; GRANT convo_back_office TO oscar WITH ADMIN OPTION;"
+        " GRANT oscar TO mallory",
+        "ADMIN OPTION on convo_back_office",
+    ),
+    "a listed right that somebody else gave": (
+        "GRANT SELECT ON public.bookings TO oscar WITH GRANT OPTION; SET ROLE oscar;"
+        " GRANT SELECT (id) ON public.bookings TO convo_shop; RESET ROLE",
+        "SELECT (id) on public.bookings to convo_shop GRANTED BY oscar: the group has more rights"
+        " than are listed (see tenancy.listed_rights; remedy: SET ROLE oscar; REVOKE SELECT (id) ON"
+        " TABLE public.bookings FROM convo_shop CASCADE)",
+    ),
+    "a trigger where the application writes": (
+        "CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
+        " ALTER FUNCTION public.trap() OWNER TO mallory; CREATE TRIGGER trap BEFORE INSERT ON"
+        " public.bookings FOR EACH ROW EXECUTE FUNCTION public.trap()",
+        "trigger trap on public.bookings: it runs with the rights of who writes, and belongs to"
+        " somebody else (function public.trap() of mallory;",
+    ),
+    "a trigger of ours that somebody took away": (
+        "DROP TRIGGER mark_unproven_booking ON public.bookings",
+        "trigger mark_unproven_booking on public.bookings: it is not as it was deployed, but"
+        " missing",
+    ),
+    "the legacy statistics of another owner": (
+        "ALTER TABLE public.customer_booking_stats OWNER TO mallory",
+        "table public.customer_booking_stats: it belongs to somebody else than public.customers",
+    ),
+    "a sequence of another owner": (
+        "ALTER SEQUENCE tenancy.guard OWNER TO mallory",
+        "sequence tenancy.guard: it belongs to somebody else than public.customers (owner mallory;",
+    ),
+    "the schema of another owner": (
+        "ALTER SCHEMA tenancy OWNER TO mallory",
+        "schema tenancy: it belongs to somebody else than public.customers (owner mallory;",
     ),
     "a way past all triggers": (
         "GRANT SET ON PARAMETER session_replication_role TO mallory",
@@ -433,7 +511,7 @@ FOUND = {
         "CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         " ALTER FUNCTION public.trap() OWNER TO mallory; CREATE TRIGGER trap BEFORE INSERT ON"
         " public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION public.trap()",
-        "trigger trap on public.customer_shop_profiles: it runs with the rights of the owner, and"
+        "trigger trap on public.customer_shop_profiles: it runs with the rights of who writes, and"
         " belongs to somebody else (function public.trap() of mallory;",
     ),
     "a group that reads all data": (
@@ -515,6 +593,72 @@ def test_it_is_found(on: psycopg.Connection, what: str) -> None:
         with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as found:
             on.execute("CALL tenancy.check_isolation()")
     assert said in str(found.value)
+
+
+HARMLESS = {
+    "another view with the rights of who reads": (
+        "CREATE VIEW public.seen WITH (security_invoker = yes) AS SELECT * FROM public.bookings;"
+        " GRANT convo_shop TO mallory; GRANT SELECT ON public.seen TO mallory"
+    ),
+    "tables and functions of the application": (
+        "CREATE TABLE public.promotions (id serial PRIMARY KEY);"
+        " CREATE FUNCTION public.today() RETURNS date LANGUAGE sql RETURN current_date;"
+        " GRANT convo_shop TO mallory; GRANT ALL ON public.promotions TO mallory, convo_shop;"
+        " GRANT USAGE ON SEQUENCE public.promotions_id_seq TO convo_shop;"
+        " GRANT USAGE ON SCHEMA public TO convo_shop"
+    ),
+    "a column that nobody opened": "ALTER TABLE public.bookings ADD COLUMN channel text",
+    "a parameter that everybody may set": (
+        "GRANT convo_shop TO mallory; GRANT SET ON PARAMETER log_min_duration_statement TO PUBLIC"
+    ),
+    "settings of the application": (
+        "GRANT convo_shop TO mallory; ALTER ROLE mallory SET statement_timeout = '5s';"
+        " ALTER ROLE mallory SET app.locale = 'en'"
+    ),
+    "an application before it is bound": (
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON public.shops TO oscar;"
+        " GRANT USAGE ON SCHEMA tenancy TO oscar;"
+        " GRANT EXECUTE ON FUNCTION tenancy.customer_context(integer, integer) TO oscar"
+    ),
+}
+
+
+@pytest.mark.parametrize("what", HARMLESS)
+def test_no_false_alarm(on: psycopg.Connection, what: str) -> None:
+    with on.transaction(force_rollback=True):
+        on.execute("CREATE ROLE mallory LOGIN; CREATE ROLE oscar")
+        on.execute(HARMLESS[what].encode())
+        on.execute("CALL tenancy.check_isolation()")
+
+
+def test_what_somebody_else_gave_is_taken_before_it_is_off(strangers: str) -> None:
+    """Else the right would open all shops as soon as no policy limits it."""
+    psql(strangers, "-c", ON)
+    psql(
+        strangers,
+        "-c",
+        "GRANT SELECT ON public.bookings TO oscar WITH GRANT OPTION; SET ROLE oscar;"
+        " GRANT SELECT (id, shop_id) ON public.bookings TO convo_shop",
+    )
+    assert "(SET ROLE oscar; REVOKE SELECT (id, shop_id) ON TABLE public.bookings" in _refused(
+        strangers, OFF
+    )
+    assert (state(strangers), secured(strangers)) == ("on", list(TABLES))
+    psql(
+        strangers,
+        "-c",
+        "SET ROLE oscar; REVOKE SELECT (id, shop_id) ON public.bookings FROM convo_shop",
+    )
+    psql(strangers, "-c", OFF)
+    assert (state(strangers), secured(strangers)) == ("off", [])
+
+
+def test_a_name_of_control_characters(on: psycopg.Connection) -> None:
+    with on.transaction(force_rollback=True):
+        on.execute('CREATE ROLE "x\x1b[2J\nDROP" LOGIN IN ROLE convo_shop BYPASSRLS')
+        with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState) as found:
+            on.execute("CALL tenancy.check_isolation()")
+    assert str(found.value.diag.message_primary).isprintable()
 
 
 SOME = ("all rights", "a login in two groups", "a policy that somebody opened")

@@ -240,6 +240,62 @@ def test_a_column_that_the_application_adds(isolated_database: str) -> None:
     ).stdout.split() == ["t|f"]
 
 
+@pytest.mark.parametrize("way", ["NOINHERIT", "another role"])
+def test_a_function_of_ones_own_is_bound(url: str, way: str) -> None:
+    """One with the rights of convo_shop, called by who has none: the caller is not known."""
+    who = at(url)
+    psql(url, "-c", "CREATE ROLE team; CREATE ROLE temp LOGIN IN ROLE convo_shop, team")
+    calls = {
+        f"SELECT c::text FROM tenancy.customer_context({who.customer}, {OTHER}) AS c": DENIED,
+        f"SELECT c::text FROM tenancy.customer_by_phone('{who.phone}') AS c": "None",
+        f"SELECT tenancy.record_booking({who.customer}, {OTHER}, {who.stylist}, 1, now())": DENIED,
+        f"SELECT tenancy.get_or_create_customer('{who.email}', NULL, NULL)": DENIED,
+    }
+    try:
+        if way == "NOINHERIT":
+            psql(url, "-c", "ALTER ROLE temp NOINHERIT")
+        with logged_in(url, "temp") as login:
+            login.execute("SET ROLE convo_shop")
+            login.execute(
+                """
+                CREATE FUNCTION pg_temp.run(query text) RETURNS text
+                LANGUAGE plpgsql SECURITY DEFINER
+                AS 'DECLARE result text; BEGIN EXECUTE query INTO result; RETURN result; END';
+                GRANT EXECUTE ON FUNCTION pg_temp.run(text) TO PUBLIC
+                """
+            )
+            login.execute("RESET ROLE" if way == "NOINHERIT" else "SET ROLE team")
+            for call, expected in calls.items():
+                try:
+                    row = login.execute("SELECT pg_temp.run(%s)", (call,)).fetchone()
+                except psycopg.Error as error:
+                    found = str(error.sqlstate)
+                else:
+                    assert row is not None
+                    found = str(row[0])
+                assert found == expected, call
+    finally:
+        psql(url, "-c", "DROP OWNED BY temp, team", "-c", "DROP ROLE temp, team")
+
+
+def test_phones_beside_an_email_that_is_known(url: str) -> None:
+    """Each one is counted, whether it is somebody's or not."""
+    who = at(url)
+    with logged_in(url, "clerk") as clerk, psycopg.connect(url) as owner:
+        row = owner.execute(
+            "SELECT email FROM public.customers WHERE id = %s", (who.own_customer,)
+        ).fetchone()
+        assert row is not None
+        phones = ["+19990000001", who.phone, "+19990000002", "+19990000003"]
+        calls = [
+            sqlstate(
+                clerk, f"SELECT tenancy.get_or_create_customer('{row[0]}', '{phone}', NULL)", OWN
+            )
+            for phone in phones
+        ]
+        assert calls == ["done"] * 3 + [TOO_MANY]
+
+
 def test_what_is_too_long_tells_nothing(url: str) -> None:
     """A new customer's name, which is stored, and that of one who is there, which is not."""
     who = at(url)
@@ -280,28 +336,6 @@ def test_beyond_the_limit_nobody_queues(url: str) -> None:
             for number in range(5, 25):
                 assert _introduce(clerk, number) == TOO_MANY
             assert clerk.execute(queued).fetchone() == before
-
-
-def test_a_booking_that_is_refused_locks_nobody(url: str) -> None:
-    """Else its transaction would have an id when the phone is somebody's, and none when not."""
-    who = at(url)
-    statement = f"""
-        INSERT INTO public.bookings (
-            id, shop_id, service_id, stylist_id, customer_phone, start_at_utc, end_at_utc, status,
-            discount_cents, created_at, updated_at
-        )
-        VALUES (
-            gen_random_uuid(), {OTHER}, {who.service}, {who.stylist}, '%s', now(), now(),
-            'CONFIRMED', 0, now(), now()
-        )
-    """
-    with logged_in(url, "clerk") as clerk:
-        for phone in (who.phone, "+19990001111"):
-            with clerk.transaction(force_rollback=True):
-                assert sqlstate(clerk, statement % phone, OWN) == DENIED
-                assert clerk.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (
-                    None,
-                )
 
 
 def test_a_shop_finds_its_own_customer_behind_another_one(url: str) -> None:

@@ -189,6 +189,91 @@ def test_a_true_one_with_another_phone(
     assert _total(owner, at, OWN) is None
 
 
+def test_counts_that_other_bookings_have(url: str, owner: psycopg.Connection, at: Target) -> None:
+    """What the application counted confirms its own bookings, however old a planted one is."""
+    stylist = at.own_stylist
+    owner.execute(
+        """
+        INSERT INTO public.customers (phone, email, average_spend_cents, no_show_count)
+        VALUES ('+19998887777', 'known@example.test', 0, 0)
+        """
+    )
+    fields = {"phone": "+19998887777", "status": "CONFIRMED"}
+    own = {"shop": OWN, "service": at.own_service, "stylist": stylist}
+    other = {"shop": OTHER, "service": at.service, "stylist": at.stylist}
+    for day, there in enumerate((own, own, other), 1):
+        start = f"2041-04-0{day} 10:00+00"
+        made = f"2020-04-0{day}"
+        owner.execute(BOOKING.format(**fields, **there, start=start, made=made).encode())
+    row = owner.execute(
+        "SELECT id FROM public.customers WHERE phone = %s", (fields["phone"],)
+    ).fetchone()
+    assert row is not None
+    owner.execute(
+        """
+        INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count)
+        VALUES (%s, %s, 2)
+        """,
+        (row[0], stylist),
+    )
+    split = "SELECT shop_id, total_bookings, no_show_count FROM tenancy.split(ARRAY[%s]::int[]"
+    split += ", (%s, 3, 9000, NULL)::tenancy.statistics) ORDER BY shop_id"
+    owner.execute("UPDATE public.customers SET no_show_count = 1 WHERE id = %s", (row[0],))
+    owner.execute(
+        """
+        UPDATE public.bookings
+        SET appointment_status = 'NO_SHOW', appointment_status_updated_at_utc = '2041-05-01'
+        WHERE shop_id = %s AND customer_phone = %s
+        """,
+        (OTHER, fields["phone"]),
+    )
+    before = owner.execute(split.encode(), (row[0], row[0])).fetchall()
+    assert (OTHER, 1, 1) in before
+
+    _as_planter(
+        url, BOOKING.format(**fields, **own, start="2041-04-09 10:00+00", made="1970-01-02")
+    )
+    _as_planter(
+        url,
+        "UPDATE public.bookings SET appointment_status = 'NO_SHOW',"
+        " appointment_status_updated_at_utc = '2099-01-01'"
+        f" WHERE customer_phone = '{fields['phone']}' RETURNING id",
+    )
+    assert owner.execute(split.encode(), (row[0], row[0])).fetchall() == before
+
+
+def test_by_a_function_with_the_rights_of_the_role(
+    url: str, owner: psycopg.Connection, at: Target
+) -> None:
+    """A login that takes the role, makes a function, and gives the role back."""
+    owner.execute("ALTER ROLE planter NOINHERIT")
+    statement = BOOKING.format(
+        shop=OWN,
+        service=at.own_service,
+        stylist=at.own_stylist,
+        phone=at.phone,
+        start=START,
+        made="2000-01-01",
+        status="CONFIRMED",
+    )
+    with psycopg.connect(as_role(url, "planter")) as planter:
+        planter.execute("SET ROLE convo_shop")
+        planter.execute(
+            """
+            CREATE FUNCTION pg_temp.run(query text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER
+            AS 'DECLARE result text; BEGIN EXECUTE query INTO result; RETURN result; END'
+            """
+        )
+        planter.execute("RESET ROLE")
+        planter.execute(IN_OWN)
+        planter.execute("SELECT pg_temp.run(%s)", (statement,))
+        assert planter.execute("SELECT current_setting('tenancy.confirmed', TRUE)").fetchone() in (
+            (None,),
+            ("",),
+        )
+    assert owner.execute("SELECT count(*) FROM tenancy.unproven_bookings").fetchone() == (1,)
+
+
 def test_what_the_application_confirms_is_evidence(
     url: str, owner: psycopg.Connection, at: Target
 ) -> None:
@@ -223,3 +308,60 @@ def test_after_all_was_taken_back(url: str, owner: psycopg.Connection, at: Targe
     assert owner.execute("SELECT to_regclass('tenancy_archive.unproven_bookings')").fetchone() == (
         None,
     )
+
+
+def test_one_that_is_refused_locks_nobody(url: str, at: Target) -> None:
+    """Else its transaction would have an id when the phone is somebody's, and none when not."""
+    with psycopg.connect(as_role(url, "planter"), autocommit=True) as planter:
+        for phone in (at.phone, "+19990001111"):
+            planter.execute("BEGIN")
+            planter.execute(IN_OWN)
+            planter.execute("SAVEPOINT refused")
+            statement = BOOKING.format(
+                shop=OTHER,
+                service=at.service,
+                stylist=at.stylist,
+                phone=phone,
+                start=START,
+                made="2000-01-01",
+                status="CONFIRMED",
+            )
+            with pytest.raises(psycopg.errors.InsufficientPrivilege, match="of_the_shop"):
+                planter.execute(statement.encode())
+            planter.execute("ROLLBACK TO refused")
+            assert planter.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
+            planter.execute("ROLLBACK")
+
+
+def test_the_last_booking_tells_nobodys_phone(
+    url: str, owner: psycopg.Connection, at: Target
+) -> None:
+    """A booking of the shop with a known email, and a phone that is tried."""
+    row = owner.execute(
+        "SELECT email FROM public.customers WHERE id = %s", (at.own_customer,)
+    ).fetchone()
+    assert row is not None
+    seen = []
+    for phone in (at.phone, "+19990001111"):
+        with psycopg.connect(as_role(url, "planter")) as planter:
+            planter.execute(IN_OWN)
+            statement = BOOKING.format(
+                shop=OWN,
+                service=at.own_service,
+                stylist=at.own_stylist,
+                phone=phone,
+                start=START,
+                made="2099-01-01",
+                status="CONFIRMED",
+            )
+            statement = statement.replace("customer_phone,", "customer_phone, customer_email,")
+            statement = statement.replace(f"'{phone}',", f"'{phone}', '{row[0]}',")
+            planter.execute(statement.encode())
+            seen.append(
+                planter.execute(
+                    "SELECT last_service_id, last_stylist_id, last_booking_at"
+                    f" FROM tenancy.customer_context({at.own_customer}, {OWN})".encode()
+                ).fetchall()
+            )
+            planter.rollback()
+    assert seen[0] == seen[1]

@@ -275,7 +275,7 @@ CREATE UNIQUE INDEX stylists_id_shop_id_key ON public.stylists USING btree (id, 
 COMMENT ON INDEX public.stylists_id_shop_id_key IS 'Lets customer_shop_profiles refer to a stylist together with the shop, so that a preferred stylist works in that shop.';
 CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
 COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
-CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE OF id, shop_id, service_id, customer_phone, customer_email, start_at_utc, created_at, status ON public.bookings FOR EACH ROW WHEN (pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text)) EXECUTE FUNCTION tenancy.mark_unproven_booking();
+CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text) AND row_security_active('public.bookings'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';
 CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
 COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';

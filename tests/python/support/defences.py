@@ -131,7 +131,6 @@ DEFENCES = (
             instead="FALSE",
         )
         for function in (
-            "confirm_booking",
             "customer_by_email",
             "customer_by_phone",
             "customer_context",

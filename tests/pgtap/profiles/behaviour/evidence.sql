@@ -68,7 +68,7 @@ SELECT results_eq(
     WHERE customer_id = 9101 AND shop_id = 901
     ORDER BY place, created_at
     $$,
-    'VALUES (pg_temp.day(4), 1, 1::bigint, 1::bigint), (pg_temp.day(3), 1, 1, 2), (NULL, 2, 0, 2)',
+    'VALUES (pg_temp.day(4), 1, 1::bigint, 1::bigint), (pg_temp.day(3), 1, 1, 2), (NULL, 2, 0, 3)',
     'are evidence as far as counts confirm them'
 );
 DELETE FROM tenancy.unproven_bookings AS u
@@ -81,8 +81,8 @@ SELECT results_eq(
     WHERE customer_id = 9101 AND shop_id = 901 AND booking_id IS NOT NULL
     ORDER BY place, created_at
     $$,
-    'VALUES (pg_temp.day(4), 1, 1::bigint, 1::bigint), (pg_temp.day(3), 1, 1, 2), (pg_temp.day(2), 3, 1, 3)',
-    'and take no place of others'
+    'VALUES (pg_temp.day(4), 1, 1::bigint, 1::bigint), (pg_temp.day(3), 1, 1, 2)',
+    'and have what others leave of these'
 );
 DELETE FROM public.customer_stylist_preferences WHERE (customer_id, stylist_id) = (9101, 9012);
 DELETE FROM public.customer_stylist_preferences WHERE (customer_id, stylist_id) = (9101, 9011);
