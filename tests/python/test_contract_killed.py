@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
+from support.at_once import verify
 from support.cluster import Cluster, children
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
@@ -145,4 +146,4 @@ def test_sqitch_at_the_switch(
     assert_before_or_behind(url)
     sqitch(url, command, *arguments)
     assert_before_or_behind(url)
-    sqitch(url, "verify")
+    verify(url)

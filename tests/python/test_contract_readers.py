@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
 from support.commands import psql, run, sqitch, value
@@ -150,7 +151,7 @@ def test_what_this_project_does_is_nobodys_read(salon: str) -> None:
     sqitch(salon, "revert", "--to", "@phase2", "-y")
     for command in (["health"], ["gate"], ["repair"], ["backfill", "--dry-run"]):
         call(salon, *command)
-    sqitch(salon, "verify")
+    verify(salon)
     assert query_ids(salon) == []
     assert sqitch(salon, "deploy", *quiet).returncode == 0
 

@@ -7,6 +7,7 @@ import re
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 from support.history import legacy_history
 from support.plan import CHANGES, TAGS
@@ -58,7 +59,7 @@ def test_deploy_revert_deploy(
     before = [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)]
 
     sqitch(url, "deploy", "--to", tag)
-    sqitch(url, "verify")
+    verify(url)
     schema, profiles = _schema(url), _profiles(url)
     assert profiles
     assert ("Counted by hand" in schema) == (tag == "@phase1")
@@ -68,7 +69,7 @@ def test_deploy_revert_deploy(
     assert _archived(url) == (below is None)
 
     sqitch(url, "deploy", "--to", tag)
-    sqitch(url, "verify")
+    verify(url)
     assert _schema(url) == schema
     assert _profiles(url) == profiles
     assert not _archived(url)
@@ -267,7 +268,7 @@ def test_what_was_put_aside_comes_back(recorded_database: str) -> None:
         )
 
         sqitch(url, "deploy", "--to", "@phase1")
-        sqitch(url, "verify")
+        verify(url)
 
         for customer, rows in expected.items():
             assert connection.execute(profiles, (customer,)).fetchall() == rows

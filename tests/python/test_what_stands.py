@@ -11,6 +11,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.cluster import ROOT, Cluster
 from support.commands import (
     Completed,
@@ -129,7 +130,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
         follow(url, refused)
         assert agree(url), change
         assert registered(url) == CHANGES[: number + 1]
-    sqitch(url, "verify")
+    verify(url)
     if tag == "@phase3":
         sqitch(url, "revert", "-y", "--to", "@phase2")
     assert legacy_history(url) == history
@@ -178,7 +179,7 @@ def test_a_deploy_then_a_revert_to_each_tag(small_at: Small, change: str, tag: s
         assert legacy_history(url) == history
     finish(url, "deploy", *CONTRACT)
     assert agree(url)
-    sqitch(url, "verify")
+    verify(url)
     finish(url, "revert", "-y", "--to", "@phase2")
     assert legacy_history(url) == history
 
@@ -252,7 +253,7 @@ def test_two_runs_at_once(small_at: Small, name: str) -> None:
     running.communicate()
     finish(url, command, *arguments)
     assert agree(url)
-    sqitch(url, "verify")
+    verify(url)
     if value(url, "SELECT tenancy.has_legacy_side()") == "t":
         assert legacy_history(url) == history
 
