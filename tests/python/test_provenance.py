@@ -230,7 +230,7 @@ def test_what_the_reconcile_wrote_is_split_again(url: str) -> None:
     sqitch(url, "revert", "--to", "@phase1", "-y")
     with connected(url) as connection:
         stale = [int(str(row[0])) for row in connection.execute(CANDIDATES).fetchall()][:20]
-        for command in ("--to", "@phase1"), ():
+        for command in (("--to", "@phase1"), ()) if SOAK else ((),):
             connection.execute(LEGACY_WRITE, {"customers": stale})
             sqitch(url, "deploy", "--to", "@phase2")
             assert connection.execute(

@@ -11,6 +11,7 @@ import pytest
 from support.cluster import ROOT, Cluster
 from support.commands import psql, run, sqitch, value
 from support.legacy_replay import customers_with_history, make_bookings, replay
+from support.plan import below
 
 SEED = 20261123
 COUNTED = "SELECT sum(total_bookings) FROM public.customer_booking_stats"
@@ -75,7 +76,10 @@ def empty_cluster() -> Iterator[Cluster]:
 
 
 def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
-    first, second = _fill(empty_cluster, "first"), _fill(empty_cluster, "second")
+    first = _fill(empty_cluster, "first")
+    before = below("isolation/roles")
+    sqitch(first, "deploy", "--to", before)
+    second = empty_cluster.create_database("second", "first")
     for url in (first, second):
         sqitch(url, "deploy", "--to", "@phase2")
     rights = _rights(second)
@@ -83,7 +87,7 @@ def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
     assert rights
     assert _rights(first) == rights
 
-    sqitch(first, "revert", "--to", "@phase1", "-y")
+    sqitch(first, "revert", "--to", before, "-y")
     assert _roles(first) == 3
     assert _rights(first) == []
     assert _rights(second) == rights
@@ -93,7 +97,7 @@ def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
     assert _rights(second) == rights
 
     for url in (first, second):
-        sqitch(url, "revert", "-y")
+        sqitch(url, "revert", "--to", before, "-y")
         assert _rights(url) == []
     assert _roles(first) == 3
     # Nothing holds them any more.

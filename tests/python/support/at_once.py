@@ -11,8 +11,9 @@ from .cluster import ROOT
 from .commands import psql, value
 from .plan import CHANGES
 
-# What a script sets for its session ends with it.
-_FRESH = ("-c", "RESET SESSION AUTHORIZATION", "-c", "RESET ALL")
+# What a script leaves to its session, and to psql, ends with it.
+_END = ("ROLLBACK", "RESET SESSION AUTHORIZATION", "RESET ALL", r"\unset change")
+_FRESH = [word for command in _END for word in ("-c", command)]
 
 
 def run_scripts(url: str, scripts: Iterable[str]) -> None:
