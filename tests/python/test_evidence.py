@@ -27,7 +27,7 @@ from support.soak import SOAK
 
 SEED = 20261128
 HISTORIES = 20 if SOAK else 1
-STEPS = 60 if SOAK else 40
+ROUNDS, STEPS = (4, 60) if SOAK else (2, 40)
 SAMPLE = 10_000 if SOAK else 300  # customers
 
 # What each profile holds beside what the stylists of its shop counted.
@@ -383,9 +383,9 @@ def test_the_ledger(small_at: Callable[[str | None], str], seed: int) -> None:
     print(f"seed {seed}")
     url = small_at("@phase2")
     ledger = Ledger(url, seed)
-    for _ in range(4):
+    for _ in range(ROUNDS):
         with psycopg.connect(url, cursor_factory=psycopg.RawCursor) as connection:
-            for _ in range(STEPS // 4):
+            for _ in range(STEPS // ROUNDS):
                 ledger.step(connection)
         if ledger.mirrored:
             assert drift(url) == []

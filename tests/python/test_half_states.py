@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -91,20 +92,30 @@ class Model:
             self.sqitch(words[1], -1 if to is None else place(to), words)
 
 
-def ways_of(standing: int, half: str | None, registered: int) -> Ways:
-    """What is said of a state."""
+@cache
+def phase_of(standing: int, half: str | None) -> Phase:
+    """What stands."""
     states = [
         "absent" if at > standing else (half or "standing") if at == standing else "standing"
         for at in range(len(PLAN))
     ]
-    phase = Phase(
+    return Phase(
         tuple(
             Change(change, tag, state, None, None)
             for (change, tag), state in list(zip(PLAN, states, strict=True))[1:]
         )
     )
-    changes = tuple(Registered(str(at), CHANGES[at]) for at in range(registered + 1))
-    return ways(phase, Registry(changes=changes))
+
+
+@cache
+def registry_of(registered: int) -> Registry:
+    """What Sqitch has."""
+    return Registry(changes=tuple(Registered(str(at), CHANGES[at]) for at in range(registered + 1)))
+
+
+def ways_of(standing: int, half: str | None, registered: int) -> Ways:
+    """What is said of a state."""
+    return ways(phase_of(standing, half), registry_of(registered))
 
 
 @pytest.mark.parametrize("half", [None, "deploying", "reverting"])
@@ -188,7 +199,7 @@ def around(at: int) -> tuple[str, str]:
 Small = Callable[[str | None], str]
 
 
-@every(FIRST, SWITCH)
+@every(SWITCH)
 def test_stopped_after_a_change(cluster: Cluster, small_at: Small, change: str) -> None:
     if change in (CHANGES[at] for at in TAGS.values()):
         change = below(change)

@@ -111,6 +111,7 @@ def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str)
         ).fetchone()
         assert done == profiled, "the cursor is not where the rows are"
 
+    psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = DEFAULT")
     sqitch(url, "deploy", "--to", "@phase1")
     assert wrong_profiles(url) == []
 
