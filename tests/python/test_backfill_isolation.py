@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.commands import psql, sqitch, start_sqitch
 from support.waiting import wait_until
 
@@ -216,7 +217,7 @@ def test_profiles_of_who_was_deleted_before_the_foreign_keys(
     other.commit()
     assert 5 not in _profiled(backfill)
     sqitch(url, "deploy", "--to", "@phase1")
-    sqitch(url, "verify")
+    verify(url)
     assert _profiled(backfill) == [n for n in range(1, CUSTOMERS + 1) if n != 5]
 
     _delete(other, 6)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
@@ -50,7 +51,7 @@ def test_two_operators(phase2_database: str) -> None:
         if command == "deploy":
             assert [process.returncode for process in both] == [0, 0], outputs
         assert value(url, "SELECT tenancy.has_legacy_side()") == phase
-    sqitch(url, "verify")
+    verify(url)
     once = pg_dump_schema(url, "public", "tenancy*")
     sqitch(url, "revert", "-y", "--to", "@phase2")
     assert drift(url) == []
@@ -85,10 +86,10 @@ def test_back_without_the_archive(phase3_database: str, phase2_database: str) ->
     name = value(url, "SELECT current_database()")
     psql(url, "-c", f"SELECT tenancy.purge_archive('{name}')")
     assert value(url, "SELECT to_regnamespace('tenancy_archive') IS NULL") == "t"
-    sqitch(url, "verify")
+    verify(url)
 
     sqitch(url, "revert", "-y", "--to", "@phase2")
-    sqitch(url, "verify")
+    verify(url)
     assert drift(url) == []
     schemas = ("public", "tenancy*")
     assert pg_dump_schema(url, *schemas) == pg_dump_schema(phase2_database, *schemas)

@@ -15,6 +15,7 @@ from support.commands import psql, sqitch
 from support.plan import CONTRACT
 from support.shop_calls import calls
 from support.sides import drift
+from support.soak import SOAK
 from support.users_definitions import USERS, despite, schema
 
 CYCLES = 3
@@ -85,7 +86,7 @@ def before_the_contract(url: str, dice: random.Random, ledger: Ledger) -> None:
             ledger[customer][1] += price
 
 
-@pytest.mark.parametrize("seed", [20261128, 20261129])
+@pytest.mark.parametrize("seed", range(20261128, 20261128 + (10 if SOAK else 1)))
 def test_three_cycles(phase2_database: str, role: str, seed: int) -> None:
     print(f"seed {seed}")
     url = phase2_database

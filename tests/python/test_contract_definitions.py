@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from support.commands import psql, sqitch, value
+from support.plan import below
 from support.sides import drift
 from support.users_definitions import USERS, despite, schema
 
@@ -62,12 +64,14 @@ def test_what_cannot_come_back_is_told(phase2_database: str, role: str) -> None:
         connection.execute("UPDATE public.customers SET no_show_count = 3000 WHERE id = 1")
 
 
-def test_defaults_of_before_phase_2(phase1_database: str) -> None:
+def test_defaults_of_before_phase_2(small_at: Callable[[str | None], str]) -> None:
     """Phase 2 sets its own; its revert gives back theirs."""
-    url = phase1_database
+    change = "api/customer_defaults"
+    url = small_at(below(change))
     psql(url, "-c", "ALTER TABLE public.customers ALTER COLUMN no_show_count SET DEFAULT 3")
     before = schema(url)
     for _ in range(2):
-        sqitch(url, "deploy", "--to", "@phase2")
-        sqitch(url, "revert", "-y", "--to", "@phase1")
+        sqitch(url, "deploy", "--to", change)
+        assert schema(url) != before
+        sqitch(url, "revert", "-y", "--to", below(change))
         assert schema(url) == before

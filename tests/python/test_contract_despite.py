@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from support.commands import psql, sqitch, value
+from support.soak import share
 
 _FUNCTION = "RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN ({}); END $$"
 
@@ -282,7 +283,7 @@ def found(url: str, despite: str = "") -> dict[str, tuple[bool, bool]]:
     return {name: (may_be, is_) for name, may_be, is_ in rows}
 
 
-@pytest.mark.parametrize("what", DEPENDENTS)
+@pytest.mark.parametrize("what", share([*DEPENDENTS], 3))
 def test_a_dependent(phase2_database: str, what: str) -> None:
     """It is found, and PostgreSQL lets the contract pass it where the gate says so."""
     url, dependent = phase2_database, DEPENDENTS[what]

@@ -78,8 +78,8 @@ def test_in_another_cluster(tmp_path: Path, phase3_database: str) -> None:
         assert pg_dump_schema(moved, "public") == pg_dump_schema(url, "public")
         problems = "SET search_path = pg_catalog; SELECT name, problem FROM tenancy.part_problems"
         assert value(moved, problems) == ""
-        for each in (moved, url):
-            sqitch(each, "revert", "-y")
-        assert legacy_history(moved, *TIMES) == legacy_history(url, *TIMES)
+        history = legacy_history(moved)
+        sqitch(moved, "revert", "-y")
+        assert legacy_history(moved) == history
     finally:
         elsewhere.remove()

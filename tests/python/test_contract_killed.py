@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from itertools import product
 
 import pytest
 
+from support.at_once import verify
 from support.cluster import Cluster, children
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
@@ -94,7 +96,7 @@ def test_after_each_statement(cluster: Cluster, stages: Stages, script: str) -> 
         psql_file(url, script, *variables)
         expected, schema = everything(url), pg_dump_schema(url, "public", "tenancy*")
 
-    for number in share(range(1, len(chunks)), 2):
+    for number in share(range(1, len(chunks)), 4):
         with stages.at(SCRIPTS[script]) as url:
             running = start_psql(url, script, chunks[:number], *variables)
             if number % SERVER_TOO:
@@ -113,8 +115,10 @@ def test_after_each_statement(cluster: Cluster, stages: Stages, script: str) -> 
                 assert pg_dump_schema(url, "public", "tenancy*") == schema
 
 
-@pytest.mark.parametrize("victim", ["sqitch and psql", "psql", "server"])
-@pytest.mark.parametrize("command", ["deploy", "revert"])
+@pytest.mark.parametrize(
+    ("command", "victim"),
+    share([*product(("deploy", "revert"), ("sqitch and psql", "psql", "server"))], 2),
+)
 def test_sqitch_at_the_switch(
     cluster: Cluster, small_at: Callable[[str | None], str], command: str, victim: str
 ) -> None:
@@ -145,4 +149,4 @@ def test_sqitch_at_the_switch(
     assert_before_or_behind(url)
     sqitch(url, command, *arguments)
     assert_before_or_behind(url)
-    sqitch(url, "verify")
+    verify(url)

@@ -10,10 +10,12 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import run_scripts, verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
 from support.commands import psql, run, sqitch, value
 from support.health import health, role
+from support.plan import CHANGES, CONTRACT, TAGS
 
 ORM = """
     SELECT customers.id, customers.email, customers.preferred_stylist_id,
@@ -143,16 +145,16 @@ def test_no_reader(salon: str) -> None:
 
 def test_what_this_project_does_is_nobodys_read(salon: str) -> None:
     """Every script, there and back, and every command."""
-    quiet = ("--set", "contract=yes", "--set", "legacy_quiet_period=0")
-    sqitch(salon, "revert", "-y")
-    sqitch(salon, "deploy", "--verify", *quiet)
+    there = CHANGES[: TAGS["@phase2"] + 1]
+    run_scripts(salon, (f"revert/{change}" for change in reversed(there)))
+    run_scripts(salon, (f"{tree}/{change}" for change in CHANGES for tree in ("deploy", "verify")))
     call(salon, "health")
-    sqitch(salon, "revert", "--to", "@phase2", "-y")
+    run_scripts(salon, (f"revert/{change}" for change in reversed(CHANGES[len(there) :])))
     for command in (["health"], ["gate"], ["repair"], ["backfill", "--dry-run"]):
         call(salon, *command)
-    sqitch(salon, "verify")
+    verify(salon)
     assert query_ids(salon) == []
-    assert sqitch(salon, "deploy", *quiet).returncode == 0
+    assert sqitch(salon, "deploy", *CONTRACT).returncode == 0
 
 
 def test_it_says_who_is_not_seen(salon: str) -> None:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -24,12 +25,12 @@ from support.soak import SOAK
 from support.waiting import wait_until
 
 # On real databases: the first ones, what is put aside, the contract. In a soak every change.
-CHOSEN = (
-    "support/begin",
-    "profiles/customer_shop_profiles",
-    "contract/switch",
-)
-EVERY = CHANGES[1:] if SOAK else CHOSEN
+FIRST, ASIDE, SWITCH = "support/begin", "profiles/customer_shop_profiles", "contract/switch"
+
+
+def every(*chosen: str) -> pytest.MarkDecorator:
+    """These changes; in a soak every one."""
+    return pytest.mark.parametrize("change", CHANGES[1:] if SOAK else chosen)
 
 
 # A model of what Sqitch and the scripts do: all states, in a moment ------------------------------
@@ -91,20 +92,30 @@ class Model:
             self.sqitch(words[1], -1 if to is None else place(to), words)
 
 
-def ways_of(standing: int, half: str | None, registered: int) -> Ways:
-    """What is said of a state."""
+@cache
+def phase_of(standing: int, half: str | None) -> Phase:
+    """What stands."""
     states = [
         "absent" if at > standing else (half or "standing") if at == standing else "standing"
         for at in range(len(PLAN))
     ]
-    phase = Phase(
+    return Phase(
         tuple(
             Change(change, tag, state, None, None)
             for (change, tag), state in list(zip(PLAN, states, strict=True))[1:]
         )
     )
-    changes = tuple(Registered(str(at), CHANGES[at]) for at in range(registered + 1))
-    return ways(phase, Registry(changes=changes))
+
+
+@cache
+def registry_of(registered: int) -> Registry:
+    """What Sqitch has."""
+    return Registry(changes=tuple(Registered(str(at), CHANGES[at]) for at in range(registered + 1)))
+
+
+def ways_of(standing: int, half: str | None, registered: int) -> Ways:
+    """What is said of a state."""
+    return ways(phase_of(standing, half), registry_of(registered))
 
 
 @pytest.mark.parametrize("half", [None, "deploying", "reverting"])
@@ -188,21 +199,21 @@ def around(at: int) -> tuple[str, str]:
 Small = Callable[[str | None], str]
 
 
-@pytest.mark.parametrize("change", EVERY)
+@every(SWITCH)
 def test_stopped_after_a_change(cluster: Cluster, small_at: Small, change: str) -> None:
     if change in (CHANGES[at] for at in TAGS.values()):
         change = below(change)
     check_both_ways(cluster, small_at(change), *around(place(change)))
 
 
-@pytest.mark.parametrize("change", EVERY)
+@every(FIRST, ASIDE)
 def test_deployed_and_not_registered(cluster: Cluster, small_at: Small, change: str) -> None:
     state = small_at(below(change))
     psql_file(state, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
     check_both_ways(cluster, state, *around(place(change)))
 
 
-@pytest.mark.parametrize("change", EVERY)
+@every(ASIDE, SWITCH)
 def test_taken_back_and_still_registered(cluster: Cluster, small_at: Small, change: str) -> None:
     state = small_at(change)
     psql_file(state, f"revert/{change}.sql")
@@ -262,17 +273,19 @@ def unregister(url: str, change: str) -> None:
         )
 
 
-@pytest.mark.parametrize("is_registered", [True, False])
+DEPLOY = ("deploy", "profiles/foreign_keys", "SELECT FROM public.customer_shop_profiles FOR UPDATE")
+REVERT = ("revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE")
+
+
 @pytest.mark.parametrize(
-    ("direction", "change", "lock"),
-    [
-        ("deploy", "profiles/foreign_keys", "SELECT FROM public.customer_shop_profiles FOR UPDATE"),
-        ("revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE"),
-    ],
+    ("script", "is_registered"),
+    # As Sqitch leaves it when it is killed, too; in a soak what somebody did to the registry since.
+    [(DEPLOY, False), (REVERT, True), *([(DEPLOY, True), (REVERT, False)] if SOAK else [])],
 )
 def test_killed_half_way(
-    cluster: Cluster, small_at: Small, direction: str, change: str, lock: str, is_registered: bool
+    cluster: Cluster, small_at: Small, script: tuple[str, str, str], is_registered: bool
 ) -> None:
+    direction, change, lock = script
     state = small_at(change if direction == "revert" else below(change))
     if change == "profiles/foreign_keys":
         psql(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
 from support.commands import psql, run, sqitch, value
@@ -603,7 +604,7 @@ def test_who_reads_the_legacy_side(salon: str) -> None:
     # What we do ourselves is not meant.
     for command in (["health"], ["repair"], ["backfill", "--dry-run"]):
         assert call(salon, *command).returncode == 0
-    sqitch(salon, "verify")
+    verify(salon)
     found = health(salon)
     assert found.said("legacy_readers") == ("ok", 0, "no statement names the legacy side")
 

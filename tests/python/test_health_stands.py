@@ -12,13 +12,13 @@ import pytest
 
 from support.cluster import ROOT
 from support.commands import environment, psql, psql_file, sqitch, value
-from support.health import go, health, role
+from support.health import Health, go, health, role
 from support.waiting import wait_until
 
 
-def said(url: str) -> str:
+def said(url: str, found: Health | None = None) -> str:
     """What the check of the phase has to say; all other checks are ok."""
-    found = health(url)
+    found = found or health(url)
     wrong = {name: each["status"] for name, each in found.checks.items() if each["status"] != "ok"}
     assert wrong == {"phase": "warning"}, found.checks
     return found.said("phase")[2]
@@ -96,19 +96,21 @@ def test_a_registry_that_is_lost(request: pytest.FixtureRequest, stage: str) -> 
         "TRUNCATE sqitch.changes, sqitch.tags, sqitch.dependencies, sqitch.events",
     ):
         psql(url, "-c", loss)
-        assert health(url).said("plan")[2] == "skipped: what Sqitch has registered is not known"
-        assert health(url).phase == f"@{stage}"
-        assert said(url).startswith(
+        found = health(url)
+        assert found.said("plan")[2] == "skipped: what Sqitch has registered is not known"
+        assert found.phase == f"@{stage}"
+        assert said(url, found).startswith(
             "Sqitch's registry (schema sqitch) is missing or knows nothing of project"
             f" convo_tenancy: to go forward to @{stage}, run sqitch deploy --to {last} --log-only"
             " --no-verify; to go back to "
         )
-        go(url, health(url).forward)
+        go(url, found.forward)
         assert health(url).exit_code == 0
 
 
-def test_a_registry_of_another_name(legacy_database: str) -> None:
-    url = legacy_database
+def test_a_registry_of_another_name(phase1_database: str) -> None:
+    url = phase1_database
+    psql(url, "-c", 'ALTER SCHEMA sqitch RENAME TO "Our registry"')
     sqitch(url, "deploy", "--to", "@phase2", "--registry", "Our registry")
     found = health(url)
     assert (found.exit_code, found.phase) == (0, "@phase2")

@@ -15,7 +15,7 @@ import pytest
 
 from support.commands import psql
 from support.sides import drift
-from support.soak import SOAK
+from support.soak import SOAK, share
 from support.stops import Stopping, formatted, install, stopping_pair, waits
 from support.waiting import wait_until
 
@@ -217,7 +217,9 @@ PROFILES = {
     ),
 }
 ALL = CALLS | LEGACY | PROFILES
-OTHERS = {name: [*ALL] if SOAK else [*ALL][: number + 1] for number, name in enumerate(ALL)}
+OTHERS = {
+    name: [*ALL] if SOAK else share([*ALL][: number + 1], 2) for number, name in enumerate(ALL)
+}
 
 # A stylist who moves gives way, and so do a shop that goes and who writes a profile directly.
 GIVE_WAY = {

@@ -9,6 +9,7 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import scalar_row
 
+from support.at_once import verify
 from support.cluster import Cluster
 from support.commands import psql, sqitch, start_sqitch, value
 from support.legacy_application import LegacyLoad
@@ -88,7 +89,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
         assert any(customer in load.last_written for customer in untouched)
         assert len(untouched) < len(made), "the load wrote to no one after the backfill"
         assert wrong_profiles(url, untouched) == []
-    sqitch(url, "verify")
+    verify(url)
 
 
 def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str) -> None:
@@ -110,6 +111,7 @@ def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str)
         ).fetchone()
         assert done == profiled, "the cursor is not where the rows are"
 
+    psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = DEFAULT")
     sqitch(url, "deploy", "--to", "@phase1")
     assert wrong_profiles(url) == []
 
@@ -139,4 +141,4 @@ def test_reverted_and_deployed_again_under_load(recorded_database: str) -> None:
             (written_since,),
         ).fetchall()
         assert drifted == []
-    sqitch(url, "verify")
+    verify(url)

@@ -10,6 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from support.at_once import verify
 from support.cluster import ROOT, Cluster
 from support.commands import (
     SQITCH,
@@ -167,7 +168,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
     try:
         as_owner = legacy_database.replace("postgres@", "plain_owner@")
         sqitch(as_owner, "deploy", "--to", "@phase2")
-        sqitch(as_owner, "verify")
+        verify(as_owner)
         owners = psql(
             legacy_database,
             "-Atc",

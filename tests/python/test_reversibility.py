@@ -7,6 +7,7 @@ import re
 import psycopg
 import pytest
 
+from support.at_once import run_scripts, verify
 from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 from support.history import legacy_history
 from support.plan import CHANGES, TAGS
@@ -58,7 +59,6 @@ def test_deploy_revert_deploy(
     before = [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)]
 
     sqitch(url, "deploy", "--to", tag)
-    sqitch(url, "verify")
     schema, profiles = _schema(url), _profiles(url)
     assert profiles
     assert ("Counted by hand" in schema) == (tag == "@phase1")
@@ -68,7 +68,7 @@ def test_deploy_revert_deploy(
     assert _archived(url) == (below is None)
 
     sqitch(url, "deploy", "--to", tag)
-    sqitch(url, "verify")
+    verify(url)
     assert _schema(url) == schema
     assert _profiles(url) == profiles
     assert not _archived(url)
@@ -152,19 +152,21 @@ def test_each_change_taken_back_and_deployed_again(
     url: str = request.getfixturevalue(f"{before.removeprefix('@')}_database")
     if tag == "@phase2":
         psql(url, "-c", COMMENTS)
-    chosen = share(changes_of(tag), 3)
-    for change in changes_of(tag):
-        schema = _schema(url) if change in chosen else ""
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
-        if change not in chosen:
-            continue
+    changes = changes_of(tag)
+    done = 0
+    for change in share(changes, 6):
+        at = changes.index(change)
+        run_scripts(url, (f"deploy/{each}" for each in changes[done:at]))
+        schema = _schema(url)
+        run_scripts(url, [f"deploy/{change}"])
+        done = at + 1
         deployed = _schema(url)
         psql_file(url, f"revert/{change}.sql")
         # The triggers of the catch-up go for good when the reconcile is over.
         assert _schema(url) == (deployed if change == "mirror/reconcile_profiles" else schema), (
             change
         )
-        psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
+        run_scripts(url, [f"deploy/{change}"])
         assert _schema(url) == deployed, change
 
 
@@ -186,9 +188,8 @@ def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
     assert (pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")) == before
 
 
-def test_what_was_put_aside_comes_back(recorded_database: str) -> None:
-    url = recorded_database
-    sqitch(url, "deploy", "--to", "@phase1")
+def test_what_was_put_aside_comes_back(phase1_database: str) -> None:
+    url = phase1_database
     with psycopg.connect(url, autocommit=True) as connection:
         # The busiest customers with profiles at several shops.
         written, moved, cancelled, deleted, booked = (
@@ -267,7 +268,7 @@ def test_what_was_put_aside_comes_back(recorded_database: str) -> None:
         )
 
         sqitch(url, "deploy", "--to", "@phase1")
-        sqitch(url, "verify")
+        verify(url)
 
         for customer, rows in expected.items():
             assert connection.execute(profiles, (customer,)).fetchall() == rows
@@ -306,19 +307,14 @@ def test_each_script_twice(
     psql(url, "-c", COMMENTS)
     before = pg_dump_schema(url, "public"), legacy_history(url)
     for tag in TAGS:
-        for change in changes_of(tag):
-            for _ in range(2):
-                psql_file(
-                    url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0"
-                )
-            psql_file(url, f"verify/{change}.sql")
+        twice = ("deploy", "deploy", "verify")
+        run_scripts(url, (f"{tree}/{change}" for change in changes_of(tag) for tree in twice))
         assert without_comments(_schema(url)) == without_comments(_schema(once[tag])), tag
     assert "Counted by hand" not in _schema(url)
     for tag in reversed(TAGS):
         assert without_comments(_schema(url)) == without_comments(_schema(once[tag])), tag
-        for change in reversed(changes_of(tag)):
-            for _ in range(2):
-                psql_file(url, f"revert/{change}.sql")
+        back = [*reversed(changes_of(tag))]
+        run_scripts(url, (f"revert/{change}" for change in back for _ in range(2)))
     assert (pg_dump_schema(url, "public"), legacy_history(url)) == before
 
 

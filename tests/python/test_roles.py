@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from support.cluster import ROOT, Cluster
+from support.cluster import Cluster
 from support.commands import psql, run, sqitch, value
 from support.legacy_replay import customers_with_history, make_bookings, replay
+from support.plan import below
 
 SEED = 20261123
+Small = Callable[[str | None], str]
 COUNTED = "SELECT sum(total_bookings) FROM public.customer_booking_stats"
 ROLES = ("convo_back_office", "convo_health", "convo_shop")
 TABLES = (
@@ -60,9 +62,10 @@ def _roles(url: str) -> int:
     return int(value(url, "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'convo\\_%'"))
 
 
-def _fill(cluster: Cluster, name: str) -> str:
+def _fill(cluster: Cluster, name: str, source: str) -> str:
+    """A database of this cluster, as another one is elsewhere."""
     url = cluster.create_database(name)
-    run(ROOT / "scripts/load-legacy.sh", url, "minimal")
+    psql(url, stdin=run("pg_dump", "-d", source).stdout)
     return url
 
 
@@ -74,8 +77,9 @@ def empty_cluster() -> Iterator[Cluster]:
     own.remove()
 
 
-def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
-    first, second = _fill(empty_cluster, "first"), _fill(empty_cluster, "second")
+def test_two_databases_of_a_cluster(empty_cluster: Cluster, small_at: Small) -> None:
+    before = below("isolation/roles")
+    first, second = (_fill(empty_cluster, name, small_at(before)) for name in ("first", "second"))
     for url in (first, second):
         sqitch(url, "deploy", "--to", "@phase2")
     rights = _rights(second)
@@ -83,7 +87,7 @@ def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
     assert rights
     assert _rights(first) == rights
 
-    sqitch(first, "revert", "--to", "@phase1", "-y")
+    sqitch(first, "revert", "--to", before, "-y")
     assert _roles(first) == 3
     assert _rights(first) == []
     assert _rights(second) == rights
@@ -93,15 +97,15 @@ def test_two_databases_of_a_cluster(empty_cluster: Cluster) -> None:
     assert _rights(second) == rights
 
     for url in (first, second):
-        sqitch(url, "revert", "-y")
+        sqitch(url, "revert", "--to", before, "-y")
         assert _rights(url) == []
     assert _roles(first) == 3
     # Nothing holds them any more.
     psql(first, "-c", f"DROP ROLE {', '.join(ROLES)}")
 
 
-def test_who_may_not_create_roles(empty_cluster: Cluster) -> None:
-    url = _fill(empty_cluster, "owned")
+def test_who_may_not_create_roles(empty_cluster: Cluster, legacy_database: str) -> None:
+    url = _fill(empty_cluster, "owned", legacy_database)
     psql(
         url,
         "-c",
@@ -126,8 +130,8 @@ def test_who_may_not_create_roles(empty_cluster: Cluster) -> None:
     assert _rights(mine)
 
 
-def test_a_role_that_can_log_in_is_no_group_role(empty_cluster: Cluster) -> None:
-    url = _fill(empty_cluster, "taken")
+def test_a_role_that_can_log_in_is_no_group_role(empty_cluster: Cluster, small_at: Small) -> None:
+    url = _fill(empty_cluster, "taken", small_at(below("isolation/roles")))
     psql(url, "-c", "CREATE ROLE convo_shop LOGIN")
     refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
     assert refused.returncode != 0

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from support.at_once import verify
 from support.cluster import ROOT, Cluster
 from support.commands import pg_dump_schema, psql_file, sqitch
 from support.history import legacy_history
-from support.plan import TAGS
+from support.plan import CONTRACT, TAGS
 from support.soak import SOAK
 
 FOLDER = ROOT / "tests/schema"
@@ -35,15 +36,27 @@ WALK = (
     ("revert", "@phase2"),
 )
 
-# Each step once: where a walk takes long, but for a soak.
-SHORT_WALK = (
-    ("deploy", "@phase1"),
-    ("deploy", "@phase2"),
-    ("deploy", "@phase3"),
-    ("revert", "@phase2"),
-    ("revert", "@phase1"),
-    ("revert", "@ROOT"),
-)
+# Each pair once, in a part of WALK for each history; in a soak all of it for each.
+SHARES = {
+    "empty": (
+        ("deploy", "@phase1"),
+        ("deploy", "@phase2"),
+        ("deploy", "@phase3"),
+        ("revert", "@phase2"),
+        ("revert", "@phase1"),
+        ("revert", "@ROOT"),
+    ),
+    "recorded": (
+        ("deploy", "@phase2"),
+        ("revert", "@ROOT"),
+    ),
+    "sample": (
+        ("deploy", "@phase3"),
+        ("revert", "@phase1"),
+        ("deploy", "@phase3"),
+        ("revert", "@ROOT"),
+    ),
+}
 
 
 def schema_file(tag: str) -> Path:
@@ -74,15 +87,20 @@ def check_schema(url: str, tag: str) -> None:
         assert _support.setdefault(tag, support) == support
 
 
-def test_the_walk_has_every_pair() -> None:
+@pytest.mark.parametrize("walks", [[WALK], [*SHARES.values()]])
+def test_the_walks_have_every_pair(walks: list[tuple[tuple[str, str], ...]]) -> None:
     tags = ["@ROOT", *TAGS]
-    places = ["@ROOT", *(tag for _, tag in WALK)]
-    walked = {(command, place, tag) for place, (command, tag) in zip(places, WALK, strict=False)}
+    walked = set()
+    for walk in walks:
+        places = ["@ROOT", *(tag for _, tag in walk)]
+        walked |= {
+            (command, place, tag) for place, (command, tag) in zip(places, walk, strict=False)
+        }
     for low, high in itertools.combinations(tags, 2):
         assert {("deploy", low, high), ("revert", high, low)} <= walked
 
 
-@pytest.mark.parametrize("history", ["empty", "recorded", "sample"])
+@pytest.mark.parametrize("history", SHARES)
 def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, history: str) -> None:
     if history == "sample":
         url = cluster.create_database("matrix_sample")
@@ -94,22 +112,13 @@ def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, hi
     before = legacy_history(url)
     check_schema(url, "@ROOT")
 
-    for command, tag in WALK if SOAK or history == "sample" else SHORT_WALK:
+    for command, tag in WALK if SOAK else SHARES[history]:
         if command == "deploy":
-            sqitch(
-                url,
-                "deploy",
-                "--to",
-                tag,
-                "--set",
-                "contract=yes",
-                "--set",
-                "legacy_quiet_period=0",
-            )
+            sqitch(url, "deploy", "--to", tag, *CONTRACT)
         else:
             sqitch(url, "revert", "-y", *([] if tag == "@ROOT" else ["--to", tag]))
         if tag != "@ROOT" and history == "empty":
-            sqitch(url, "verify")
+            verify(url)
         check_schema(url, tag)
         if tag != "@phase3":
             assert legacy_history(url) == before, (command, tag)

@@ -142,7 +142,8 @@ class Cluster:
     def create_database(self, name: str, template: str | None = None) -> str:
         """Create a database, as a copy of another one if named, and return its URL."""
         self._execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            # Half as long as block by block: a checkpoint costs nothing without fsync.
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
                 sql.Identifier(name), sql.Identifier(template or "template0")
             )
         )

@@ -10,12 +10,18 @@ use App::Sqitch::Command::plan;
 use App::Sqitch::Command::revert;
 use App::Sqitch::Command::status;
 use App::Sqitch::Command::verify;
+use App::Sqitch::DateTime;
 use App::Sqitch::Engine::pg;
+use App::Sqitch::Target;
 use DateTime::TimeZone::Local;
+use DateTime::TimeZone::Local::Unix;
 use DBD::Pg;
+use Digest::SHA;
 use Encode qw(decode_utf8);
 use IO::Select;
 use IO::Socket::UNIX;
+use PerlIO::utf8_strict;
+use URI::https;
 use URI::pg;
 
 my ($path, $sqitch) = @ARGV;
