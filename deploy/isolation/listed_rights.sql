@@ -12,99 +12,113 @@
 -- sequence gives is written, no sequence read, and no time of customers: they tell what other shops do. Bookings bring ids of their
 -- own, which are random. Profiles and service preferences are written by the SQL API alone: whoever could insert a profile, or move
 -- one to another customer, would see who that is. Nobody reads a PIN.
-CREATE OR REPLACE VIEW tenancy.listed_rights (position, kind, objects, columns, convo_shop, convo_back_office, convo_health)
+CREATE OR REPLACE VIEW tenancy.listed_rights (
+    position, kind, objects, columns, convo_shop, convo_back_office, convo_health, is_legacy
+)
 WITH (security_invoker = TRUE)
 AS
 SELECT
     row_number() OVER () AS position,
     l.*
 FROM (
-    VALUES
-    ('TABLE', 'public.bookings', NULL, 'DELETE', 'DELETE', NULL),
-    ('TABLE', 'public.bookings', 'created_at, id, shop_id', 'INSERT, SELECT', 'INSERT, SELECT', NULL),
-    (
-        'TABLE',
-        'public.bookings',
-        'acknowledged_at_utc, appointment_status, appointment_status_updated_at_utc, customer_email, customer_name, '
-        'customer_phone, discount_cents, end_at_utc, hold_expires_at_utc, internal_notes, preferred_style_image_url, '
-        'preferred_style_text, promo_id, secondary_service_id, service_id, sms_sent_at_utc, start_at_utc, status, '
-        'stylist_id, updated_at',
-        'INSERT, SELECT, UPDATE', 'INSERT, SELECT, UPDATE', NULL
-    ),
-    ('TABLE', 'public.customers', 'id', 'SELECT', 'SELECT', 'SELECT'),
-    ('TABLE', 'public.customers', 'email, name, phone', 'SELECT', 'SELECT', NULL),
-    ('TABLE', 'public.customers', 'created_at, updated_at', NULL, 'SELECT', NULL),
-    ('TABLE', 'public.customers', 'no_show_count, preferred_stylist_id', NULL, 'SELECT', 'SELECT'),
-    ('TABLE', 'public.customers', 'average_spend_cents', NULL, 'SELECT', NULL),
-    (
-        'TABLE',
-        'public.customer_booking_stats',
-        'customer_id, last_booking_at, total_bookings, total_spend_cents',
-        NULL, 'SELECT', 'SELECT'
-    ),
-    ('TABLE', 'public.customer_booking_stats', 'created_at, updated_at', NULL, 'SELECT', NULL),
-    (
-        'TABLE',
-        'public.customer_shop_profiles',
-        'customer_id, last_booking_at, no_show_count, preferred_stylist_id, shop_id, total_bookings, '
-        'total_spend_cents',
-        'SELECT', 'SELECT', 'SELECT'
-    ),
-    ('TABLE', 'public.customer_shop_profiles', 'created_at, id, updated_at', 'SELECT', 'SELECT', NULL),
-    ('TABLE', 'public.customer_stylist_preferences', 'booking_count, customer_id, stylist_id', 'SELECT', 'SELECT', 'SELECT'),
-    ('TABLE', 'public.customer_stylist_preferences', 'created_at, updated_at', 'SELECT', 'SELECT', NULL),
-    (
-        'TABLE',
-        'public.customer_service_preferences',
-        'customer_id, preferred_style_image_url, preferred_style_text, service_id, updated_at_utc',
-        'SELECT', 'SELECT', NULL
-    ),
-    ('TABLE', 'public.stylists', 'id, shop_id', 'SELECT', 'SELECT', 'SELECT'),
-    ('TABLE', 'public.stylists', 'active, created_at, name, work_end, work_start', 'SELECT', 'SELECT', NULL),
-    ('TABLE', 'public.services', 'id, price_cents', 'SELECT', 'SELECT', 'SELECT'),
-    ('TABLE', 'public.services', 'created_at, duration_minutes, name, shop_id', 'SELECT', 'SELECT', NULL),
-    ('TABLE', 'public.shops', 'id', NULL, 'SELECT', 'SELECT'),
-    ('TABLE', 'public.shops', 'created_at, name', NULL, 'SELECT', NULL),
-    ('SCHEMA', 'tenancy', NULL, 'USAGE', 'USAGE', 'USAGE'),
-    (
-        'ROUTINE',
-        'tenancy.customer_by_email, tenancy.customer_by_phone, tenancy.customer_context, '
-        'tenancy.customers_by_preferred_stylist, tenancy.get_or_create_customer, tenancy.normalized_email, '
-        'tenancy.normalized_phone, tenancy.record_booking, tenancy.record_no_show, tenancy.set_preferred_stylist, '
-        'tenancy.set_service_preference, tenancy.shop_context',
-        NULL,
-        'EXECUTE', 'EXECUTE', NULL
-    ),
-    ('TABLE', 'tenancy.customer_totals', NULL, NULL, 'SELECT', NULL),
-    ('TABLE', 'tenancy.drift', NULL, NULL, NULL, 'SELECT'),
-    (
-        'TABLE',
-        'tenancy.backfill_progress, tenancy.changes, tenancy.contracted, tenancy.customer_bookings, tenancy.deployed_parts, '
-        'tenancy.double_writers, tenancy.double_writes, tenancy.evidence, tenancy.given_rights, tenancy.held_keys, '
-        'tenancy.introducers, tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, tenancy.isolation_faults, '
-        'tenancy.isolation_findings, tenancy.isolation_relations, tenancy.isolation_risks, tenancy.legacy_writers, '
-        'tenancy.legacy_writers_by_shop, tenancy.legacy_writes, tenancy.listed_rights, tenancy.mirror_marks, '
-        'tenancy.mirror_watch, tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, tenancy.right_differences, '
-        'tenancy.role_members, tenancy.settings, tenancy.shop_check, tenancy.shop_counts, tenancy.tracking, tenancy.watch, '
-        'tenancy.written_tables',
-        NULL,
-        NULL, NULL, 'SELECT'
-    ),
-    (
-        'ROUTINE',
-        'tenancy.command_for, tenancy.is_registered, tenancy.legacy_readers, tenancy.names_legacy_side, '
-        'tenancy.open_changes, tenancy.part_definition, tenancy.printable, tenancy.statements_relation, '
-        'tenancy.unseen_readers, tenancy.without_literals',
-        NULL,
-        NULL, NULL, 'EXECUTE'
-    ),
-    ('SCHEMA', 'sqitch', NULL, NULL, NULL, 'USAGE'),
-    ('TABLE', 'sqitch.changes, sqitch.tags', NULL, NULL, NULL, 'SELECT')
-) AS l (kind, objects, columns, convo_shop, convo_back_office, convo_health);
+    SELECT
+        s.*,
+        FALSE AS is_legacy
+    FROM (
+        VALUES
+        ('TABLE', 'public.bookings', NULL, 'DELETE', 'DELETE', NULL),
+        ('TABLE', 'public.bookings', 'created_at, id, shop_id', 'INSERT, SELECT', 'INSERT, SELECT', NULL),
+        (
+            'TABLE',
+            'public.bookings',
+            'acknowledged_at_utc, appointment_status, appointment_status_updated_at_utc, customer_email, customer_name, '
+            'customer_phone, discount_cents, end_at_utc, hold_expires_at_utc, internal_notes, preferred_style_image_url, '
+            'preferred_style_text, promo_id, secondary_service_id, service_id, sms_sent_at_utc, start_at_utc, status, '
+            'stylist_id, updated_at',
+            'INSERT, SELECT, UPDATE', 'INSERT, SELECT, UPDATE', NULL
+        ),
+        ('TABLE', 'public.customers', 'id', 'SELECT', 'SELECT', 'SELECT'),
+        ('TABLE', 'public.customers', 'email, name, phone', 'SELECT', 'SELECT', NULL),
+        ('TABLE', 'public.customers', 'created_at, updated_at', NULL, 'SELECT', NULL),
+        (
+            'TABLE',
+            'public.customer_shop_profiles',
+            'customer_id, last_booking_at, no_show_count, preferred_stylist_id, shop_id, total_bookings, '
+            'total_spend_cents',
+            'SELECT', 'SELECT', 'SELECT'
+        ),
+        ('TABLE', 'public.customer_shop_profiles', 'created_at, id, updated_at', 'SELECT', 'SELECT', NULL),
+        ('TABLE', 'public.customer_stylist_preferences', 'booking_count, customer_id, stylist_id', 'SELECT', 'SELECT', 'SELECT'),
+        ('TABLE', 'public.customer_stylist_preferences', 'created_at, updated_at', 'SELECT', 'SELECT', NULL),
+        (
+            'TABLE',
+            'public.customer_service_preferences',
+            'customer_id, preferred_style_image_url, preferred_style_text, service_id, updated_at_utc',
+            'SELECT', 'SELECT', NULL
+        ),
+        ('TABLE', 'public.stylists', 'id, shop_id', 'SELECT', 'SELECT', 'SELECT'),
+        ('TABLE', 'public.stylists', 'active, created_at, name, work_end, work_start', 'SELECT', 'SELECT', NULL),
+        ('TABLE', 'public.services', 'id, price_cents', 'SELECT', 'SELECT', 'SELECT'),
+        ('TABLE', 'public.services', 'created_at, duration_minutes, name, shop_id', 'SELECT', 'SELECT', NULL),
+        ('TABLE', 'public.shops', 'id', NULL, 'SELECT', 'SELECT'),
+        ('TABLE', 'public.shops', 'created_at, name', NULL, 'SELECT', NULL),
+        ('SCHEMA', 'tenancy', NULL, 'USAGE', 'USAGE', 'USAGE'),
+        (
+            'ROUTINE',
+            'tenancy.customer_by_email, tenancy.customer_by_phone, tenancy.customer_context, '
+            'tenancy.customers_by_preferred_stylist, tenancy.get_or_create_customer, tenancy.normalized_email, '
+            'tenancy.normalized_phone, tenancy.record_booking, tenancy.record_no_show, tenancy.set_preferred_stylist, '
+            'tenancy.set_service_preference, tenancy.shop_context',
+            NULL,
+            'EXECUTE', 'EXECUTE', NULL
+        ),
+        ('TABLE', 'tenancy.customer_totals', NULL, NULL, 'SELECT', NULL),
+        (
+            'TABLE',
+            'tenancy.backfill_progress, tenancy.changes, tenancy.contracted, tenancy.customer_bookings, tenancy.deployed_parts, '
+            'tenancy.double_writers, tenancy.double_writes, tenancy.evidence, tenancy.given_rights, tenancy.held_keys, '
+            'tenancy.introducers, tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, tenancy.isolation_faults, '
+            'tenancy.isolation_findings, tenancy.isolation_relations, tenancy.isolation_risks, tenancy.legacy_writers, '
+            'tenancy.legacy_writers_by_shop, tenancy.legacy_writes, tenancy.listed_rights, tenancy.mirror_marks, '
+            'tenancy.mirror_watch, tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, tenancy.right_differences, '
+            'tenancy.role_members, tenancy.settings, tenancy.shop_check, tenancy.shop_counts, tenancy.tracking, tenancy.watch, '
+            'tenancy.written_tables',
+            NULL,
+            NULL, NULL, 'SELECT'
+        ),
+        (
+            'ROUTINE',
+            'tenancy.command_for, tenancy.has_legacy_side, tenancy.is_registered, tenancy.legacy_readers, tenancy.names_legacy_side, '
+            'tenancy.open_changes, tenancy.part_definition, tenancy.printable, tenancy.statements_relation, '
+            'tenancy.unseen_readers, tenancy.without_literals',
+            NULL,
+            NULL, NULL, 'EXECUTE'
+        ),
+        ('SCHEMA', 'sqitch', NULL, NULL, NULL, 'USAGE'),
+        ('TABLE', 'sqitch.changes, sqitch.tags', NULL, NULL, NULL, 'SELECT')
+    ) AS s (kind, objects, columns, convo_shop, convo_back_office, convo_health)
+    UNION ALL
+    SELECT
+        g.*,
+        TRUE AS is_legacy
+    FROM (
+        VALUES
+        ('TABLE', 'public.customers', 'no_show_count, preferred_stylist_id', NULL, 'SELECT', 'SELECT'),
+        ('TABLE', 'public.customers', 'average_spend_cents', NULL, 'SELECT', NULL),
+        (
+            'TABLE',
+            'public.customer_booking_stats',
+            'customer_id, last_booking_at, total_bookings, total_spend_cents',
+            NULL, 'SELECT', 'SELECT'
+        ),
+        ('TABLE', 'public.customer_booking_stats', 'created_at, updated_at', NULL, 'SELECT', NULL),
+        ('TABLE', 'tenancy.drift', NULL, NULL, NULL, 'SELECT')
+    ) AS g (kind, objects, columns, convo_shop, convo_back_office, convo_health)
+) AS l;
 
 COMMENT ON VIEW tenancy.listed_rights IS
-'What members of the three roles may do: of tables that the contract takes away, until it does; convo_shop on isolated tables '
-'while isolation is on. Example: SELECT * FROM tenancy.listed_rights ORDER BY position';
+'What members of the three roles may do: on the legacy side until the contract; convo_shop on isolated tables while isolation '
+'is on. Example: SELECT * FROM tenancy.listed_rights ORDER BY position';
 COMMENT ON COLUMN tenancy.listed_rights.position IS 'The place in the list.';
 COMMENT ON COLUMN tenancy.listed_rights.kind IS 'As in tenancy.given_rights.';
 COMMENT ON COLUMN tenancy.listed_rights.objects IS
@@ -113,6 +127,7 @@ COMMENT ON COLUMN tenancy.listed_rights.columns IS 'The columns of the table, se
 COMMENT ON COLUMN tenancy.listed_rights.convo_shop IS 'The rights of the application for one shop, separated by commas.';
 COMMENT ON COLUMN tenancy.listed_rights.convo_back_office IS 'The rights of trusted code for all shops.';
 COMMENT ON COLUMN tenancy.listed_rights.convo_health IS 'The rights of the health check.';
+COMMENT ON COLUMN tenancy.listed_rights.is_legacy IS 'Whether the contract takes it away.';
 
 CREATE OR REPLACE VIEW tenancy.right_differences (
     difference, name, oid, role_name, owner, grantor, is_switched, is_optional, statement
@@ -127,7 +142,8 @@ WITH listed AS MATERIALIZED (
         o.owner,
         c.name AS column_name,
         r.name AS role_name,
-        p.name AS privilege
+        p.name AS privilege,
+        NOT l.is_legacy OR tenancy.has_legacy_side() AS is_wanted
     FROM tenancy.listed_rights AS l
     CROSS JOIN LATERAL string_to_table(l.objects, ', ') AS n (name)
     -- What is not there yet, or not any more, is not listed.
@@ -248,7 +264,7 @@ difference AS (
         ON s.oid = coalesce(l.oid, g.oid)
         AND coalesce(l.role_name, g.role_name) = 'convo_shop'
     WHERE CASE
-            WHEN g.oid IS NULL THEN s.oid IS NULL OR (s.state = 'on' AND s.is_secured)
+            WHEN g.oid IS NULL THEN l.is_wanted AND (s.oid IS NULL OR (s.state = 'on' AND s.is_secured))
             WHEN g.is_grantable OR l.oid IS NULL THEN TRUE
             ELSE s.state IN ('off', 'relaxing') OR NOT s.is_secured
         END

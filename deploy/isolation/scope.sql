@@ -54,7 +54,7 @@ WHERE c.relkind = 'r'
         c.relnamespace IN (to_regnamespace('tenancy'), to_regnamespace('tenancy_archive'))
         OR c.oid IN (
             to_regclass('public.customers'),
-            to_regclass('public.customer_booking_stats'),
+            CASE WHEN tenancy.has_legacy_side() THEN to_regclass('public.customer_booking_stats') END, -- or a stray one
             to_regclass('public.customer_shop_profiles'),
             to_regclass('public.customer_stylist_preferences')
         )

@@ -77,38 +77,41 @@ COMMENT ON COLUMN tenancy.legacy_writers.writes IS 'Rows written, at least: one 
 COMMENT ON COLUMN tenancy.legacy_writers.first_at IS 'When the first was written.';
 COMMENT ON COLUMN tenancy.legacy_writers.last_at IS 'When the last was written, to five minutes.';
 
-CREATE OR REPLACE FUNCTION tenancy.count_legacy_write(shop_id integer)
+-- No SET clause, so that it is inlined: it runs with each mirrored write. Asked of the table: what a setting of the session says, the
+-- writer may have put there.
+CREATE OR REPLACE FUNCTION tenancy.counted_legacy_writes(shop_id integer, moment timestamptz)
+RETURNS TABLE (id bigint)
+LANGUAGE sql
+STABLE
+BEGIN ATOMIC
+    SELECT l.id
+    FROM tenancy.legacy_writes AS l
+    WHERE l.application_name = current_setting('application_name')
+        AND l.role_name = tenancy.caller()
+        AND coalesce(l.shop_id, 0) = coalesce(counted_legacy_writes.shop_id, 0)
+        AND l.written_at > counted_legacy_writes.moment - interval '5 minutes'
+        AND l.written_at <= counted_legacy_writes.moment
+    LIMIT 1;
+END;
+
+COMMENT ON FUNCTION tenancy.counted_legacy_writes(integer, timestamptz) IS
+'A row of the five minutes before this moment in which this writer wrote to the legacy side for this shop, or for none (NULL); no '
+'row if there is none. Example: SELECT * FROM tenancy.counted_legacy_writes(3, clock_timestamp())';
+
+CREATE OR REPLACE FUNCTION tenancy.count_legacy_write(shop_id integer, moment timestamptz)
 RETURNS boolean
-LANGUAGE plpgsql
+LANGUAGE sql
+VOLATILE
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    application CONSTANT text NOT NULL := current_setting('application_name');
-    writer CONSTANT text NOT NULL := tenancy.caller();
-    moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago
-BEGIN
-    -- Asked of the table: what a setting of the session says, the writer may have put there.
-    PERFORM
-    FROM tenancy.legacy_writes AS l
-    WHERE l.application_name = application
-        AND l.role_name = writer
-        AND coalesce(l.shop_id, 0) = coalesce(count_legacy_write.shop_id, 0)
-        AND l.written_at > moment - interval '5 minutes'
-        AND l.written_at <= moment
-    LIMIT 1;
-    IF FOUND THEN
-        RETURN FALSE;
-    END IF;
-
+BEGIN ATOMIC
     INSERT INTO tenancy.legacy_writes (application_name, role_name, shop_id, written_at)
-    VALUES (application, writer, count_legacy_write.shop_id, moment);
-    RETURN TRUE;
+    VALUES (current_setting('application_name'), tenancy.caller(), count_legacy_write.shop_id, count_legacy_write.moment)
+    RETURNING TRUE;
 END;
-$$;
 
-COMMENT ON FUNCTION tenancy.count_legacy_write(integer) IS
-'Records a direct write to the legacy side for a shop, or for none (NULL), unless this writer has a row of the last five minutes '
-'for it. True if it did. Example: SELECT tenancy.count_legacy_write(3)';
+COMMENT ON FUNCTION tenancy.count_legacy_write(integer, timestamptz) IS
+'Records a direct write to the legacy side for a shop, or for none (NULL), at this moment. Mirrors call it where '
+'tenancy.counted_legacy_writes() has none. Example: SELECT tenancy.count_legacy_write(3, clock_timestamp())';
 
 COMMIT;

@@ -15,6 +15,8 @@ AS $$
 DECLARE
     no_shows_before CONSTANT integer NOT NULL := CASE TG_OP WHEN 'UPDATE' THEN OLD.no_show_count ELSE 0 END;
     stylist_before CONSTANT integer := CASE TG_OP WHEN 'UPDATE' THEN OLD.preferred_stylist_id END;
+    moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago
+    default_shop integer;
     shop integer;
     is_recorded boolean;
     is_applied boolean;
@@ -26,10 +28,12 @@ BEGIN
     -- As the row is by now: a trigger of somebody else's may have written it again.
     SELECT
         c.no_show_count,
-        c.preferred_stylist_id
+        c.preferred_stylist_id,
+        (SELECT d.default_shop_id FROM tenancy.settings AS d)
     INTO
         NEW.no_show_count,
-        NEW.preferred_stylist_id
+        NEW.preferred_stylist_id,
+        default_shop
     FROM public.customers AS c
     WHERE c.id = NEW.id;
     IF NOT FOUND THEN
@@ -37,10 +41,20 @@ BEGIN
     END IF;
 
     IF NEW.no_show_count <> no_shows_before THEN
-        shop := tenancy.attributed_shop(NEW.id);
+        -- The usual case, as attributed_shop() has it
+        IF coalesce(current_setting('app.current_shop_id', TRUE), '') = ''
+            AND coalesce(current_setting('tenancy.confirmed', TRUE), '') = ''
+        THEN
+            shop := default_shop;
+        ELSE
+            shop := tenancy.attributed_shop(NEW.id);
+        END IF;
         is_applied := tenancy.apply_residual(NEW.id, shop, no_show_count => NEW.no_show_count);
         is_recorded := tenancy.note_write('legacy', NEW.id, 'no-shows'); -- cheaper than PERFORM
-        is_recorded := tenancy.count_legacy_write(shop);
+        PERFORM FROM tenancy.counted_legacy_writes(shop, moment);
+        IF NOT FOUND THEN
+            is_recorded := tenancy.count_legacy_write(shop, moment);
+        END IF;
     END IF;
 
     IF NEW.preferred_stylist_id IS DISTINCT FROM stylist_before THEN
@@ -64,7 +78,10 @@ BEGIN
             PERFORM tenancy.prefer_stylist(NEW.id, shop, NEW.preferred_stylist_id);
         END IF;
         is_recorded := tenancy.note_write('legacy', NEW.id, 'preference');
-        is_recorded := tenancy.count_legacy_write(shop);
+        PERFORM FROM tenancy.counted_legacy_writes(shop, moment);
+        IF NOT FOUND THEN
+            is_recorded := tenancy.count_legacy_write(shop, moment);
+        END IF;
     END IF;
     RETURN NULL;
 END;

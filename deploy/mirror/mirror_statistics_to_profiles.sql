@@ -14,6 +14,7 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
+    moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago
     notes text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
     note text; -- of the booking that is counted
     note_at integer;
@@ -25,6 +26,7 @@ DECLARE
     held_spend_cents bigint;
     held_no_shows bigint;
     holding_shop integer; -- whose profile holds the time of the last booking
+    begins_then boolean; -- a booking, maybe another customer's
     shop integer;
     is_recorded boolean;
     is_applied boolean;
@@ -65,7 +67,12 @@ BEGIN
             h.bookings,
             h.spend_cents,
             h.no_shows,
-            h.shop_id
+            h.shop_id,
+            s.last_booking_at IS DISTINCT FROM earlier.last_booking_at AND EXISTS (
+                SELECT
+                FROM public.bookings AS b
+                WHERE b.start_at_utc = s.last_booking_at
+            )
         INTO
             NEW.total_bookings,
             NEW.total_spend_cents,
@@ -73,7 +80,8 @@ BEGIN
             held_bookings,
             held_spend_cents,
             held_no_shows,
-            holding_shop
+            holding_shop,
+            begins_then
         FROM public.customer_booking_stats AS s
         CROSS JOIN LATERAL (
             SELECT
@@ -107,11 +115,15 @@ BEGIN
             note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
         END IF;
         IF NOT is_recalled THEN
-            IF coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN -- the usual cases, as attributed_shop() has them
-                shop := CASE
-                    WHEN has_note THEN tenancy.noted_shop(notes, note)
-                    WHEN NEW.last_booking_at = earlier.last_booking_at THEN holding_shop
-                END;
+            -- The usual cases, as attributed_shop() has them
+            IF coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN
+                IF has_note THEN
+                    shop := tenancy.noted_shop(notes, note);
+                ELSIF holding_shop IS NOT NULL AND NOT begins_then THEN
+                    shop := holding_shop;
+                ELSIF NOT begins_then AND NEW.last_booking_at IS DISTINCT FROM earlier.last_booking_at THEN
+                    SELECT d.default_shop_id INTO shop FROM tenancy.settings AS d;
+                END IF;
             END IF;
             shop := coalesce(
                 shop, tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at)
@@ -152,7 +164,10 @@ BEGIN
         END IF;
     END IF;
 
-    is_recorded := tenancy.count_legacy_write(shop);
+    PERFORM FROM tenancy.counted_legacy_writes(shop, moment);
+    IF NOT FOUND THEN
+        is_recorded := tenancy.count_legacy_write(shop, moment);
+    END IF;
     RETURN NULL;
 END;
 $$;

@@ -35,6 +35,7 @@ WITH watching AS (
         AND p.proname IN (
             'confirm_booking',
             'count_legacy_write',
+            'counted_legacy_writes',
             'is_mirroring',
             'keep_watch',
             'mirror_customers_to_profiles',

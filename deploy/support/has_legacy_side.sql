@@ -18,4 +18,6 @@ COMMENT ON FUNCTION tenancy.has_legacy_side() IS
 'its revert true, in the transaction that switches. Asked after the first lock, it is right until the transaction ends, so a call '
 'that waited for the switch goes on as it is meant to. Example: SELECT tenancy.has_legacy_side()';
 
+GRANT EXECUTE ON FUNCTION tenancy.has_legacy_side() TO pg_read_all_data; -- which suffices for the health check
+
 COMMIT;

@@ -127,8 +127,10 @@ def test_monitoring_roles(phase3_database: str) -> None:
         assert found.checks == {**owner.checks, "connection": found.checks["connection"]}
     psql(phase3_database, "-c", "REVOKE SELECT ON tenancy.contracted FROM convo_health")
     with role(phase3_database, "GRANT convo_health TO watcher") as url:
-        status, number, detail = alone(health(url), "archive")
+        found = health(url)
+        status, number, detail = found.said("archive")
         assert (status, number) == ("unknown", None)
+        assert "SELECT on tenancy.contracted to convo_health" in found.said("isolation")[2]
         assert detail.startswith("permission denied for table contracted: run it as the owner ")
         psql(phase3_database, "-c", "GRANT SELECT ON tenancy.contracted TO convo_health")
         found = health(url)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.commands import psql, psql_file, value
+from support.commands import psql, psql_file, sqitch, value
 from support.plan import CHANGES
 
 # What the record of parts does not see.
@@ -81,3 +81,7 @@ def test_it_raises_at_phase3(phase3_database: str, change: str) -> None:
 def test_it_asks_what_stands(phase1_database: str) -> None:
     broken = psql_file(phase1_database, "verify/mirror/repair.sql", check=False)
     assert "mirror/repair does not stand in this database: run sqitch deploy" in broken.stderr
+
+
+def test_sqitch_runs_them(phase3_database: str) -> None:
+    assert sqitch(phase3_database, "verify").stdout.endswith("Verify successful\n")

@@ -756,7 +756,7 @@ API = [
             "lock_customer({customer})",
             "check_access({customer}, {own})",
             "bookings_of({customer})",
-            "count_legacy_write({own})",
+            "count_legacy_write({own}, now())",
             "note_write('legacy', {customer}, 'bookings')",
             "raise_guard()",
             "is_mirroring()",

@@ -104,7 +104,7 @@ FROM (
     ),
     (
         6,
-        'ALTER FUNCTION tenancy.count_legacy_write(integer) COST 100',
+        'ALTER FUNCTION tenancy.count_legacy_write(integer, timestamptz) COST 100',
         'function tenancy.count_legacy_write()'
     ),
     (
@@ -132,7 +132,7 @@ FROM (
     (
         11,
         'UPDATE tenancy.mirror_watch SET marks = ''{"trigger of another database": "1 2"}''',
-        'function tenancy.confirm_booking() and 22 more'
+        'function tenancy.confirm_booking() and 23 more'
     )
 ) AS e (position, statement, gap)
 ORDER BY e.position;
