@@ -130,7 +130,8 @@ WHERE NOT EXISTS ( -- such a view shows what the reader may read anyway
 
 COMMENT ON VIEW tenancy.isolation_relations IS
 'What isolation is about: the isolated tables, customer_booking_stats, shops, our own tables and sequences, and their sequences, '
-'parents, children, and views that show any of them with their owner''s rights. Example: SELECT name FROM tenancy.isolation_relations';
+'parents, children, and views that show any of them with their owner''s rights. '
+'Example: SELECT name FROM tenancy.isolation_relations';
 COMMENT ON COLUMN tenancy.isolation_relations.oid IS 'The table, view or sequence.';
 COMMENT ON COLUMN tenancy.isolation_relations.name IS 'Its name, with the schema when search_path = pg_catalog.';
 COMMENT ON COLUMN tenancy.isolation_relations.is_written IS 'Whether it is one of tenancy.written_tables.';

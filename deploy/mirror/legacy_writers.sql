@@ -90,13 +90,12 @@ BEGIN ATOMIC
         AND l.role_name = tenancy.caller()
         AND coalesce(l.shop_id, 0) = coalesce(counted_legacy_writes.shop_id, 0)
         AND l.written_at > counted_legacy_writes.moment - interval '5 minutes'
-        AND l.written_at <= counted_legacy_writes.moment
-    LIMIT 1;
+        AND l.written_at <= counted_legacy_writes.moment;
 END;
 
 COMMENT ON FUNCTION tenancy.counted_legacy_writes(integer, timestamptz) IS
-'A row of the five minutes before this moment in which this writer wrote to the legacy side for this shop, or for none (NULL); no '
-'row if there is none. Example: SELECT * FROM tenancy.counted_legacy_writes(3, clock_timestamp())';
+'What is recorded of this writer and this shop, or none (NULL), in the five minutes before this moment. '
+'Example: SELECT * FROM tenancy.counted_legacy_writes(3, clock_timestamp())';
 
 CREATE OR REPLACE FUNCTION tenancy.count_legacy_write(shop_id integer, moment timestamptz)
 RETURNS boolean

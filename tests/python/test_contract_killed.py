@@ -96,7 +96,7 @@ def test_after_each_statement(cluster: Cluster, stages: Stages, script: str) -> 
         psql_file(url, script, *variables)
         expected, schema = everything(url), pg_dump_schema(url, "public", "tenancy*")
 
-    for number in share(range(1, len(chunks)), 4):
+    for number in share(range(1, len(chunks)), 8):
         with stages.at(SCRIPTS[script]) as url:
             running = start_psql(url, script, chunks[:number], *variables)
             if number % SERVER_TOO:

@@ -301,7 +301,7 @@ def test_after_all_was_taken_back(url: str, owner: psycopg.Connection, at: Targe
     owner.execute("CALL tenancy.relax_isolation()")
     sqitch(url, "revert", "-y")
     _count(owner, at, 3)
-    sqitch(url, "deploy", "--to", "@phase2")
+    sqitch(url, "deploy", "--to", "@phase1")
     assert _total(owner, at, OWN) is None
     owner.execute("DELETE FROM tenancy.unproven_bookings")
     sqitch(url, "revert", "-y")

@@ -154,7 +154,7 @@ def test_each_change_taken_back_and_deployed_again(
         psql(url, "-c", COMMENTS)
     changes = changes_of(tag)
     done = 0
-    for change in share(changes, 6):
+    for change in share(changes, 10):
         at = changes.index(change)
         run_scripts(url, (f"deploy/{each}" for each in changes[done:at]))
         schema = _schema(url)
