@@ -89,8 +89,8 @@ FROM (
         (
             'ROUTINE',
             'tenancy.command_for, tenancy.has_legacy_side, tenancy.is_registered, tenancy.legacy_readers, '
-            'tenancy.names_legacy_side, tenancy.open_changes, tenancy.part_definition, tenancy.printable, tenancy.statements_relation, '
-            'tenancy.unseen_readers, tenancy.without_literals',
+            'tenancy.names_legacy_side, tenancy.open_changes, tenancy.part_definition, tenancy.printable, '
+            'tenancy.statements_relation, tenancy.unseen_readers, tenancy.without_literals',
             NULL,
             NULL, NULL, 'EXECUTE'
         ),
