@@ -114,6 +114,12 @@ def _fingerprint(owner: psycopg.Connection[Any]) -> Any:
     return owner.execute(FINGERPRINT).fetchone()
 
 
+@pytest.fixture(scope="module")
+def untouched(owner: psycopg.Connection[Any]) -> Any:
+    """The fingerprint that no attack changes."""
+    return _fingerprint(owner)
+
+
 def _drift(owner: psycopg.Connection[Any]) -> list[Any]:
     return owner.execute("SELECT * FROM tenancy.drift").fetchall()
 
@@ -125,11 +131,14 @@ def test_there_are_many() -> None:
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_attack(
-    owner: psycopg.Connection[Any], clerk: psycopg.Connection[Any], at: Target, attack: Attack
+    owner: psycopg.Connection[Any],
+    clerk: psycopg.Connection[Any],
+    at: Target,
+    untouched: Any,
+    attack: Attack,
 ) -> None:
-    before = _fingerprint(owner)
     assert outcome(clerk, attack, at) == attack.expected
-    assert _fingerprint(owner) == before
+    assert _fingerprint(owner) == untouched
     assert _drift(owner) == []
 
 

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import takewhile
 from pathlib import Path
 
 import psycopg
@@ -197,9 +198,12 @@ def start_convo_tenancy(
     )
 
 
-_NOISE = re.compile(
-    r"^(--.*|SET .*|SELECT pg_catalog\.set_config\(.*|\\(un)?restrict .*|)\n", re.MULTILINE
-)
+_NOISE = ("--", "SET ", "SELECT pg_catalog.set_config(", "\\restrict ", "\\unrestrict ", "\n")
+
+
+def _lines(dump: str) -> Iterator[str]:
+    """Of a dump, without those that say nothing of what is in it."""
+    return (line for line in dump.splitlines(keepends=True) if not line.startswith(_NOISE))
 
 
 _TABLE = re.compile(r"^(CREATE TABLE [^\n]* \(\n)(.*?)(\n\)[^;]*;)$", re.MULTILINE | re.DOTALL)
@@ -220,19 +224,11 @@ def pg_dump_schema(url: str, *schemas: str) -> str:
     """
     chosen = [f"--schema={schema}" for schema in schemas]
     dump = run("pg_dump", "--schema-only", *chosen, "-d", url).stdout
-    sorted_columns = _TABLE.sub(_sort_columns, _NOISE.sub("", dump))
+    sorted_columns = _TABLE.sub(_sort_columns, "".join(_lines(dump)))
     return _RIGHTS.sub(lambda rights: "".join(sorted(rights[0].splitlines(True))), sorted_columns)
 
 
-_ROWS = re.compile(r"^(COPY [^\n]*;\n)(.*?)(^\\\.\n)", re.MULTILINE | re.DOTALL)
 _MOMENT = re.compile(r"\t20[\d-]+ [\d:.]+\+00\t")
-
-
-def _sort_rows(table: re.Match[str]) -> str:
-    rows = table[2].splitlines(keepends=True)
-    if table[1].startswith("COPY tenancy.changes "):  # when a change was deployed differs
-        rows = [_MOMENT.sub("\t(then)\t", row) for row in rows]
-    return table[1] + "".join(sorted(rows)) + table[3]
 
 
 def pg_dump_data(url: str, *schemas: str) -> str:
@@ -242,4 +238,13 @@ def pg_dump_data(url: str, *schemas: str) -> str:
     """
     chosen = [f"--schema={schema}" for schema in schemas]
     dump = run("pg_dump", "--data-only", *chosen, "-d", url).stdout
-    return _ROWS.sub(_sort_rows, _NOISE.sub("", dump))
+    sorted_lines: list[str] = []
+    lines = _lines(dump)
+    for line in lines:
+        sorted_lines.append(line)
+        if line.startswith("COPY "):
+            rows = [*takewhile(lambda row: row != "\\.\n", lines)]
+            if line.startswith("COPY tenancy.changes "):  # when a change was deployed differs
+                rows = [_MOMENT.sub("\t(then)\t", row) for row in rows]
+            sorted_lines += sorted(rows)
+    return "".join(sorted_lines)
