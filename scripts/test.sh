@@ -11,4 +11,4 @@ need_test_cluster
 echo '== Part 1 of 2: pgTAP, tag by tag'
 scripts/pgtap.sh
 echo '== Part 2 of 2: pytest, a dot a test, with the share that is done'
-.venv/bin/pytest --numprocesses 4 --dist worksteal "$@"
+.venv/bin/pytest --numprocesses 3 --dist worksteal "$@"
