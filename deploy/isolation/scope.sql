@@ -221,7 +221,13 @@ WITH RECURSIVE membership (member, role) AS (
         m.member,
         a.roleid
     FROM membership AS m
-    JOIN pg_auth_members AS a ON a.member = m.role
+    JOIN pg_auth_members AS a
+        ON a.member = m.role
+        -- PostgreSQL 16 makes who creates a role a member that neither inherits nor may take it.
+        AND (
+            coalesce((to_jsonb(a) ->> 'inherit_option')::boolean, TRUE)
+            OR coalesce((to_jsonb(a) ->> 'set_option')::boolean, TRUE)
+        )
 )
 
 SELECT

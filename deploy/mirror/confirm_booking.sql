@@ -49,7 +49,9 @@ DECLARE
     customer integer;
     notes text := coalesce(current_setting('tenancy.confirmed', TRUE), '');
 BEGIN
-    DELETE FROM tenancy.unproven_bookings AS u WHERE u.booking_id = NEW.id; -- who may write any booking says so now
+    IF TG_OP = 'UPDATE' THEN
+        DELETE FROM tenancy.unproven_bookings AS u WHERE u.booking_id = NEW.id; -- who may write any booking says so now
+    END IF;
 
     customer := tenancy.lock_customer_of_booking(NEW.customer_phone, NEW.customer_email);
     IF customer IS NULL THEN

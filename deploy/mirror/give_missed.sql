@@ -78,7 +78,7 @@ BEGIN
             g.shop_id,
             sum(g.bookings)::bigint AS bookings,
             coalesce(sum(g.price_cents) FILTER (WHERE g.bookings > 0), 0) AS spend_cents,
-            coalesce(sum(g.bookings) FILTER (WHERE g.booking_id IS NULL), 0)::bigint AS unpriced,
+            coalesce(sum(g.bookings) FILTER (WHERE g.price_cents IS NULL), 0)::bigint AS unpriced,
             count(*) FILTER (WHERE g.is_no_show) AS no_shows,
             (array_agg(g.start_at_utc ORDER BY g.created_at DESC, g.booking_id DESC) FILTER (
                 WHERE g.bookings > 0

@@ -23,13 +23,18 @@ STABLE
 RETURN NOT pg_has_role(tenancy.caller(), current_user, 'USAGE')
 AND (
     coalesce(pg_has_role(tenancy.caller(), to_regrole('convo_shop')::oid, 'USAGE'), FALSE) -- no such role, no members
-    -- Who has no right here calls by a function with somebody else's: whose, nobody can ask.
-    OR NOT has_schema_privilege(tenancy.caller(), 'tenancy', 'USAGE')
+    -- Who may not call calls by a function with somebody else's rights: whose, nobody can ask.
+    OR NOT coalesce(
+        has_function_privilege(
+            tenancy.caller(), to_regprocedure('tenancy.customer_context(integer, integer)')::oid, 'EXECUTE'
+        ) AND has_schema_privilege(tenancy.caller(), 'tenancy', 'USAGE'),
+        FALSE
+    )
 );
 
 COMMENT ON FUNCTION tenancy.is_restricted() IS
-'For functions of the SQL API: whether who called is bound to one shop, as a member of convo_shop, or as somebody without USAGE on '
-'schema tenancy; neither the owner nor a superuser is. '
+'For functions of the SQL API: whether who called is bound to one shop, as a member of convo_shop, or as somebody who may not call '
+'tenancy.customer_context() themselves; neither the owner nor a superuser is. '
 'Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
 
 -- VOLATILE, as what it reads the sequence by: else it would not be inlined, and it runs with each mirrored row.

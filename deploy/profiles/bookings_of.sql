@@ -22,8 +22,8 @@ CREATE TABLE IF NOT EXISTS tenancy.unproven_bookings (
 
 COMMENT ON TABLE tenancy.unproven_bookings IS
 'Bookings that a member of convo_shop wrote: with any phone, and at any time. So they are evidence only as far as the counts of '
-'the shop''s stylists, which it raises by the SQL API alone, confirm them, or until somebody else does. DELETE rows of bookings '
-'that are gone at any time.';
+'the shop''s stylists, which it raises by the SQL API alone, confirm them, or until somebody else does. A row stays when the '
+'booking goes: it may come back.';
 COMMENT ON COLUMN tenancy.unproven_bookings.booking_id IS 'The booking.';
 
 -- Neither has a SET clause: it would keep the planner from inlining them into the backfill's batches. Their

@@ -55,7 +55,7 @@ COMMENT ON COLUMN tenancy.shop_counts.booking_count IS 'Their bookings with the 
 -- Every window has the customer in its PARTITION BY: so a condition on customer_id reaches the indexes.
 CREATE OR REPLACE VIEW tenancy.evidence_items (
     customer_id, shop_id, booking_id, start_at_utc, created_at, is_confirmed, is_no_show, marked_at, price_cents,
-    amount, number, counted, place
+    amount, number, counted, place, is_unproven
 )
 WITH (security_invoker = TRUE)
 AS
@@ -68,7 +68,7 @@ SELECT
     i.is_confirmed,
     i.is_no_show,
     i.marked_at,
-    i.price_cents,
+    CASE WHEN NOT i.is_unproven THEN i.price_cents END,
     CASE WHEN i.booking_id IS NULL THEN greatest(i.counted - i.number, 0) ELSE i.is_confirmed::integer END,
     CASE WHEN i.booking_id IS NULL THEN greatest(i.counted, i.number) ELSE i.number END,
     i.counted,
@@ -76,7 +76,8 @@ SELECT
         WHEN i.booking_id IS NULL THEN 2
         WHEN i.number <= i.counted THEN 1
         ELSE 3
-    END
+    END,
+    i.is_unproven
 FROM (
     SELECT
         e.customer_id,
@@ -149,7 +150,9 @@ COMMENT ON COLUMN tenancy.evidence_items.created_at IS 'When the booking was mad
 COMMENT ON COLUMN tenancy.evidence_items.is_confirmed IS 'Whether it is CONFIRMED; only such a booking can have been counted.';
 COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED and marked NO_SHOW.';
 COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When its appointment_status was written, or else it starts.';
-COMMENT ON COLUMN tenancy.evidence_items.price_cents IS 'List price of its primary service; NULL for what counts alone show.';
+COMMENT ON COLUMN tenancy.evidence_items.price_cents IS
+'List price of its primary service; NULL for what counts alone show, or a shop''s role wrote.';
+COMMENT ON COLUMN tenancy.evidence_items.is_unproven IS 'Whether its service and start are what a shop''s role says, or unknown.';
 COMMENT ON COLUMN tenancy.evidence_items.amount IS 'For how many bookings this row stands: 0 for one that is not CONFIRMED.';
 COMMENT ON COLUMN tenancy.evidence_items.number IS
 'Its number among what shows in the shop, from 1; of several, that of the last one.';

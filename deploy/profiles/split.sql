@@ -87,9 +87,10 @@ AS $$
                 greatest(c.no_show_count - count(*) FILTER (WHERE i.is_no_show) OVER marked, 0)
             ) AS no_shows,
             i.start_at_utc = c.last_booking_at
+            AND NOT i.is_unproven
             AND row_number() OVER (
                 PARTITION BY c.id, i.start_at_utc
-                ORDER BY i.is_confirmed DESC, i.created_at DESC, i.booking_id DESC
+                ORDER BY i.is_unproven, i.is_confirmed DESC, i.created_at DESC, i.booking_id DESC
             ) = 1 AS is_last,
             i.is_confirmed
             AND row_number() OVER (
@@ -103,7 +104,7 @@ AS $$
             believed AS (
                 PARTITION BY c.id
                 ORDER BY
-                    (i.is_confirmed AND i.start_at_utc = c.last_booking_at AND i.counted = 0) IS TRUE DESC,
+                    (i.is_confirmed AND i.start_at_utc = c.last_booking_at AND i.counted = 0 AND NOT i.is_unproven) IS TRUE DESC,
                     i.place,
                     i.created_at,
                     i.booking_id,

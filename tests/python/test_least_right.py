@@ -240,11 +240,13 @@ def test_a_column_that_the_application_adds(isolated_database: str) -> None:
     ).stdout.split() == ["t|f"]
 
 
-@pytest.mark.parametrize("way", ["NOINHERIT", "another role"])
+@pytest.mark.parametrize("way", ["NOINHERIT", "another role", "the health check"])
 def test_a_function_of_ones_own_is_bound(url: str, way: str) -> None:
     """One with the rights of convo_shop, called by who has none: the caller is not known."""
     who = at(url)
     psql(url, "-c", "CREATE ROLE team; CREATE ROLE temp LOGIN IN ROLE convo_shop, team")
+    if way == "the health check":
+        psql(url, "-c", "GRANT convo_health TO team")
     calls = {
         f"SELECT c::text FROM tenancy.customer_context({who.customer}, {OTHER}) AS c": DENIED,
         f"SELECT c::text FROM tenancy.customer_by_phone('{who.phone}') AS c": "None",

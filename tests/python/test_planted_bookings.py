@@ -274,6 +274,64 @@ def test_by_a_function_with_the_rights_of_the_role(
     assert owner.execute("SELECT count(*) FROM tenancy.unproven_bookings").fetchone() == (1,)
 
 
+def test_prices_and_starts_of_a_shop_are_not_believed(
+    url: str, owner: psycopg.Connection, at: Target
+) -> None:
+    """Its dearest service, and the start of somebody's last booking, for its true bookings."""
+    row = owner.execute(
+        """
+        SELECT e.customer_id, c.phone
+        FROM tenancy.evidence AS e
+        JOIN public.customers AS c ON c.id = e.customer_id
+        WHERE e.shop_id = %s AND e.bookings >= 2 AND e.counted >= 2 AND EXISTS (
+            SELECT FROM tenancy.evidence AS o
+            WHERE o.customer_id = e.customer_id AND o.shop_id <> e.shop_id AND o.bookings > 0
+        )
+        ORDER BY e.customer_id
+        LIMIT 1
+        """,
+        (OWN,),
+    ).fetchone()
+    assert row is not None
+    owner.execute(
+        "UPDATE public.services SET price_cents = 900000 WHERE id = %s", (at.own_service,)
+    )
+    split = b"SELECT shop_id, last_booking_at FROM tenancy.split(ARRAY[%s::int]) ORDER BY shop_id"
+    before = owner.execute(split, (row[0],)).fetchall()
+    cents = b"SELECT max(total_spend_cents) FROM tenancy.split(ARRAY[%s::int]) WHERE shop_id = %s"
+    last = owner.execute(
+        "SELECT last_booking_at::text FROM public.customer_booking_stats WHERE customer_id = %s",
+        (row[0],),
+    ).fetchone()
+    assert last is not None
+    _as_planter(
+        url,
+        f"UPDATE public.bookings SET service_id = {at.own_service}"
+        f" WHERE customer_phone = '{row[1]}' RETURNING id",
+    )
+    spent = owner.execute(cents, (row[0], OWN)).fetchone()
+    assert spent is not None
+    assert spent[0] < 900000
+    statement = BOOKING.format(
+        shop=OWN,
+        service=at.own_service,
+        stylist=at.own_stylist,
+        phone=row[1],
+        start=last[0],
+        made="2098-01-01",
+        status="CONFIRMED",
+    )
+    _as_planter(url, statement)
+    _as_planter(
+        url,
+        f"DELETE FROM public.bookings WHERE customer_phone = '{row[1]}'"
+        " AND created_at < '2090-01-01' RETURNING id",
+    )
+    after = owner.execute(split, (row[0],)).fetchall()
+    others = [each for each in before if each[0] != OWN]
+    assert [each for each in after if each[0] != OWN] == others
+
+
 def test_what_the_application_confirms_is_evidence(
     url: str, owner: psycopg.Connection, at: Target
 ) -> None:
