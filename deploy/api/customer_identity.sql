@@ -33,7 +33,7 @@ COMMENT ON FUNCTION tenancy.normalized_phone(text) IS
 'A phone number as the legacy application stores it: + and digits; ten digits without a + get +1; NULL for what is no number '
 '(fewer digits without a +). Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
 
--- The identity rule, for the functions below and tenancy.get_or_create_customer(), which see to it who may know.
+-- The identity rule, for tenancy.get_or_create_customer(), which sees to it who may know.
 CREATE OR REPLACE FUNCTION tenancy.customer_of(normalized_phone text, normalized_email text)
 RETURNS integer
 LANGUAGE plpgsql

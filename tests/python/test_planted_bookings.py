@@ -15,12 +15,12 @@ from support.sides import drift
 START = "2041-01-01 10:00+00"  # no booking of the recorded database starts then
 BOOKING = """
     INSERT INTO public.bookings (
-        id, shop_id, service_id, stylist_id, customer_phone, start_at_utc, end_at_utc, status,
-        discount_cents, created_at, updated_at
+        id, shop_id, service_id, stylist_id, customer_phone, customer_email, start_at_utc,
+        end_at_utc, status, discount_cents, created_at, updated_at
     )
     VALUES (
-        gen_random_uuid(), {shop}, {service}, {stylist}, '{phone}', '{start}', '{start}',
-        '{status}', 0, '{made}', now()
+        gen_random_uuid(), {shop}, {service}, {stylist}, '{phone}', {email}, '{start}',
+        '{start}', '{status}', 0, '{made}', now()
     )
     RETURNING id::text
 """
@@ -62,35 +62,32 @@ def _as_planter(url: str, statement: str) -> str:
     return str(row[0]) if row else ""
 
 
+def _booking(at: Target, shop: int = OWN, **fields: object) -> str:
+    """The statement for a booking of the other shop's customer; fields say what is another."""
+    service, stylist = {
+        OWN: (at.own_service, at.own_stylist),
+        OTHER: (at.service, at.stylist),
+    }[shop]
+    values: dict[str, object] = {
+        "phone": at.phone,
+        "email": "NULL",
+        "start": START,
+        "made": "2000-01-01",
+        "status": "CONFIRMED",
+    }
+    return BOOKING.format(**{**values, **fields}, shop=shop, service=service, stylist=stylist)
+
+
 def _plant(
     url: str, at: Target, start: str = START, made: str = "2000-01-01", status: str = "CONFIRMED"
 ) -> str:
     """The id of a booking of the other shop's customer, in the own shop."""
-    statement = BOOKING.format(
-        shop=OWN,
-        service=at.own_service,
-        stylist=at.own_stylist,
-        phone=at.phone,
-        start=start,
-        made=made,
-        status=status,
-    )
-    return _as_planter(url, statement)
+    return _as_planter(url, _booking(at, start=start, made=made, status=status))
 
 
 def _book(owner: psycopg.Connection, at: Target, start: str = START) -> None:
     """A booking in the other shop, by the application."""
-    owner.execute(
-        BOOKING.format(
-            shop=OTHER,
-            service=at.service,
-            stylist=at.stylist,
-            phone=at.phone,
-            start=start,
-            made="2020-01-01",
-            status="CONFIRMED",
-        ).encode()
-    )
+    owner.execute(_booking(at, OTHER, start=start, made="2020-01-01").encode())
 
 
 def _count(owner: psycopg.Connection, at: Target, more: int, start: str | None = None) -> None:
@@ -191,30 +188,25 @@ def test_a_true_one_with_another_phone(
 
 def test_counts_that_other_bookings_have(url: str, owner: psycopg.Connection, at: Target) -> None:
     """What the application counted confirms its own bookings, however old a planted one is."""
-    stylist = at.own_stylist
     owner.execute(
         """
         INSERT INTO public.customers (phone, email, average_spend_cents, no_show_count)
         VALUES ('+19998887777', 'known@example.test', 0, 0)
         """
     )
-    fields = {"phone": "+19998887777", "status": "CONFIRMED"}
-    own = {"shop": OWN, "service": at.own_service, "stylist": stylist}
-    other = {"shop": OTHER, "service": at.service, "stylist": at.stylist}
-    for day, there in enumerate((own, own, other), 1):
+    phone = "+19998887777"
+    for day, shop in enumerate((OWN, OWN, OTHER), 1):
         start = f"2041-04-0{day} 10:00+00"
         made = f"2020-04-0{day}"
-        owner.execute(BOOKING.format(**fields, **there, start=start, made=made).encode())
-    row = owner.execute(
-        "SELECT id FROM public.customers WHERE phone = %s", (fields["phone"],)
-    ).fetchone()
+        owner.execute(_booking(at, shop, phone=phone, start=start, made=made).encode())
+    row = owner.execute("SELECT id FROM public.customers WHERE phone = %s", (phone,)).fetchone()
     assert row is not None
     owner.execute(
         """
         INSERT INTO public.customer_stylist_preferences (customer_id, stylist_id, booking_count)
         VALUES (%s, %s, 2)
         """,
-        (row[0], stylist),
+        (row[0], at.own_stylist),
     )
     split = "SELECT shop_id, total_bookings, no_show_count FROM tenancy.split(ARRAY[%s]::int[]"
     split += ", (%s, 3, 9000, NULL)::tenancy.statistics) ORDER BY shop_id"
@@ -225,19 +217,17 @@ def test_counts_that_other_bookings_have(url: str, owner: psycopg.Connection, at
         SET appointment_status = 'NO_SHOW', appointment_status_updated_at_utc = '2041-05-01'
         WHERE shop_id = %s AND customer_phone = %s
         """,
-        (OTHER, fields["phone"]),
+        (OTHER, phone),
     )
     before = owner.execute(split.encode(), (row[0], row[0])).fetchall()
     assert (OTHER, 1, 1) in before
 
-    _as_planter(
-        url, BOOKING.format(**fields, **own, start="2041-04-09 10:00+00", made="1970-01-02")
-    )
+    _as_planter(url, _booking(at, phone=phone, start="2041-04-09 10:00+00", made="1970-01-02"))
     _as_planter(
         url,
         "UPDATE public.bookings SET appointment_status = 'NO_SHOW',"
         " appointment_status_updated_at_utc = '2099-01-01'"
-        f" WHERE customer_phone = '{fields['phone']}' RETURNING id",
+        f" WHERE customer_phone = '{phone}' RETURNING id",
     )
     assert owner.execute(split.encode(), (row[0], row[0])).fetchall() == before
 
@@ -247,15 +237,6 @@ def test_by_a_function_with_the_rights_of_the_role(
 ) -> None:
     """A login that takes the role, makes a function, and gives the role back."""
     owner.execute("ALTER ROLE planter NOINHERIT")
-    statement = BOOKING.format(
-        shop=OWN,
-        service=at.own_service,
-        stylist=at.own_stylist,
-        phone=at.phone,
-        start=START,
-        made="2000-01-01",
-        status="CONFIRMED",
-    )
     with psycopg.connect(as_role(url, "planter")) as planter:
         planter.execute("SET ROLE convo_shop")
         planter.execute(
@@ -266,7 +247,7 @@ def test_by_a_function_with_the_rights_of_the_role(
         )
         planter.execute("RESET ROLE")
         planter.execute(IN_OWN)
-        planter.execute("SELECT pg_temp.run(%s)", (statement,))
+        planter.execute("SELECT pg_temp.run(%s)", (_booking(at),))
         assert planter.execute("SELECT current_setting('tenancy.confirmed', TRUE)").fetchone() in (
             (None,),
             ("",),
@@ -312,16 +293,7 @@ def test_prices_and_starts_of_a_shop_are_not_believed(
     spent = owner.execute(cents, (row[0], OWN)).fetchone()
     assert spent is not None
     assert spent[0] < 900000
-    statement = BOOKING.format(
-        shop=OWN,
-        service=at.own_service,
-        stylist=at.own_stylist,
-        phone=row[1],
-        start=last[0],
-        made="2098-01-01",
-        status="CONFIRMED",
-    )
-    _as_planter(url, statement)
+    _as_planter(url, _booking(at, phone=row[1], start=last[0], made="2098-01-01"))
     _as_planter(
         url,
         f"DELETE FROM public.bookings WHERE customer_phone = '{row[1]}'"
@@ -375,15 +347,7 @@ def test_one_that_is_refused_locks_nobody(url: str, at: Target) -> None:
             planter.execute("BEGIN")
             planter.execute(IN_OWN)
             planter.execute("SAVEPOINT refused")
-            statement = BOOKING.format(
-                shop=OTHER,
-                service=at.service,
-                stylist=at.stylist,
-                phone=phone,
-                start=START,
-                made="2000-01-01",
-                status="CONFIRMED",
-            )
+            statement = _booking(at, OTHER, phone=phone)
             with pytest.raises(psycopg.errors.InsufficientPrivilege, match="of_the_shop"):
                 planter.execute(statement.encode())
             planter.execute("ROLLBACK TO refused")
@@ -403,17 +367,7 @@ def test_the_last_booking_tells_nobodys_phone(
     for phone in (at.phone, "+19990001111"):
         with psycopg.connect(as_role(url, "planter")) as planter:
             planter.execute(IN_OWN)
-            statement = BOOKING.format(
-                shop=OWN,
-                service=at.own_service,
-                stylist=at.own_stylist,
-                phone=phone,
-                start=START,
-                made="2099-01-01",
-                status="CONFIRMED",
-            )
-            statement = statement.replace("customer_phone,", "customer_phone, customer_email,")
-            statement = statement.replace(f"'{phone}',", f"'{phone}', '{row[0]}',")
+            statement = _booking(at, phone=phone, email=f"'{row[0]}'", made="2099-01-01")
             planter.execute(statement.encode())
             seen.append(
                 planter.execute(
