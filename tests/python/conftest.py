@@ -9,11 +9,12 @@ from contextlib import ExitStack
 
 import pytest
 
+from support.at_once import REGISTRY, move_to
 from support.cluster import ROOT, Cluster
-from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, psql, run, sqitch
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, psql, run
 from support.isolation import OWNER, isolate
 from support.loaded import loaded
-from support.plan import CONTRACT
+from support.registry import Registry
 from support.stages import Stages
 
 # Their tests take the longest: begun last, one would still run when all others are done.
@@ -51,6 +52,16 @@ def _loaded() -> Iterator[None]:
         LOADED.clear()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _registry(
+    _loaded: None, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Sqitch's, for all workers."""
+    REGISTRY.append(Registry.shared(cluster, tmp_path_factory.getbasetemp().parent))
+    yield
+    REGISTRY.clear()
+
+
 def _template(
     cluster: Cluster, stage: str, fill: Callable[[str], object], below: str = "template0"
 ) -> str:
@@ -79,11 +90,7 @@ def recorded_template(cluster: Cluster) -> str:
 
 def _deployed(cluster: Cluster, tag: str, below: str) -> str:
     """A template one phase further than the template below it."""
-
-    def fill(url: str) -> None:
-        sqitch(url, "deploy", "--to", tag, *CONTRACT)
-
-    return _template(cluster, tag.removeprefix("@"), fill, below)
+    return _template(cluster, tag.removeprefix("@"), lambda url: move_to(url, tag), below)
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +117,7 @@ def owned_template(cluster: Cluster) -> str:
 
     def fill(url: str) -> None:
         run(ROOT / "scripts/load-legacy.sh", url, "recorded", OWNER)
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
 
     return _template(cluster, "owned", fill)
 

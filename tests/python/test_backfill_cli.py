@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import ROOT, Cluster, new_folder
 from support.command_line import Running, call, in_terminal, refusal
-from support.commands import environment, psql, run, sqitch, value
+from support.commands import environment, psql, run, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.profiles import wrong_profiles
 from support.waiting import wait_until
@@ -48,7 +49,7 @@ def backfill_template(cluster: Cluster) -> Iterator[str]:
     name = f"template_backfill_{os.getpid()}"
     url = cluster.create_database(name)
     run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-    sqitch(url, "deploy", "--to", "profiles/run_backfill")
+    move_to(url, "profiles/run_backfill")
     cluster.mark_template(name)
     yield name
     cluster.drop_database(name)
@@ -94,7 +95,7 @@ def test_the_recorded_database_from_the_estimate_to_the_tag(database: str) -> No
     assert "1 customers got 1 profiles" in again.stdout
     assert_all_right(database)
 
-    sqitch(database, "deploy", "--to", "@phase1")
+    move_to(database, "@phase1")
     assert call(database, "health").returncode == 0
 
 
@@ -299,7 +300,7 @@ def test_a_replica_that_lags_holds_the_backfill(replicated: tuple[Cluster, Clust
     primary, replica = replicated
     url = primary.create_database("salon")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
-    sqitch(url, "deploy", "--to", "profiles/run_backfill")
+    move_to(url, "profiles/run_backfill")
     wait_until(
         lambda: (
             value(url, "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1"

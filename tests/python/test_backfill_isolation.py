@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from support.at_once import verify
-from support.commands import psql, sqitch, start_sqitch
+from support.at_once import move_to, verify
+from support.commands import psql, start_sqitch
 from support.waiting import wait_until
 
 CUSTOMERS = 20
@@ -35,7 +35,7 @@ def url(legacy_database: str) -> str:
         SELECT setval('public.customers_id_seq', 1000);
         """,
     )
-    sqitch(legacy_database, "deploy", "--to", "profiles/run_backfill")
+    move_to(legacy_database, "profiles/run_backfill")
     psql(legacy_database, "-c", "SELECT tenancy.prepare_backfill()")
     return legacy_database
 
@@ -188,7 +188,7 @@ def test_a_stylist_who_moves(
         other.execute(move)
         other.commit()
 
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, "@phase1")
     stale = "SELECT kind FROM tenancy.drift WHERE kind IN ('foreign_stylist', 'totals')"
     assert backfill.execute(stale).fetchall() == []
     if moment != "during":
@@ -216,7 +216,7 @@ def test_profiles_of_who_was_deleted_before_the_foreign_keys(
     other.execute("DELETE FROM stylists WHERE id = 1")
     other.commit()
     assert 5 not in _profiled(backfill)
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, "@phase1")
     verify(url)
     assert _profiled(backfill) == [n for n in range(1, CUSTOMERS + 1) if n != 5]
 

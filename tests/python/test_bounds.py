@@ -8,8 +8,9 @@ from typing import Any, LiteralString
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.attacks import OTHER, OWN, TOO_MUCH
-from support.commands import psql, sqitch, value
+from support.commands import psql, value
 from support.health import health
 
 EDGE = 2147483647
@@ -171,7 +172,7 @@ def test_rows_below_zero_stop_no_deploy(phase1_database: str) -> None:
         "-c",
         "UPDATE public.customer_booking_stats SET total_spend_cents = -9 WHERE customer_id = 11",
     )
-    sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
+    move_to(url, "mirror/reconcile_profiles")
     psql(
         url,
         stdin="""
@@ -180,7 +181,7 @@ def test_rows_below_zero_stop_no_deploy(phase1_database: str) -> None:
         UPDATE public.customer_shop_profiles SET total_bookings = -2 WHERE customer_id = 15;
         """,
     )
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     assert (
         value(
             url,

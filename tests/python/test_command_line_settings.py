@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from convo_tenancy.database import connect
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.command_line import call, refusal
-from support.commands import psql, sqitch, value
+from support.commands import psql, value
 from support.health import Health, health
 from support.profiles import wrong_profiles
 from support.sides import drift
@@ -170,7 +171,7 @@ def test_looking_and_repairing(phase2_database: str, trap: Path) -> None:
 
 def test_a_whole_backfill(recorded_database: str, trap: Path) -> None:
     url = recorded_database
-    sqitch(url, "deploy", "--to", "profiles/run_backfill")
+    move_to(url, "profiles/run_backfill")
     turn_against(url, trap)
     done = call(url, "backfill", "--batch-size", "500")
     assert (done.returncode, done.stderr) == (0, "")

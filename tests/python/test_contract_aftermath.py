@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
@@ -53,9 +53,9 @@ def test_two_operators(phase2_database: str) -> None:
         assert value(url, "SELECT tenancy.has_legacy_side()") == phase
     verify(url)
     once = pg_dump_schema(url, "public", "tenancy*")
-    sqitch(url, "revert", "-y", "--to", "@phase2")
+    move_to(url, "@phase2")
     assert drift(url) == []
-    sqitch(url, "deploy", *CONTRACT)
+    move_to(url, "@phase3")
     assert pg_dump_schema(url, "public", "tenancy*") == once
 
 
@@ -75,7 +75,7 @@ def test_who_is_deleted_between_two_attempts(phase2_database: str) -> None:
     for table in ("customer_stylist_preferences", "customer_booking_stats"):
         psql(url, "-c", f"DELETE FROM public.{table} WHERE customer_id = {customer}")
     psql(url, "-c", f"DELETE FROM public.customers WHERE id = {customer}")
-    sqitch(url, "deploy", *CONTRACT)
+    move_to(url, "@phase3")
     archived = f"SELECT count(*) FROM tenancy_archive.customers WHERE customer_id = {customer}"
     assert value(url, archived) == "0"
 
@@ -88,7 +88,7 @@ def test_back_without_the_archive(phase3_database: str, phase2_database: str) ->
     assert value(url, "SELECT to_regnamespace('tenancy_archive') IS NULL") == "t"
     verify(url)
 
-    sqitch(url, "revert", "-y", "--to", "@phase2")
+    move_to(url, "@phase2")
     verify(url)
     assert drift(url) == []
     schemas = ("public", "tenancy*")
@@ -106,10 +106,10 @@ def test_the_contract_again_after_a_purge(phase3_database: str) -> None:
     url = phase3_database
     name = value(url, "SELECT current_database()")
     psql(url, "-c", f"SELECT tenancy.purge_archive('{name}')")
-    sqitch(url, "revert", "-y", "--to", "@phase2")
+    move_to(url, "@phase2")
     history = legacy_history(url)
-    sqitch(url, "deploy", *CONTRACT)
-    sqitch(url, "revert", "-y", "--to", "@phase2")
+    move_to(url, "@phase3")
+    move_to(url, "@phase2")
     assert legacy_history(url) == history
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import Running, call, refusal
 from support.commands import pg_dump_data, pg_dump_schema, psql, sqitch, value
@@ -225,7 +226,7 @@ def test_after_the_contract(phase3_database: str, args: str, purpose: str) -> No
 
 
 def test_after_the_revert(phase3_database: str) -> None:
-    sqitch(phase3_database, "revert", "--to", "@phase2", "-y")
+    move_to(phase3_database, "@phase2")
     found = gate(phase3_database, exit_code=1)
     assert [each["name"] for each in found["findings"]] == ["watch"]
     assert found["extent"]["customers"] == 1824

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.closing import close_shop
 from support.commands import psql, sqitch
 from support.plan import CONTRACT
@@ -103,7 +104,7 @@ def test_three_cycles(phase2_database: str, role: str, seed: int) -> None:
         after_the_contract(url, dice, ledger)
         if cycle == 1:
             psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
-        sqitch(url, "revert", "-y", "--to", "@phase2")
+        move_to(url, "@phase2")
 
         assert drift(url) == [], cycle
         with psycopg.connect(url) as connection:

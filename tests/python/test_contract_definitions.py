@@ -8,6 +8,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.commands import psql, sqitch, value
 from support.plan import below
 from support.sides import drift
@@ -71,7 +72,7 @@ def test_defaults_of_before_phase_2(small_at: Callable[[str | None], str]) -> No
     psql(url, "-c", "ALTER TABLE public.customers ALTER COLUMN no_show_count SET DEFAULT 3")
     before = schema(url)
     for _ in range(2):
-        sqitch(url, "deploy", "--to", change)
+        move_to(url, change)
         assert schema(url) != before
-        sqitch(url, "revert", "-y", "--to", below(change))
+        move_to(url, below(change))
         assert schema(url) == before

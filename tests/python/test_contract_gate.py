@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.commands import (
     Completed,
@@ -407,7 +408,7 @@ def test_an_untouched_database(legacy_database: str) -> None:
     assert "watch: nobody knows who wrote to the legacy side within 1 day" in done.stderr
     assert contract(url, "--set", "legacy_quiet_period=0").returncode == 0
     # The way back attaches the mirrors: the watch begins there.
-    sqitch(url, "revert", "--to", "@phase2", "-y")
+    move_to(url, "@phase2")
     assert findings(url) == ["watch"]
     assert value(url, "SELECT gap IS NULL FROM tenancy.watch") == "t"
 

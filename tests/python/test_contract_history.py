@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql, run, sqitch, value
+from support.commands import pg_dump_schema, psql, run, value
 from support.history import legacy_history
 from support.shop_calls import make
 from support.sides import drift
@@ -38,10 +39,10 @@ def test_as_if_it_had_never_gone(
         cluster.create_database(name, phase2_template) for name in ("stayed", "contracted")
     )
     try:
-        sqitch(contracted, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
+        move_to(contracted, "@phase3")
         # Who calls, sees no difference.
         assert make(contracted, SEED, kinds) == make(stayed, SEED, kinds)
-        sqitch(contracted, "revert", "-y", "--to", "@phase2")
+        move_to(contracted, "@phase2")
 
         assert drift(contracted) == []
         but = (*TIMES, *but)
@@ -51,7 +52,7 @@ def test_as_if_it_had_never_gone(
 
         # All the way back, it stays.
         history = legacy_history(contracted)
-        sqitch(contracted, "revert", "-y")
+        move_to(contracted, None)
         assert legacy_history(contracted) == history
     finally:
         for name in ("stayed", "contracted"):
@@ -72,14 +73,14 @@ def test_in_another_cluster(tmp_path: Path, phase3_database: str) -> None:
         run("pg_dump", "--format=custom", "-d", url, "-f", dump)
         run("pg_restore", "--exit-on-error", "-d", moved, dump)
         for each in (moved, url):
-            sqitch(each, "revert", "-y", "--to", "@phase2")
+            move_to(each, "@phase2")
             assert drift(each) == []
         assert legacy_history(moved, *TIMES) == legacy_history(url, *TIMES)
         assert pg_dump_schema(moved, "public") == pg_dump_schema(url, "public")
         problems = "SET search_path = pg_catalog; SELECT name, problem FROM tenancy.part_problems"
         assert value(moved, problems) == ""
         history = legacy_history(moved)
-        sqitch(moved, "revert", "-y")
+        move_to(moved, None)
         assert legacy_history(moved) == history
     finally:
         elsewhere.remove()

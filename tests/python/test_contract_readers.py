@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.at_once import run_scripts, verify
+from support.at_once import move_to, run_scripts, verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
 from support.commands import psql, run, sqitch, value
@@ -61,7 +61,7 @@ def template(own_cluster: Cluster) -> str:
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
     psql(url, "-c", "CREATE SCHEMA statements")
     psql(url, "-c", "CREATE EXTENSION pg_stat_statements SCHEMA statements")
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     psql(url, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
     own_cluster.mark_template("template")
     return "template"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.commands import psql, psql_file, sqitch, start_sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
@@ -76,7 +77,7 @@ def test_written_before_the_lock(phase2_database: str, write: str) -> None:
     assert value(url, "SELECT count(*) FROM tenancy.tracking") == "0"
     assert value(url, "SELECT count(*) FROM tenancy.tracked_customers") == "0"
 
-    sqitch(url, "revert", "-y", "--to", "@phase2")
+    move_to(url, "@phase2")
     assert drift(url) == []
 
 

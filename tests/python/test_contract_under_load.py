@@ -16,6 +16,7 @@ from support.commands import psql, sqitch, start_sqitch, value
 from support.salon import SEED, Salon
 from support.sessions import Session, waiting_for
 from support.sides import drift
+from support.soak import PAUSE
 from support.waiting import wait_until
 
 CALLS = (
@@ -35,7 +36,7 @@ def back_office(url: str) -> Iterator[Counter[str]]:
 
     def work() -> None:
         with psycopg.connect(url, autocommit=True) as connection:
-            while not closed.is_set():
+            while not closed.wait(PAUSE):
                 connection.execute(
                     """
                     UPDATE public.customers SET name = name, updated_at = now()

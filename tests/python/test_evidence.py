@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.closing import close_shop, prefer_nobody
 from support.cluster import Cluster
-from support.commands import psql, psql_file, run, sqitch
+from support.commands import psql, psql_file, run
 from support.legacy_replay import (
     Booking,
     Client,
@@ -113,9 +114,9 @@ def agreement(url: str) -> Agreement:
 
 def make_gap(url: str) -> None:
     """Phase 2 is taken back, everybody books twice, phase 2 comes again."""
-    sqitch(url, "revert", "--to", "@phase1", "-y")
+    move_to(url, "@phase1")
     psql(url, "-c", GAP)
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
 
 
 def test_what_the_stylists_counted(phase2_database: str) -> None:
@@ -136,7 +137,7 @@ def test_what_the_stylists_counted_in_the_sample(cluster: Cluster) -> None:
     try:
         psql_file(url, "tests/legacy/schema.sql")
         psql_file(url, "tests/legacy/sample.sql", "-v", f"customers={SAMPLE}")
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         for has_gap in (False, True):
             if has_gap:
                 make_gap(url)
@@ -198,7 +199,7 @@ def test_legacy_data_in_an_empty_database(recorded_database: str, cluster: Clust
     try:
         psql_file(url, "tests/legacy/schema.sql")
         psql(url, "-c", "INSERT INTO public.shops (name) VALUES ('Salon 0')")
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         dump = run("pg_dump", "--data-only", "--schema=public", "-d", recorded_database).stdout
         dump = re.sub(r"^\\(un)?restrict .*\n", "", dump, flags=re.MULTILINE)
         # The default shop is there.
@@ -352,9 +353,9 @@ class Ledger:
     def gap(self) -> None:
         """The mirrors go, or come."""
         if self.mirrored:
-            sqitch(self.url, "revert", "--to", "@phase1", "-y")
+            move_to(self.url, "@phase1")
         else:
-            sqitch(self.url, "deploy", "--to", "@phase2")
+            move_to(self.url, "@phase2")
         self.mirrored = not self.mirrored
 
     def wrong(self) -> dict[tuple[int, int], tuple[int, int]]:

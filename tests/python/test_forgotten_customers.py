@@ -7,7 +7,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.commands import psql, psql_file, run, sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session
@@ -168,7 +168,7 @@ def test_at_a_change(small_at: Callable[[str | None], str], change: str) -> None
     traces = {line.split(":")[0] for line in rows_of(url, customer)}
     if change == "@phase3":
         psql(url, "-c", "TRUNCATE tenancy.double_writes")
-        sqitch(url, "deploy", *CONTRACT)
+        move_to(url, "@phase3")
     elif change in ("mirror/mirrors", "api/deprecated", "@phase2"):
         assert traces >= {
             "customer_shop_profiles",
@@ -213,17 +213,17 @@ def test_after_the_way_back(small_at: Callable[[str | None], str], deploys_again
     url = small_at("@phase1")
     customer = known_customer(url)
     leave_traces(url, customer)
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     assert {line.split(":")[0] for line in rows_of(url, customer)} == {
         "tenancy_archive.customer_shop_profiles",
         "tenancy_archive.profile_origins",
     }
     if deploys_again:
-        sqitch(url, "deploy", "--to", "profiles/customer_shop_profiles")
+        move_to(url, "profiles/customer_shop_profiles")
         assert len(rows_of(url, customer)) == 2
     delete_customer(url, customer)
     assert_forgotten(url, customer)
-    sqitch(url, "deploy", "--to", "@phase2" if deploys_again else "@phase1")
+    move_to(url, "@phase2" if deploys_again else "@phase1")
     verify(url)
     assert_forgotten(url, customer)
 
@@ -233,11 +233,11 @@ def test_put_aside_before_the_backfill_was_complete(small_at: Callable[[str | No
     url = small_at("profiles/backfill_profiles")
     customer = known_customer(url)
     leave_traces(url, customer)
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     assert len(rows_of(url, customer)) == 2
     delete_customer(url, customer)
     assert_forgotten(url, customer)
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, "@phase1")
     verify(url)
     assert_forgotten(url, customer)
 
@@ -268,7 +268,7 @@ def test_half_way(small_at: Callable[[str | None], str], name: str) -> None:
     url = small_at("@phase2")
     customer = known_customer(url)
     if start == "@phase3":
-        sqitch(url, "deploy", *CONTRACT)
+        move_to(url, "@phase3")
     if purged:
         psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
     stop_half_way(url, *command)
@@ -295,7 +295,7 @@ def test_a_stray_table(small_at: Callable[[str | None], str], has_key: bool) -> 
     """An old application's, put aside: who is deleted before and after is not in it."""
     url = small_at("@phase2")
     customer = known_customer(url)
-    sqitch(url, "deploy", *CONTRACT)
+    move_to(url, "@phase3")
     key = "REFERENCES public.customers (id)" if has_key else ""
     psql(
         url,
@@ -306,7 +306,7 @@ def test_a_stray_table(small_at: Callable[[str | None], str], has_key: bool) -> 
     )
     if not has_key:
         delete_customer_but_not_the_stray(url, customer)
-    sqitch(url, "revert", "-y", "--to", "@phase2")
+    move_to(url, "@phase2")
     stray = value(
         url,
         "SELECT oid::regclass FROM pg_class WHERE relname LIKE 'stray_booking%' AND relkind = 'r'",

@@ -13,9 +13,10 @@ import pytest
 from convo_tenancy.health.checks import check_version
 from convo_tenancy.health.formats import escape
 from convo_tenancy.health.model import Check, Report, Status
+from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal, refusal
-from support.commands import CONVO_TENANCY, psql, sqitch
+from support.commands import CONVO_TENANCY, psql
 from support.health import AS_DEPLOYED, follow, health, recorded, role, samples, shop_profiles
 
 # Skipped until phase 2.
@@ -299,7 +300,7 @@ def test_the_backfill_is_on_its_way(phase1_database: str) -> None:
 
 
 def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
-    sqitch(legacy_database, "deploy", "--to", "support/schema")
+    move_to(legacy_database, "support/schema")
     found = health(legacy_database)
     assert (found.exit_code, found.phase, found.said("phase")) == (
         1,
@@ -317,7 +318,7 @@ def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
     # Nothing is claimed of what was not measured.
     assert not any("drift_rows" in name for name in samples(legacy_database)[1])
 
-    sqitch(legacy_database, "deploy", "--to", "profiles/drift")
+    move_to(legacy_database, "profiles/drift")
     psql(
         legacy_database,
         "-c",

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
-from support.commands import psql, run, sqitch, value
+from support.commands import psql, run, value
 from support.health import AS_DEPLOYED, follow, go, health, recorded, role, samples, shop_profiles
 from support.waiting import wait_until
 
@@ -231,7 +231,7 @@ def test_a_trigger_that_always_fires_is_enabled(phase2_database: str) -> None:
 
 
 def test_the_reconcile_is_not_finished(phase1_database: str) -> None:
-    sqitch(phase1_database, "deploy", "--to", "mirror/mirrors")
+    move_to(phase1_database, "mirror/mirrors")
     found = health(phase1_database)
     assert (found.exit_code, found.phase) == (1, "@phase1")
     status, _value, detail = found.said("phase")
@@ -584,7 +584,7 @@ def salon(own_cluster: Cluster) -> str:
     """URL of a database in it, at @phase2."""
     url = own_cluster.create_database("salon")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     psql(url, "-c", "ALTER DATABASE salon SET timezone = 'UTC'")
     return url
 

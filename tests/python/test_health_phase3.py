@@ -8,8 +8,9 @@ import signal
 
 import pytest
 
+from support.at_once import move_to
 from support.command_line import call
-from support.commands import psql, sqitch, start_sqitch, value
+from support.commands import psql, start_sqitch, value
 from support.health import AS_DEPLOYED, Health, follow, go, health, role, samples, shop_profiles
 from support.sessions import Session
 from support.waiting import wait_until
@@ -310,14 +311,14 @@ def test_session_replication_role(phase3_database: str) -> None:
 
 def test_a_contract_that_stopped_half_way(phase2_database: str) -> None:
     url, last = phase2_database, "contract/switch"
-    sqitch(url, "deploy", "--to", last, "--set", "contract=yes", "--set", "legacy_quiet_period=0")
+    move_to(url, last)
     found = health(url)
     status, number, detail = alone(found, "phase")
     assert (found.exit_code, found.phase, status, number) == (1, "@phase2", "warning", "@phase2")
     assert detail.endswith(f"changes of @phase3 stand, the last is {last}: {TAKES_UP_AGAIN}")
     assert "archive" in found.checks
     assert found.said("drift") == GONE
-    sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
+    move_to(url, "@phase3")
     assert health(url).exit_code == 0
 
 

@@ -10,6 +10,7 @@ import subprocess
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import ROOT
 from support.commands import environment, psql, psql_file, sqitch, value
 from support.health import Health, go, health, role
@@ -63,7 +64,7 @@ def test_the_mirrors_are_gone_and_registered(phase2_database: str) -> None:
     url = phase2_database
     triggers = "SELECT count(*) FROM pg_trigger WHERE tgname ~ '^mirror_'"
     mirrors = value(url, triggers)
-    sqitch(url, "revert", "--to", "mirror/mirrors", "-y")
+    move_to(url, "mirror/mirrors")
     psql_file(url, "revert/mirror/mirrors.sql")
     assert value(url, triggers) == "0"
     assert said(url) == (
@@ -79,7 +80,7 @@ def test_the_mirrors_are_gone_and_registered(phase2_database: str) -> None:
 
 def test_a_deploy_that_stopped(legacy_database: str) -> None:
     url = legacy_database
-    sqitch(url, "deploy", "--to", "support/parts")
+    move_to(url, "support/parts")
     assert said_of_phase(url) == (
         "3 changes of @phase1 stand, the last is support/parts:"
         " to go forward to @phase1, run sqitch deploy --to @phase1;"
@@ -138,7 +139,7 @@ def test_a_registry_of_another_plan(phase1_database: str) -> None:
 def test_a_script_that_runs_and_is_killed(legacy_database: str) -> None:
     """It waits for a profile of nobody, which it would delete."""
     url = legacy_database
-    sqitch(url, "deploy", "--to", "profiles/stylists_id_shop_id_key")
+    move_to(url, "profiles/stylists_id_shop_id_key")
     with psycopg.connect(url) as holder:
         holder.execute(
             "INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (9999, 1)"

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.commands import Completed, pg_dump_schema, psql, psql_file, run, sqitch, value
 from support.health import health
@@ -827,7 +828,7 @@ def test_phase_2_is_not_taken_back(isolated_database: str) -> None:
     assert findings(isolated_database) == []
 
     psql(isolated_database, "-c", OFF)
-    sqitch(isolated_database, "revert", "--to", "@phase1", "-y")
+    move_to(isolated_database, "@phase1")
     assert (secured(isolated_database), granted(isolated_database)) == ([], [])
 
 
@@ -845,7 +846,7 @@ def test_the_contract_and_its_revert(owned_database: str, is_on: bool) -> None:
         sqitch(url, *command)
         assert (state(url), secured(url), granted(url)) == before
         assert findings(url) == []
-    sqitch(url, "deploy", *CONTRACT)
+    move_to(url, "@phase3")
     psql(url, "-c", OFF if is_on else ON)
     assert (state(url), bool(granted(url))) == (("off", False) if is_on else ("on", True))
 
@@ -853,9 +854,9 @@ def test_the_contract_and_its_revert(owned_database: str, is_on: bool) -> None:
 def test_a_membership_does_not_undo_the_way_back(strangers: str) -> None:
     """It is for the health check to say, not for the script of the contract."""
     isolate(strangers)
-    sqitch(strangers, "deploy", *CONTRACT)
+    move_to(strangers, "@phase3")
     psql(strangers, "-c", "GRANT convo_health, convo_back_office TO mallory")
-    sqitch(strangers, "revert", "--to", "@phase2", "-y")
+    move_to(strangers, "@phase2")
     assert value(strangers, STANDING) == str(TAGS["@phase2"])
     assert health(strangers).said("isolation")[0] == "critical"
 

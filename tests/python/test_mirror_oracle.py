@@ -28,8 +28,9 @@ from hypothesis.stateful import (
 )
 from psycopg import IsolationLevel
 
+from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import psql, sqitch
+from support.commands import psql
 from support.legacy_replay import statement
 from support.mirror_clients import (
     CLIENTS,
@@ -1034,7 +1035,7 @@ def url(cluster: Cluster, legacy_template: str) -> Iterator[str]:
     name = f"oracle_{os.getpid()}"
     url = cluster.create_database(name, legacy_template)
     psql(url, "-c", SHOPS_AND_STAFF)
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     psql(url, "-c", CORRECTIONS, "-c", FAIL_INSIDE_MIRRORS)
     yield url
     cluster.drop_database(name)

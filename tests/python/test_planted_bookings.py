@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.attacks import IN_OWN, OTHER, OWN, Target, target
-from support.commands import sqitch
 from support.isolation import as_role, roles
 from support.sides import drift
 
@@ -329,12 +329,12 @@ def test_after_all_was_taken_back(url: str, owner: psycopg.Connection, at: Targe
     for day in range(1, 4):
         _plant(url, at, start=f"2041-02-0{day} 10:00+00")
     owner.execute("CALL tenancy.relax_isolation()")
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     _count(owner, at, 3)
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, "@phase1")
     assert _total(owner, at, OWN) is None
     owner.execute("DELETE FROM tenancy.unproven_bookings")
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     assert owner.execute("SELECT to_regclass('tenancy_archive.unproven_bookings')").fetchone() == (
         None,
     )

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from convo_tenancy.display import printable
+from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal
 from support.commands import psql, run, sqitch, value
@@ -240,7 +241,7 @@ def test_statements_that_read_the_legacy_side(watched: Cluster) -> None:
     url = watched.create_database("salon")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
     psql(url, "-c", "CREATE EXTENSION pg_stat_statements")
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     psql(url, "-c", "SELECT pg_stat_statements_reset()")
     with psycopg.connect(url, autocommit=True) as application:
         for statement in READS:

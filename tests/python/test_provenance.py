@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.commands import psql, psql_file, run, sqitch, value
 from support.sessions import Session
@@ -147,7 +148,7 @@ def at_phase1(cluster: Cluster) -> Iterator[str]:
     made = cluster.create_database("provenance_1")
     psql_file(made, "tests/legacy/schema.sql")
     psql_file(made, "tests/legacy/sample.sql", "-v", "customers=250")
-    sqitch(made, "deploy", "--to", "@phase1")
+    move_to(made, "@phase1")
     yield "provenance_1"
     cluster.drop_database("provenance_1")
 
@@ -155,7 +156,7 @@ def at_phase1(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def at_phase2(cluster: Cluster, at_phase1: str) -> Iterator[str]:
     """The same at @phase2."""
-    sqitch(cluster.create_database("provenance_2", at_phase1), "deploy", "--to", "@phase2")
+    move_to(cluster.create_database("provenance_2", at_phase1), "@phase2")
     yield "provenance_2"
     cluster.drop_database("provenance_2")
 
@@ -221,15 +222,15 @@ def test_what_somebody_wrote_survives(url: str) -> None:
         before = {name: profiles(connection, customer) for name, customer in written.items()}
         everybody = [*written.values(), *untouched]
         for _ in range(2 if SOAK else 1):
-            sqitch(url, "revert", "-y")
+            move_to(url, None)
             connection.execute(LEGACY_WRITE, {"customers": everybody})
-            sqitch(url, "deploy", "--to", "@phase1")
+            move_to(url, "@phase1")
             after = {name: profiles(connection, customer) for name, customer in written.items()}
             assert after == before
             split = connection.execute(NOT_SPLIT, {"customers": untouched}).fetchone()
             assert split == (0,)
         # The reconcile adds what the legacy side has more.
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
         for name in (
             "a stylist chosen by the API",
@@ -247,7 +248,7 @@ def test_what_the_reconcile_wrote_is_split_again(url1: str) -> None:
         stale = [int(str(row[0])) for row in connection.execute(CANDIDATES).fetchall()][:20]
         for command in (("--to", "@phase1"), ()) if SOAK else ((),):
             connection.execute(LEGACY_WRITE, {"customers": stale})
-            sqitch(url, "deploy", "--to", "@phase2")
+            move_to(url, "@phase2")
             assert connection.execute(
                 "SELECT count(*) FROM tenancy.profile_origins"
             ).fetchone() == (0,)
@@ -264,10 +265,10 @@ def test_a_deploy_that_stopped_before_its_end(url: str, last: str) -> None:
     with connected(url) as connection:
         written, _ = write(connection)
         before = {name: profiles(connection, customer) for name, customer in written.items()}
-        sqitch(url, "revert", "-y")
-        sqitch(url, "deploy", "--to", last)
-        sqitch(url, "revert", "-y")
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, None)
+        move_to(url, last)
+        move_to(url, None)
+        move_to(url, "@phase1")
         assert {name: profiles(connection, of) for name, of in written.items()} == before
 
 
@@ -280,10 +281,10 @@ def test_one_shop_where_somebody_wrote(legacy_database: str) -> None:
         "INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)"
         " VALUES (1, '+15550000001', 0, 0)",
     )
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, "@phase1")
     psql(url, "-c", "UPDATE public.customer_shop_profiles SET no_show_count = 3")
-    sqitch(url, "revert", "-y")
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, None)
+    move_to(url, "@phase1")
     assert value(url, "SELECT no_show_count FROM public.customer_shop_profiles") == "3"
 
 
@@ -294,13 +295,13 @@ def test_a_dump(url: str, empty: str, state: str) -> None:
         written, untouched = write(connection)
         before = {name: profiles(connection, customer) for name, customer in written.items()}
         if state == "reverted":
-            sqitch(url, "revert", "-y")
+            move_to(url, None)
     psql(empty, stdin=run("pg_dump", "-d", url).stdout)
     with connected(empty) as connection:
         if state == "phase 2":
-            sqitch(empty, "revert", "-y")
+            move_to(empty, None)
         connection.execute(LEGACY_WRITE, {"customers": [*written.values(), *untouched]})
-        sqitch(empty, "deploy", "--to", "@phase1")
+        move_to(empty, "@phase1")
         assert {name: profiles(connection, of) for name, of in written.items()} == before
         assert connection.execute(NOT_SPLIT, {"customers": untouched}).fetchone() == (0,)
 
@@ -308,7 +309,7 @@ def test_a_dump(url: str, empty: str, state: str) -> None:
 def test_a_record_that_is_lost(url1: str) -> None:
     """Nobody knows who wrote: everything stays, and is asked for by the drift view."""
     url = url1
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     psql(url, "-c", "DROP TABLE tenancy_archive.profile_origins")
     with connected(url) as connection:
         query = "SELECT min(customer_id) FROM tenancy_archive.customer_shop_profiles"
@@ -316,11 +317,11 @@ def test_a_record_that_is_lost(url1: str) -> None:
         connection.execute(LEGACY_WRITE, {"customers": [one]})
         ids = "SELECT id FROM {}.customer_shop_profiles ORDER BY id"
         before = connection.execute(ids.format("tenancy_archive")).fetchall()
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, "@phase1")
         assert connection.execute(ids.format("public")).fetchall() == before
     assert value(url, "SELECT DISTINCT customer_id FROM tenancy.drift") == str(one)
     assert value(url, "SELECT DISTINCT origin FROM tenancy.profile_origins") == "unknown"
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     assert value(url, "SELECT count(*) FROM tenancy.drift") == "0"
 
 
@@ -336,23 +337,23 @@ def test_a_trigger_that_was_off(url1: str) -> None:
             (one,),
         )
         before = profiles(connection, one)
-        sqitch(url, "revert", "-y")
+        move_to(url, None)
         connection.execute(LEGACY_WRITE, {"customers": [one]})
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, "@phase1")
         assert profiles(connection, one) == before
 
 
 def test_somebody_writes_while_the_backfill_begins(url1: str) -> None:
     """Who it waits for is asked again behind the lock."""
     url = url1
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     with connected(url) as connection:
         query = (
             "SELECT min(customer_id) FROM tenancy_archive.customer_shop_profiles WHERE shop_id = 2"
         )
         one = int(value(url, query))
         connection.execute(LEGACY_WRITE, {"customers": [one]})
-    sqitch(url, "deploy", "--to", "profiles/run_backfill")
+    move_to(url, "profiles/run_backfill")
     writer, backfill = Session(url), Session(url)
     try:
         writer.execute(

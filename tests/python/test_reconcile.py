@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from psycopg.rows import class_row, scalar_row
 
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.commands import convo_tenancy, environment, psql, sqitch, start_sqitch, value
 from support.legacy_replay import (
@@ -104,7 +105,7 @@ def stale_template(
     newcomers += make_newcomers(url, 9)
     customers = [*customers_with_history(url, 40, SEED), *newcomers]
     book(url, make_bookings(url, customers, 200, SEED))
-    sqitch(url, "deploy", "--to", "mirror/mirrors")
+    move_to(url, "mirror/mirrors")
     cluster.mark_template(name)
     yield name
     cluster.drop_database(name)
@@ -348,7 +349,7 @@ def test_refused_while_the_backfill_is_incomplete(url: str) -> None:
     assert "mirror/mirrors" in sqitch(url, "status", check=False).stdout
 
     convo_tenancy(url, "backfill", check=True)
-    sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
+    move_to(url, "mirror/reconcile_profiles")
     assert drifted(url) == {}
 
 
@@ -414,7 +415,7 @@ def test_killed_in_the_middle(
     if command == "psql":
         reconcile(url)
     else:
-        sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
+        move_to(url, "mirror/reconcile_profiles")
     assert drifted(url) == {}
 
 

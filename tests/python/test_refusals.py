@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
 from support.commands import (
     SQITCH,
@@ -260,7 +260,7 @@ def test_sqitch_without_a_user_name(legacy_database: str) -> None:
 
 
 def test_a_locked_table(legacy_database: str) -> None:
-    sqitch(legacy_database, "deploy", "--to", "profiles/backfill_profiles")
+    move_to(legacy_database, "profiles/backfill_profiles")
     psql(legacy_database, "-c", "UPDATE tenancy.settings SET lock_attempts = 3")
     psql(
         legacy_database,
@@ -286,4 +286,4 @@ def test_a_locked_table(legacy_database: str) -> None:
         after = pg_dump_schema(legacy_database, "public").splitlines()
         assert [line for line in after if "stylists_id_shop_id_key" not in line] == before
         blocker.rollback()
-    sqitch(legacy_database, "deploy", "--to", "@phase1")
+    move_to(legacy_database, "@phase1")

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.command_line import Running, call, in_terminal, refusal
-from support.commands import Completed, convo_tenancy, pg_dump_data, psql, sqitch, value
+from support.commands import Completed, convo_tenancy, pg_dump_data, psql, value
 from support.health import role
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.sides import drift
@@ -461,7 +462,7 @@ def test_before_the_backfill_is_complete(phase2_database: str) -> None:
 
 
 def test_after_the_revert(phase2_database: str) -> None:
-    sqitch(phase2_database, "revert", "--to", "@phase1", "-y")
+    move_to(phase2_database, "@phase1")
     assert "run sqitch deploy --to @phase2 first" in refusal(phase2_database, "repair")
 
 

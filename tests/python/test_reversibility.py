@@ -7,7 +7,7 @@ import re
 import psycopg
 import pytest
 
-from support.at_once import run_scripts, verify
+from support.at_once import move_to, run_scripts, verify
 from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
 from support.history import legacy_history
 from support.plan import CHANGES, TAGS
@@ -58,7 +58,7 @@ def test_deploy_revert_deploy(
     psql(url, "-c", COMMENTS)
     before = [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)]
 
-    sqitch(url, "deploy", "--to", tag)
+    move_to(url, tag)
     schema, profiles = _schema(url), _profiles(url)
     assert profiles
     assert ("Counted by hand" in schema) == (tag == "@phase1")
@@ -67,7 +67,7 @@ def test_deploy_revert_deploy(
     assert [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)] == before
     assert _archived(url) == (below is None)
 
-    sqitch(url, "deploy", "--to", tag)
+    move_to(url, tag)
     verify(url)
     assert _schema(url) == schema
     assert _profiles(url) == profiles
@@ -116,7 +116,7 @@ def test_what_phase2_wrote_stays(phase2_database: str) -> None:
         assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
         data = pg_dump_data(url, "public")
 
-        sqitch(url, "revert", "-y", "--to", "@phase1")
+        move_to(url, "@phase1")
         assert pg_dump_data(url, "public") == data
 
         # Without the mirrors old code goes on, and is caught up.
@@ -124,14 +124,14 @@ def test_what_phase2_wrote_stays(phase2_database: str) -> None:
         assert [
             row[0] for row in connection.execute("SELECT DISTINCT customer_id FROM tenancy.drift")
         ] == [late]
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
         statistics = connection.execute(
             "SELECT count(*), sum(total_bookings) FROM public.customer_booking_stats"
         ).fetchone()
 
         # All the way back: the legacy side has all of it, and so has the archive.
-        sqitch(url, "revert", "-y")
+        move_to(url, None)
         assert (
             connection.execute(
                 "SELECT count(*), sum(total_bookings) FROM public.customer_booking_stats"
@@ -139,7 +139,7 @@ def test_what_phase2_wrote_stays(phase2_database: str) -> None:
             == statistics
         )
         assert _archived(url)
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         assert connection.execute("SELECT * FROM tenancy.drift").fetchall() == []
 
 
@@ -182,8 +182,8 @@ def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
         """,
     )
     before = pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")
-    sqitch(legacy_database, "deploy", "--to", "@phase1")
-    sqitch(legacy_database, "revert", "-y")
+    move_to(legacy_database, "@phase1")
+    move_to(legacy_database, None)
     psql(legacy_database, "-c", "DROP SCHEMA sqitch CASCADE")
     assert (pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")) == before
 
@@ -229,7 +229,7 @@ def test_what_was_put_aside_comes_back(phase1_database: str) -> None:
             for customer in (written, cancelled)
         }
 
-        sqitch(url, "revert", "-y")
+        move_to(url, None)
 
         # The evidence of a split goes, a customer goes, one books, a preferred stylist moves.
         connection.execute(
@@ -267,7 +267,7 @@ def test_what_was_put_aside_comes_back(phase1_database: str) -> None:
             (moved,),
         )
 
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, "@phase1")
         verify(url)
 
         for customer, rows in expected.items():
@@ -288,9 +288,9 @@ def test_what_was_put_aside_comes_back(phase1_database: str) -> None:
 def test_revert_of_a_deploy_that_stopped_half_way(recorded_database: str) -> None:
     url = recorded_database
     legacy = pg_dump_schema(url), pg_dump_data(url, "public")
-    sqitch(url, "deploy", "--to", "profiles/run_backfill")
+    move_to(url, "profiles/run_backfill")
     psql(url, "-c", "SELECT tenancy.prepare_backfill()", "-c", "SELECT tenancy.backfill_step(100)")
-    sqitch(url, "revert", "-y")
+    move_to(url, None)
     psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
     assert (pg_dump_schema(url), pg_dump_data(url, "public")) == legacy
 

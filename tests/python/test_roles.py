@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.commands import psql, run, sqitch, value
 from support.legacy_replay import customers_with_history, make_bookings, replay
@@ -81,23 +82,23 @@ def test_two_databases_of_a_cluster(empty_cluster: Cluster, small_at: Small) -> 
     before = below("isolation/roles")
     first, second = (_fill(empty_cluster, name, small_at(before)) for name in ("first", "second"))
     for url in (first, second):
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
     rights = _rights(second)
     assert _roles(first) == 3
     assert rights
     assert _rights(first) == rights
 
-    sqitch(first, "revert", "--to", before, "-y")
+    move_to(first, before)
     assert _roles(first) == 3
     assert _rights(first) == []
     assert _rights(second) == rights
 
-    sqitch(first, "deploy", "--to", "@phase2")
+    move_to(first, "@phase2")
     assert _rights(first) == rights
     assert _rights(second) == rights
 
     for url in (first, second):
-        sqitch(url, "revert", "--to", before, "-y")
+        move_to(url, before)
         assert _rights(url) == []
     assert _roles(first) == 3
     # Nothing holds them any more.
@@ -126,7 +127,7 @@ def test_who_may_not_create_roles(empty_cluster: Cluster, legacy_database: str) 
     assert f'convo_owner may not create roles: have a superuser run "{create}"' in refused.stderr
 
     psql(url, "-c", create)
-    sqitch(mine, "deploy", "--to", "@phase2")
+    move_to(mine, "@phase2")
     assert _rights(mine)
 
 
@@ -155,7 +156,7 @@ def test_who_had_rights_before_sees_the_same_rows(phase1_database: str, cluster:
     )
     try:
         seen = {role: _seen(phase1_database, role) for role in ("app_before", "bi_before")}
-        sqitch(phase1_database, "deploy", "--to", "@phase2")
+        move_to(phase1_database, "@phase2")
         assert {role: _seen(phase1_database, role) for role in seen} == seen
         assert seen["app_before"] == _seen(phase1_database, "postgres")
     finally:

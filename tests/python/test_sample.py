@@ -5,8 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch
+from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file
 
 CUSTOMERS = 1000
 
@@ -34,7 +35,7 @@ def test_it_is_deterministic_and_leaves_the_schema_alone(cluster: Cluster) -> No
 def test_it_has_the_oddities_and_phase_1_copes(cluster: Cluster) -> None:
     try:
         url = _sample(cluster, "sample_odd")
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, "@phase1")
         with psycopg.connect(url) as connection:
             for question in (
                 "SELECT count(*) FROM customers WHERE email IS NULL",

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.bookings import new_and_known
 from support.closing import close_shop, prefer_nobody
-from support.commands import psql, sqitch, value
+from support.commands import psql, value
 from support.legacy_replay import Customer
 from support.sessions import Session
 from support.sides import LEGACY, drift, sides
@@ -71,7 +72,7 @@ def test_a_shop_is_deleted_without_the_project(small_at: Small) -> None:
     psql(url, "-1", "-c", NOBODYS_CHOICE + CLOSE)
     assert _rows(url, LEGACY_TOTALS) == before
 
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     assert _rows(url, LEGACY_TOTALS) == before
     assert drift(url) == []
 
@@ -82,11 +83,11 @@ def test_a_shop_is_deleted_after_a_revert(small_at: Small, back_to: str) -> None
     url = small_at("@phase2")
     assert value(url, PROFILES_OF_SHOP) != "0"
     before = _rows(url, LEGACY_TOTALS)
-    sqitch(url, "revert", "--to", back_to, "-y")
+    move_to(url, back_to)
     psql(url, "-1", "-c", NOBODYS_CHOICE + CLOSE)
     assert _rows(url, LEGACY_TOTALS) == before
 
-    sqitch(url, "deploy", "--to", "@phase2")
+    move_to(url, "@phase2")
     assert _rows(url, LEGACY_TOTALS) == before
     assert drift(url) == []
 
@@ -95,7 +96,7 @@ def test_a_shop_is_deleted_between_the_contract_and_its_revert(phase3_database: 
     url = phase3_database
     before = _rows(url, PROFILE_TOTALS)
     psql(url, "-1", "-c", CLOSE)
-    sqitch(url, "revert", "--to", "@phase2", "-y")
+    move_to(url, "@phase2")
     assert _rows(url, PROFILE_TOTALS) == before
     assert drift(url) == []
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.commands import psql, sqitch
+from support.at_once import move_to
+from support.commands import psql
 
 DEFAULT_SHOP = 1
 SHOPS = (1, 2, 3)
@@ -217,7 +218,7 @@ def connection(legacy_database: str) -> Iterator[psycopg.Connection]:
         VALUES {services};
         """,
     )
-    sqitch(legacy_database, "deploy", "--to", "profiles/split")
+    move_to(legacy_database, "profiles/split")
     with psycopg.connect(legacy_database) as connection:
         yield connection
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
 from support.commands import pg_dump_schema, psql_file, sqitch
 from support.history import legacy_history
@@ -113,7 +113,9 @@ def test_every_pair_of_tags(request: pytest.FixtureRequest, cluster: Cluster, hi
     check_schema(url, "@ROOT")
 
     for command, tag in WALK if SOAK else SHARES[history]:
-        if command == "deploy":
+        if history != "empty":
+            move_to(url, None if tag == "@ROOT" else tag)
+        elif command == "deploy":
             sqitch(url, "deploy", "--to", tag, *CONTRACT)
         else:
             sqitch(url, "revert", "-y", *([] if tag == "@ROOT" else ["--to", tag]))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from support.at_once import run_scripts, verify
+from support.at_once import move_to, run_scripts, verify
 from support.cluster import ROOT, Cluster
 from support.commands import (
     Completed,
@@ -28,6 +28,7 @@ from support.health import go, health
 from support.history import legacy_history
 from support.holding import wait_until_gone
 from support.plan import CHANGES, CONTRACT, PLAN, TAGS, below
+from support.registry import registered
 from support.sessions import Session, waiting_for
 from support.soak import SOAK, share
 from support.waiting import wait_until
@@ -55,11 +56,6 @@ def standing(url: str) -> list[str]:
     """What stands, in order."""
     query = "SELECT change FROM tenancy.changes WHERE state = 'standing' ORDER BY position"
     return names(url, query)
-
-
-def registered(url: str) -> list[str]:
-    """What Sqitch's registry has, in order."""
-    return names(url, "SELECT change FROM sqitch.changes ORDER BY committed_at")
 
 
 def agree(url: str) -> bool:
@@ -119,7 +115,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
     for number in share(numbers_of(tag), 16):
         change = CHANGES[number]
         if registered(url) != CHANGES[:number]:
-            sqitch(url, "deploy", "--to", CHANGES[number - 1], *CONTRACT)
+            move_to(url, CHANGES[number - 1])
         psql_file(url, f"deploy/{change}.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0")
         assert registered(url) == CHANGES[:number]
         assert standing(url) == CHANGES[1 : number + 1]
@@ -132,7 +128,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
         assert registered(url) == CHANGES[: number + 1]
     verify(url)
     if tag == "@phase3":
-        sqitch(url, "revert", "-y", "--to", "@phase2")
+        move_to(url, "@phase2")
     assert legacy_history(url) == history
 
 
@@ -143,7 +139,7 @@ def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, ta
     for number in share([*reversed(numbers_of(tag))], 16):
         change = CHANGES[number]
         if registered(url) != CHANGES[: number + 1]:
-            sqitch(url, "revert", "-y", "--to", change)
+            move_to(url, change)
         psql_file(url, f"revert/{change}.sql")
         assert registered(url) == CHANGES[: number + 1]
         if number + 1 < len(CHANGES):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import psycopg
@@ -31,7 +31,7 @@ from .legacy_use import (
 )
 from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
 from .model import Check, Report, Status, skipped
-from .parts import KINDS, check_parts
+from .parts import KINDS, check_parts, read_parts
 from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
 from .shops import check_shops
@@ -192,8 +192,9 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("backfill", lambda: _backfill(connection, report))
     make("drift", lambda: _drift(connection, phase, report))
     make("shops", lambda: check_shops(connection, phase, report))
+    parts = cache(partial(read_parts, connection))
     for name in KINDS:
-        make(name, partial(check_parts, name, connection, phase))
+        make(name, partial(check_parts, name, parts, phase))
     make("other_triggers", lambda: check_other_triggers(connection))
     make("replication_role", lambda: check_replication_role(connection, phase))
     make("subscriptions", lambda: check_subscriptions(connection))

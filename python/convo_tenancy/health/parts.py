@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..database import Connection, rows
@@ -22,7 +23,9 @@ _WARNINGS = {("table", "altered"), ("trigger", "left over")}
 
 
 @dataclass(frozen=True)
-class _Part:
+class Part:
+    """What a script made, or what is there besides and in the way."""
+
     kind: str
     name: str
     change: str | None
@@ -40,15 +43,24 @@ class _Part:
         return self.name.split(" on ")[-1]
 
 
-def check_parts(name: str, connection: Connection, phase: Phase) -> Check:
+def read_parts(connection: Connection) -> list[Part]:
+    """Those of all kinds: half of what the query takes is its plan.
+
+    Args:
+        connection: in a transaction.
+    """
+    return rows(connection, Part, "health/parts")
+
+
+def check_parts(name: str, parts: Callable[[], list[Part]], phase: Phase) -> Check:
     """Every part of these kinds is there and does its work.
 
     Args:
         name: of the check, one of KINDS.
-        connection: in a transaction.
+        parts: read_parts(), which may fail.
         phase: that stands.
     """
-    found = rows(connection, _Part, "health/parts", KINDS[name])
+    found = [part for part in parts() if part.kind in KINDS[name]]
     wrong = [part for part in found if part.problem]
     if not wrong:
         return Check(name, Status.OK, len(found), "all there, as deployed")
@@ -64,7 +76,7 @@ def check_parts(name: str, connection: Connection, phase: Phase) -> Check:
     )
 
 
-def _remedy(part: _Part, phase: Phase) -> str:
+def _remedy(part: Part, phase: Phase) -> str:
     table = f"ALTER TABLE {part.table}"
     match part.kind, part.problem:
         case "trigger", "left over":
@@ -84,7 +96,7 @@ def _remedy(part: _Part, phase: Phase) -> str:
     return _statement(part, phase) or f"psql -f deploy/{part.change}.sql again"
 
 
-def _statement(part: _Part, phase: Phase) -> str | None:
+def _statement(part: Part, phase: Phase) -> str | None:
     """What makes it again; None where its script does."""
     if part.name == "tenancy.has_legacy_side()":
         return (

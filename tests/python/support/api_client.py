@@ -16,6 +16,7 @@ from convo_tenancy.retries import RETRYABLE, retrying
 
 from .legacy_replay import Booking, Connection, insert_booking, statement
 from .race import Amounts
+from .soak import PAUSE
 from .waiting import wait_until
 
 _MARK_NO_SHOW = "UPDATE public.bookings SET appointment_status = 'NO_SHOW' WHERE id = $1"
@@ -70,7 +71,7 @@ class BookingClient:
             with psycopg.connect(
                 self._url, application_name=self.name, cursor_factory=psycopg.RawCursor
             ) as connection:
-                while not self._stopping.is_set():
+                while not self._stopping.wait(PAUSE):
                     self.in_flight = booking = self._waiting.take()
                     with connection.transaction():
                         insert_booking(connection, booking, "HOLD")

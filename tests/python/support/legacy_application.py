@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import psycopg
 
+from .soak import PAUSE
 from .waiting import wait_until
 
 # A stylist's bookings have distinct times; those of the clients begin after the recording's last.
@@ -86,7 +87,7 @@ class LegacyClient:
                     """
                 ).fetchall()
                 connection.commit()
-                while not self._stopping.is_set():
+                while not self._stopping.wait(PAUSE):
                     self._transaction(connection)
         except Exception as error:
             self.error = error

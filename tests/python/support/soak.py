@@ -8,6 +8,9 @@ from typing import TypeVar
 
 SOAK = os.environ.get("SOAK") == "1"
 
+PAUSE = 0.0 if SOAK else 0.02
+"""Seconds that a client under load takes between two bookings, and leaves to what is tested."""
+
 Each = TypeVar("Each")
 
 

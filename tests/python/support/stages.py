@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .at_once import move_to
 from .cluster import Cluster
-from .commands import psql_file, sqitch
-from .plan import CONTRACT, place
+from .commands import psql_file
+from .plan import place
 
 CUSTOMERS = 40
 LEGACY = -1  # before the first change
@@ -43,7 +44,7 @@ class Stages:
                 self._template(None)
                 nearest = max(made for made in self._templates if made < number)
                 url = self._cluster.create_database(name, self._templates[nearest])
-                sqitch(url, "deploy", "--to", to, *CONTRACT)
+                move_to(url, to)
             self._cluster.mark_template(name)
             self._templates[number] = name
         return self._templates[number]

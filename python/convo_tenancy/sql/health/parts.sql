@@ -1,4 +1,4 @@
--- What the scripts made of these kinds ($1), with what is wrong with it. Of a change that is half-way, the phase tells; an index that
+-- What the scripts made, with what is wrong with it. Of a change that is half-way, the phase tells; an index that
 -- went with its constraint comes back with it. Then what else is there and in the way.
 SELECT
     d.kind,
@@ -11,8 +11,7 @@ JOIN tenancy.changes AS c ON c.change = d.change
 LEFT JOIN tenancy.part_problems AS p
     ON p.kind = d.kind
     AND p.name = d.name
-WHERE d.kind = ANY ($1) -- noqa: CP03,LT01,LT06
-    AND d.is_there
+WHERE d.is_there
     AND c.state = 'standing'
     AND (
         d.kind <> 'index'
@@ -37,8 +36,7 @@ SELECT
         ELSE 'invalid'
     END
 FROM tenancy.parts AS p
-WHERE p.kind = ANY ($1) -- noqa: CP03,LT01,LT06
-    AND (
+WHERE (
         p.kind = 'trigger'
         OR (
             p.kind IN ('constraint', 'index')
