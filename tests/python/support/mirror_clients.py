@@ -441,8 +441,8 @@ class Client:
         except psycopg.errors.SerializationFailure as error:
             assert self._level != IsolationLevel.READ_COMMITTED
             raise TryAgain from error
-        except psycopg.errors.UniqueViolation as error:
-            # Of a row that the snapshot does not show, where no ON CONFLICT looks for it.
+        except (psycopg.errors.UniqueViolation, psycopg.errors.ForeignKeyViolation) as error:
+            # Of a row that the snapshot does not show, and a key does.
             if (
                 self._level == IsolationLevel.READ_COMMITTED
                 or self._commits_seen == self.world.commits
