@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
 from typing import Annotated
 
 import typer
 
-from . import __version__
 from .backfill import commands as backfill
 from .display import printable
 from .errors import Problem
@@ -30,7 +30,7 @@ app.command(hidden=True)(gate.contract)
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"convo-tenancy {__version__}")
+        print(f"convo-tenancy {version('convo-tenancy')}")
         raise typer.Exit
 
 
