@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from support.front_desk import STEPS, FrontDesk, Source
 from support.health import health
 from support.sides import drift
 from support.soak import SOAK
-from support.visits import SHOPS, Visits
+from support.visits import GUESTS, SHOPS, Visits
+from support.waiting import wait_until
 
 OWNER = "front_desk"
 VISITS = 60 if SOAK else 3  # of each client, between two changes
@@ -109,10 +111,29 @@ class Walk:
         self._source.apply(step)
         self._roll(step.stem, step)
 
-    def back(self, step: Path) -> None:
-        """One back, in the code."""
-        self._source.reverse(step)
-        self._roll(f"back from {step.stem}", STEPS[STEPS.index(step) - 1])
+    def back(self, to: Path) -> None:
+        """To an earlier step, in the code; all at once."""
+        for step in reversed(STEPS[STEPS.index(to) + 1 :]):
+            self._source.reverse(step)
+        self._roll(f"back to {to.stem}", to)
+
+    def confirm_twice(self) -> None:
+        """Who asks twice at once is counted once."""
+        [shop, *_], [guest, *_] = SHOPS, GUESTS
+        booking = self._visits.hold(shop, guest)
+        self._visits.count(shop, guest)
+        waiting = """
+            SELECT count(*) FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'
+        """
+        with ThreadPoolExecutor(2) as threads:
+            with psycopg.connect(self._url) as holder:
+                holder.execute("SELECT FROM public.bookings WHERE id = %s FOR UPDATE", (booking,))
+                asked = [threads.submit(self._visits.confirm, shop, booking) for _ in range(2)]
+                wait_until(lambda: value(self._url, waiting) == "2", "both wait")
+            for each in asked:
+                each.result()
+        self._check()
 
     def _roll(self, name: str, step: Path) -> None:
         """Replace one process, then the other; in between, the new code serves shop 1 alone."""
@@ -192,17 +213,17 @@ def test_guide(salons: str, own_cluster: Cluster, tmp_path: Path) -> None:
         Visits(desk, salons) as visits,
     ):
         walk = Walk(salons, source, desk, visits)
-        before, *between = STEPS
+        startup, context, *others = STEPS
         walk.begin()
-        walk.step(before)
+        walk.step(startup)
         walk.deploy(1)
         walk.deploy(2)
-        for step in between:
+        for step in (context, *others):
             walk.step(step)
+        walk.confirm_twice()
         walk.deploy(3)
         walk.revert(2)
-        for step in reversed(between[1:]):
-            walk.back(step)
+        walk.back(context)
         walk.revert(1)
         walk.revert(0)
     print(f"retried: {dict(visits.retried)}")
