@@ -117,7 +117,8 @@ def test_options(page: Path) -> None:
             command = command.commands[words.pop(0)]
         known = {"--help", *(name for parameter in command.params for name in parameter.opts)}
         assert {word for word in words if word.startswith("-")} <= known, words
-        assert not words or words[0].startswith("-"), words
+        arguments = sum(parameter.param_type_name == "argument" for parameter in command.params)
+        assert not words[arguments:] or words[arguments].startswith("-"), words
 
 
 @pytest.mark.parametrize("room", ROOMS)
