@@ -17,8 +17,9 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 import convo_tenancy.asyncpg
 import convo_tenancy.sqlalchemy
@@ -35,8 +36,10 @@ from convo_tenancy.customer_memory import (
 )
 from convo_tenancy.retries import retrying
 from convo_tenancy.shop_context import shop_context
+from convo_tenancy.sqlalchemy import get_customer_by_email
 from support.commands import psql, value
 from support.drivers import Connect, raises
+from support.drivers.sqlalchemy import url_for
 
 ANN = 5001
 NOBODY = 999_999
@@ -45,6 +48,19 @@ STYLIST, OTHER_STYLIST = 6, 11  # of the two shops
 BOOKED_AT = datetime(2040, 1, 1, 10, tzinfo=UTC)
 
 Call = Callable[..., Any]
+
+
+class Base(DeclarativeBase):
+    """Of these tests."""
+
+
+class Customers(Base):
+    """As in phase 3."""
+
+    __tablename__ = "customers"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str | None]
+
 
 DRIVERS: dict[str, Connect] = {
     "psycopg": support.drivers.psycopg.synchronous(),
@@ -176,7 +192,7 @@ def test_what_is_wrong_is_not_written(call: Call, url: str) -> None:
     ]:
         with raises(state):
             call("update_customer_stats", customer, shop, stylist, spend, BOOKED_AT)
-        assert _everything(url) == before
+    assert _everything(url) == before
 
 
 def test_a_time_without_a_zone(call: Call, url: str) -> None:
@@ -307,6 +323,19 @@ def test_whatever_cursors_and_rows_the_connection_has(url: str) -> None:
             assert profile == Profile(ANN, SHOP, STYLIST, n, 4000 * n, BOOKED_AT, 0)
 
 
+def test_a_session_writes_first_what_is_pending_and_commits_nothing(url: str) -> None:
+    """Also without autoflush."""
+    engine = create_engine(url_for("psycopg", url))
+    with Session(engine, autoflush=False) as session:
+        session.add(Customers(id=5002, email="bob@example.test"))
+        bob = get_customer_by_email(session, "bob@example.test")
+        assert bob == Customer(5002, "bob@example.test", None, None)
+        assert value(url, "SELECT id FROM customers WHERE id = 5002") == ""
+        session.rollback()
+        assert get_customer_by_email(session, "bob@example.test") is None
+    engine.dispose()
+
+
 def test_a_booking_that_loses_a_race_is_counted_once(url: str) -> None:
     attempts = 0
     with psycopg.connect(url) as connection, psycopg.connect(url) as other:
@@ -347,7 +376,7 @@ def _asyncpg(url: str, query: str, values: Sequence[object]) -> Rows:
 
 def _sqlalchemy(url: str, query: str, values: Sequence[object]) -> Rows:
     async def run() -> Rows:
-        engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
+        engine = create_async_engine(url_for("asyncpg", url))
         try:
             async with engine.begin() as connection:
                 named = {f"value_{n}": value for n, value in enumerate(values, 1)}

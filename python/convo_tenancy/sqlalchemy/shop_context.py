@@ -11,7 +11,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import dataclass, field
-from typing import Any, overload
+from typing import overload
 
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError, SQLAlchemyError
@@ -92,27 +92,29 @@ async def _asynchronous(session: AsyncSession, call: Call[str]) -> AsyncIterator
 
 @dataclass
 class _Contexts:
-    """The blocks of a session that are open, and what it did to the transaction at hand."""
+    """The blocks of a session that are open, and what they did in the transaction at hand."""
 
     calls: list[Call[str]] = field(default_factory=list)
     """What sets the shop of each block, the innermost last."""
     before: list[str] = field(default_factory=list)
     """What each of them found in this transaction; empty before it has begun."""
-    last: Call[str] | None = None
-    """What was run last in this transaction."""
-    within: SessionTransaction | None = None
-    """The savepoint in which that was, or the transaction."""
+    wanted: _Wanted | None = None
+    """None where nothing was set in this transaction."""
 
-    def run(self, session: Session, connection: Connection, call: Call[str]) -> str:
-        if getattr(connection.connection.dbapi_connection, "autocommit", False):
-            raise InvalidRequestError(
-                "a shop context holds for a transaction, and this session is in AUTOCOMMIT:"
-                " give it an engine without isolation_level AUTOCOMMIT"
-            )
-        before = run(connection, call)
-        self.last = call
-        self.within = session.get_nested_transaction() or session.get_transaction()
-        return before
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the setting is to be, and what has to hold for it to be that."""
+
+    call: Call[str]
+    connection: Connection
+    transaction: SessionTransaction | None
+    """The savepoint in which it was set, or the transaction."""
+
+
+def _wanted(session: Session, connection: Connection, call: Call[str]) -> _Wanted:
+    within = session.get_nested_transaction() or session.get_transaction()
+    return _Wanted(call, connection, within)
 
 
 _KEY = "convo_tenancy.shop_context"
@@ -129,6 +131,28 @@ def _of(session: Session) -> _Contexts:
     return contexts
 
 
+def _set(session: Session, connection: Connection, call: Call[str]) -> str:
+    if getattr(connection.connection.dbapi_connection, "autocommit", False):
+        raise InvalidRequestError(
+            "a shop context holds for a transaction, and this session is in AUTOCOMMIT:"
+            " give it an engine without isolation_level AUTOCOMMIT"
+        )
+    before = run(connection, call)
+    _of(session).wanted = _wanted(session, connection, call)
+    return before
+
+
+def _set_back(session: Session, connection: Connection, call: Call[str]) -> None:
+    _of(session).wanted = _wanted(session, connection, call)
+    try:
+        run(connection, call)
+    except PendingRollbackError:
+        pass  # nothing but a rollback is possible, and that sets it back
+    except DBAPIError as error:
+        if sqlstate(error) != "25P02":  # as above
+            raise
+
+
 def _enter(session: Session, call: Call[str]) -> None:
     session.flush()
     contexts = _of(session)
@@ -137,7 +161,7 @@ def _enter(session: Session, call: Call[str]) -> None:
         if session.in_transaction():
             connection = session.connection()  # which it may get only now, and so be set already
             if len(contexts.before) < len(contexts.calls):
-                contexts.before.append(contexts.run(session, connection, call))
+                contexts.before.append(_set(session, connection, call))
     except BaseException:
         contexts.calls.pop()
         raise
@@ -149,39 +173,34 @@ def _leave(session: Session) -> None:
         session.flush()
     finally:
         contexts.calls.pop()
-        before = contexts.before.pop() if len(contexts.before) > len(contexts.calls) else None
-        if before is not None:
-            _restore(session, contexts, set_shop_back(before))
-
-
-def _restore(session: Session, contexts: _Contexts, call: Call[str]) -> None:
-    try:
-        contexts.run(session, session.connection(), call)
-    except PendingRollbackError:
-        pass  # nothing but a rollback is possible, which restores it
-    except DBAPIError as error:
-        if sqlstate(error) != "25P02":  # as above
-            raise
+        if len(contexts.before) > len(contexts.calls):
+            call = set_shop_back(contexts.before.pop())
+            if contexts.wanted:
+                _set_back(session, contexts.wanted.connection, call)
 
 
 def _begun(session: Session, transaction: SessionTransaction, connection: Connection) -> None:
     contexts = _of(session)
-    if contexts.calls and not transaction.nested and connection.dialect.name == "postgresql":
-        before = contexts.run(session, connection, contexts.calls[-1])
+    if contexts.calls and not transaction.nested:
+        before = _set(session, connection, contexts.calls[-1])
         contexts.before = [before, *(str(call.parameters[0]) for call in contexts.calls[:-1])]
 
 
 def _rolled_back(session: Session, ended: SessionTransaction) -> None:
     """A savepoint that is rolled back takes along what was set behind it."""
-    contexts = _of(session)
-    within: Any = contexts.within
+    wanted = _of(session).wanted
+    within = wanted.transaction if wanted else None
     while within is not None and within is not ended:
         within = within.parent
-    if within is not None and ended.nested and contexts.last is not None and session.is_active:
-        contexts.run(session, session.connection(), contexts.last)
+    if wanted and within and ended.nested and session.is_active:
+        _set_back(session, wanted.connection, wanted.call)
 
 
 def _ended(session: Session, transaction: SessionTransaction) -> None:
     if transaction.parent is None:
         contexts = _of(session)
-        contexts.before, contexts.last, contexts.within = [], None, None
+        connection = contexts.wanted.connection if contexts.wanted else None
+        # One that goes on is in the transaction of whoever gave it to the session.
+        if contexts.before and connection and not connection.closed and connection.in_transaction():
+            run(connection, set_shop_back(contexts.before[0]))
+        contexts.before, contexts.wanted = [], None
