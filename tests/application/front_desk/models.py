@@ -88,18 +88,6 @@ class Customer(Base):
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
 
 
-class CustomerBookingStats(Base):
-    """What a customer booked in all salons."""
-
-    __tablename__ = "customer_booking_stats"
-
-    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id), primary_key=True)
-    total_bookings: Mapped[int] = mapped_column(default=0)
-    total_spend_cents: Mapped[int] = mapped_column(default=0)
-    last_booking_at: Mapped[datetime | None]
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
-
-
 class CustomerStylistPreference(Base):
     """How often a customer booked a stylist."""
 
@@ -124,3 +112,15 @@ class CustomerServicePreference(Base):
     service_id: Mapped[int] = mapped_column(ForeignKey(Service.id))
     preferred_style_text: Mapped[str | None] = mapped_column(Text)
     updated_at_utc: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class CustomerBookingStats(Base):
+    """What a customer booked in all salons."""
+
+    __tablename__ = "customer_booking_stats"
+
+    customer_id: Mapped[int] = mapped_column(ForeignKey(Customer.id), primary_key=True)
+    total_bookings: Mapped[int] = mapped_column(default=0)
+    total_spend_cents: Mapped[int] = mapped_column(default=0)
+    last_booking_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
