@@ -16,6 +16,7 @@ import typer
 from convo_tenancy.cli import app
 from support.cluster import ROOT, Cluster
 from support.commands import convo_tenancy, psql, run, value
+from support.front_desk import STEPS
 
 # The ADR is older than all of it.
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr-0001.md"})
@@ -27,7 +28,7 @@ SUPPORT = ROOT / "docs/support.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-SNIPPET = re.compile(r"<!-- from (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXCERPT = re.compile(r"<!-- from (\S+) -->\n```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # An extension and a role that are not everywhere; what changes what Sqitch or the scripts made.
 ELSEWHERE = ("pg_stat_statements", "monitor", "sqitch", "deploy/")
 
@@ -83,14 +84,16 @@ def quoted(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-def test_snippets_are_from_files_that_run() -> None:
-    snippets = SNIPPET.findall(PHASE_2.read_text())
-    python = [block for language, block in shown(PHASE_2) if language == "python"]
-    assert [block for _, block in snippets] == python, "each has a line that says where it is from"
-    for name, block in snippets:
-        lines, size = (ROOT / name).read_text().splitlines(keepends=True), len(block.splitlines())
-        parts = (dedent("".join(lines[start : start + size])) for start in range(len(lines)))
-        assert block in parts, f"not in {name}:\n{block}"
+def test_steps() -> None:
+    """The guide shows of each step's patch, in order, lines as they are; `...` stands for others."""
+    excerpts = EXCERPT.findall(PHASE_2.read_text())
+    assert [ROOT / name for name, _ in excerpts] == STEPS
+    assert len(excerpts) == sum(language in ("diff", "python") for language, _ in shown(PHASE_2))
+    for name, excerpt in excerpts:
+        rest = (ROOT / name).read_text()
+        for part in excerpt.split("...\n"):
+            _, found, rest = f"\n{rest}".partition(f"\n{part}")
+            assert found, f"not in {name}, or before the part above:\n{part}"
 
 
 @each_page
