@@ -206,6 +206,7 @@ def test_voice(phase2_database: str, ann: int, driver: str) -> None:
     assert heard("before", "+15550100002") == "Hello!"
     assert heard("after", "+15550100003", SHOP) == "Hello!"
     assert heard("after", "+15550100003", OTHER_SHOP) == "Hello!"
+    assert heard("after", "anonymous", SHOP) == "Hello!"
     new = "SELECT count(*) FROM public.customers WHERE phone IN ('+15550100002', '+15550100003')"
     assert value(phase2_database, new) == "2"
 
@@ -292,6 +293,27 @@ def test_booking_confirmation_twice(
     for _ in range(2):
         _by_itself(phase2_database, booking_confirmation, "after", driver, held, SHOP)
     assert _profiles(phase2_database, ann) == "2:3:13500 3:1:9100"
+
+
+@DRIVERS
+def test_a_booking_of_nobody_is_confirmed(
+    phase2_database: str, held: uuid.UUID, driver: str
+) -> None:
+    """As in the legacy code, whose customer has neither an address nor a number."""
+    psql(
+        phase2_database,
+        "-c",
+        "UPDATE public.bookings SET customer_email = 'noat', customer_phone = '123'"
+        f" WHERE id = '{held}'",
+    )
+    counted = """
+        SELECT sum(total_bookings), (SELECT count(*) FROM public.customers)
+        FROM public.customer_shop_profiles
+    """
+    before = value(phase2_database, counted)
+    _by_itself(phase2_database, booking_confirmation, "after", driver, held, SHOP)
+    assert _status(phase2_database, held) == "CONFIRMED"
+    assert value(phase2_database, counted) == before
 
 
 @DRIVERS

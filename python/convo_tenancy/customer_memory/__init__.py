@@ -69,8 +69,11 @@ def get_customer_by_phone(connection: Connection[Any], phone: str) -> Customer |
 
 def get_or_create_customer_by_identity(
     connection: Connection[Any], email: str | None, phone: str | None, name: str | None
-) -> int:
+) -> int | None:
     """The id of the customer with this number, else this address, else of a new one.
+
+    None for nobody: neither is an address (with an @) nor a number (ten digits, or a +). A booking
+    of nobody is confirmed, and not counted.
 
     `tenancy.get_or_create_customer`: two calls at once give one customer.
 
@@ -79,9 +82,6 @@ def get_or_create_customer_by_identity(
         email: or None.
         phone: or None.
         name: of a new customer, or None.
-
-    Raises:
-        psycopg.errors.InvalidParameterValue: neither an address nor a number.
     """
     cursor = _execute(connection, statements.GET_OR_CREATE_CUSTOMER, email, phone, name)
     [customer_id] = cursor.fetchall()

@@ -24,7 +24,7 @@ async def get_customer_by_phone(connection: AsyncConnection[Any], phone: str) ->
 
 async def get_or_create_customer_by_identity(
     connection: AsyncConnection[Any], email: str | None, phone: str | None, name: str | None
-) -> int:
+) -> int | None:
     """See `customer_memory.get_or_create_customer_by_identity`."""
     cursor = await _execute(connection, statements.GET_OR_CREATE_CUSTOMER, email, phone, name)
     [customer_id] = await cursor.fetchall()

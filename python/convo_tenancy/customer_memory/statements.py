@@ -66,7 +66,7 @@ class Statement(Generic[Row]):
 
 CUSTOMER_BY_EMAIL = Statement("customer_memory/customer_by_email", class_row(Customer))
 CUSTOMER_BY_PHONE = Statement("customer_memory/customer_by_phone", class_row(Customer))
-GET_OR_CREATE_CUSTOMER: Statement[int] = Statement(
+GET_OR_CREATE_CUSTOMER: Statement[int | None] = Statement(
     "customer_memory/get_or_create_customer", scalar_row
 )
 RECORD_BOOKING = Statement("customer_memory/record_booking", class_row(Profile))

@@ -65,6 +65,8 @@ async def after_sqlalchemy(
                 "name": booking.customer_name,
             },
         )
+        if customer_id is None:
+            return  # neither an address nor a number: it is confirmed, and counts for nobody
         booked = Booked(shop_id, booking.stylist_id, service.price_cents, booking.start_at_utc)
         await customer_memory.after_sqlalchemy(session, customer_id, booked)
 
@@ -132,6 +134,8 @@ def after_psycopg(connection: Connection[Any], booking_id: uuid.UUID, shop_id: i
             customer_id = get_or_create_customer_by_identity(
                 connection, booking.customer_email, booking.customer_phone, booking.customer_name
             )
+            if customer_id is None:
+                return
             booked = Booked(shop_id, booking.stylist_id, booking.price_cents, booking.start_at_utc)
             customer_memory.after_psycopg(connection, customer_id, booked)
 

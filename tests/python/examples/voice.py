@@ -39,6 +39,8 @@ async def after_sqlalchemy(session: AsyncSession, phone: str, shop_id: int) -> s
     customer_id = await session.scalar(
         text("SELECT tenancy.get_or_create_customer(NULL, :phone, NULL)"), {"phone": phone}
     )
+    if customer_id is None:
+        return greeting(None, None)  # a withheld number
     # Not in the same statement, which would not see a customer that it makes.
     context = await session.execute(
         text("SELECT name, preferred_stylist_name FROM tenancy.customer_context(:customer, :shop)"),
@@ -62,5 +64,7 @@ def before_psycopg(connection: Connection[Any], phone: str) -> str:
 def after_psycopg(connection: Connection[Any], phone: str, shop_id: int) -> str:
     """With the stylist of this shop; two calls at once make one customer."""
     customer_id = get_or_create_customer_by_identity(connection, None, phone, None)
+    if customer_id is None:
+        return greeting(None, None)
     context = get_customer_context(connection, customer_id, shop_id)
     return greeting(context.name, context.preferred_stylist_name)
