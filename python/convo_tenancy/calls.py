@@ -96,8 +96,11 @@ def get_customer_by_phone(phone: str) -> Call[Customer | None]:
 
 def get_or_create_customer_by_identity(
     email: str | None, phone: str | None, name: str | None
-) -> Call[int]:
+) -> Call[int | None]:
     """The id of the customer with this number, else this address, else of a new one.
+
+    None for nobody: neither is an address (with an @) nor a number (ten digits, or a +). A booking
+    of nobody is confirmed, and not counted.
 
     `tenancy.get_or_create_customer`: two calls at once give one customer.
 
@@ -105,9 +108,6 @@ def get_or_create_customer_by_identity(
         email: or None.
         phone: or None.
         name: of a new customer, or None.
-
-    Raises:
-        22023: neither an address nor a number.
     """
     return Call(
         "customer_memory/get_or_create_customer",
@@ -259,9 +259,10 @@ def _customers(rows: Rows) -> list[Customer]:
     return [Customer(**row) for row in rows]
 
 
-def _customer_id(rows: Rows) -> int:
+def _customer_id(rows: Rows) -> int | None:
     [row] = rows
-    return int(row["customer_id"])
+    customer_id: int | None = row["customer_id"]
+    return customer_id
 
 
 def _profile(rows: Rows) -> Profile:
