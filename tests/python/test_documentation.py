@@ -83,9 +83,10 @@ def quoted(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-def test_snippets_are_from_files_that_run() -> None:
-    snippets = SNIPPET.findall(PHASE_2.read_text())
-    python = [block for language, block in shown(PHASE_2) if language == "python"]
+@each_page
+def test_snippets_are_from_files_that_run(page: Path) -> None:
+    snippets = SNIPPET.findall(page.read_text())
+    python = [block for language, block in shown(page) if language == "python"]
     assert [block for _, block in snippets] == python, "each has a line that says where it is from"
     for name, block in snippets:
         lines, size = (ROOT / name).read_text().splitlines(keepends=True), len(block.splitlines())

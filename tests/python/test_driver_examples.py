@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import tomllib
 import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from convo_tenancy.sqlalchemy import Profile
 from examples import drivers
 from examples.legacy import legacy
 from examples.models import Booking, BookingStatus
+from support.cluster import ROOT
 from support.commands import psql, value
 from support.drivers.sqlalchemy import url_for
 from support.waiting import wait_until
@@ -174,3 +176,32 @@ def test_the_session_of_a_request(phase2_database: str) -> None:
             assert await session.scalar(text(CURRENT)) == ""
 
     asyncio.run(_with_sessions(phase2_database, work))
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """The table below a heading of the page."""
+    page = (ROOT / "docs/drivers.md").read_text().partition(f"\n## {heading}\n")[2]
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    return [[cell.strip().strip("`") for cell in row] for row in rows[1:]]
+
+
+def test_the_table_of_errors() -> None:
+    rows = [row for row in _rows("Errors") if len(row) == 3]
+    assert {row[0] for row in rows} > {"40P01", "40001", "55P03"}
+    for state, by_psycopg, by_asyncpg in rows:
+        assert psycopg.errors.lookup(state).__name__ == by_psycopg
+        assert getattr(asyncpg, by_asyncpg).sqlstate == state
+
+
+def test_the_table_of_extras() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [row[1] for row in _rows("Install")[:4]]
+    assert sorted(extras) == sorted(project["optional-dependencies"])
+
+
+def test_a_parameter_that_only_libpq_knows(phase2_database: str) -> None:
+    async def connect() -> None:
+        await asyncpg.connect(f"{phase2_database}&requirepeer=postgres")
+
+    with pytest.raises(asyncpg.PostgresError, match="requirepeer"):
+        asyncio.run(connect())
