@@ -28,6 +28,7 @@ SUPPORT = ROOT / "docs/support.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+SNIPPET = re.compile(r"<!-- from (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXCERPT = re.compile(r"<!-- from (\S+) -->\n```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # An extension and a role that are not everywhere; what changes what Sqitch or the scripts made.
 ELSEWHERE = ("pg_stat_statements", "monitor", "sqitch", "deploy/")
@@ -88,12 +89,23 @@ def test_steps() -> None:
     """The guide shows of each step's patch, in order, lines as they are; `...` stands for others."""
     excerpts = EXCERPT.findall(PHASE_2.read_text())
     assert [ROOT / name for name, _ in excerpts] == STEPS
-    assert len(excerpts) == sum(language in ("diff", "python") for language, _ in shown(PHASE_2))
+    assert len(excerpts) == sum(language == "diff" for language, _ in shown(PHASE_2))
     for name, excerpt in excerpts:
         rest = (ROOT / name).read_text()
         for part in excerpt.split("...\n"):
             _, found, rest = f"\n{rest}".partition(f"\n{part}")
             assert found, f"not in {name}, or before the part above:\n{part}"
+
+
+@each_page
+def test_snippets_are_from_files_that_run(page: Path) -> None:
+    snippets = SNIPPET.findall(page.read_text())
+    python = [block for language, block in shown(page) if language == "python"]
+    assert [block for _, block in snippets] == python, "each has a line that says where it is from"
+    for name, block in snippets:
+        lines, size = (ROOT / name).read_text().splitlines(keepends=True), len(block.splitlines())
+        parts = (dedent("".join(lines[start : start + size])) for start in range(len(lines)))
+        assert block in parts, f"not in {name}:\n{block}"
 
 
 @each_page

@@ -65,10 +65,11 @@ class CustomerShopProfileMixin:
         no_show_count: Mapped[int]
         created_at: Mapped[datetime]
         updated_at: Mapped[datetime]
+    else:
 
-    @declared_attr.directive
-    def __table__(cls) -> Table:
-        return _TABLE
+        @declared_attr.directive
+        def __table__(cls) -> Table:
+            return _TABLE
 
 
 def _refuse(mapper: object, connection: object, profile: Any) -> None:

@@ -10,6 +10,8 @@ import asyncpg
 
 from convo_tenancy import asyncpg as ours
 
+from . import Connect
+
 Result = TypeVar("Result")
 
 
@@ -39,14 +41,21 @@ class _Client:
         return not self._connection.is_in_transaction()
 
 
-@asynccontextmanager
-async def connection(url: str) -> AsyncIterator[_Client]:
-    """A connection."""
-    made = await asyncpg.connect(url)
-    try:
-        yield _Client(made)
-    finally:
-        await made.close()
+def connecting(**options: Any) -> Connect:
+    """A connection, with what asyncpg.connect() takes."""
+
+    @asynccontextmanager
+    async def connect(url: str) -> AsyncIterator[_Client]:
+        made = await asyncpg.connect(url, **options)
+        try:
+            yield _Client(made)
+        finally:
+            await made.close()
+
+    return connect
+
+
+connection = connecting()
 
 
 @asynccontextmanager

@@ -99,12 +99,12 @@ class _Asynchronous:
         return not self._session.in_transaction()
 
 
-def synchronous(driver: str) -> Connect:
-    """A Session over this driver."""
+def synchronous(driver: str, **options: Any) -> Connect:
+    """A Session over this driver, with what create_engine() takes."""
 
     @asynccontextmanager
     async def connect(url: str) -> AsyncIterator[_Synchronous]:
-        engine = create_engine(url_for(driver, url))
+        engine = create_engine(url_for(driver, url), **options)
         try:
             sessions = sessionmaker(engine)
             with sessions() as session:
@@ -116,12 +116,12 @@ def synchronous(driver: str) -> Connect:
     return connect
 
 
-def asynchronous(driver: str) -> Connect:
-    """An AsyncSession over this driver."""
+def asynchronous(driver: str, **options: Any) -> Connect:
+    """An AsyncSession over this driver, with what create_async_engine() takes."""
 
     @asynccontextmanager
     async def connect(url: str) -> AsyncIterator[_Asynchronous]:
-        engine = create_async_engine(url_for(driver, url))
+        engine = create_async_engine(url_for(driver, url), **options)
         try:
             sessions = async_sessionmaker(engine)
             async with sessions() as session:
