@@ -86,7 +86,7 @@ def quoted(text: str) -> list[str]:
 
 
 def test_steps() -> None:
-    """The guide shows of each step's patch, in order, lines as they are; `...` stands for others."""
+    """The guide shows lines of each step's patch, in their order; `...` stands for others."""
     excerpts = EXCERPT.findall(PHASE_2.read_text())
     assert [ROOT / name for name, _ in excerpts] == STEPS
     assert len(excerpts) == sum(language == "diff" for language, _ in shown(PHASE_2))

@@ -163,8 +163,8 @@ class Walk:
         """Each booking is counted once, in its shop, and both sides agree."""
         self._visits.pause()
         by_guest: Counter[tuple[str, ...]] = Counter()
-        for (guest, _shop), bookings in self._visits.counted.items():
-            by_guest[guest,] += bookings
+        for (name, _shop), bookings in self._visits.counted.items():
+            by_guest[name,] += bookings
         if self._phase < 3:
             assert counted(self._url, STATISTICS) == by_guest
         if self._phase >= 2:

@@ -83,6 +83,7 @@ def test_it_reads_what_the_calls_write(url: str) -> None:
     with _session(url) as session:
         session.add(Customer(email="ann@example.test"))  # needs no word on the columns that go
         ann = get_or_create_customer_by_identity(session, "ann@example.test", None, None)
+        assert ann is not None
         update_customer_stats(session, ann, 2, 6, 4000, BOOKED_AT)
         session.commit()
         customer = session.get_one(Customer, ann, options=[selectinload(Customer.profiles)])

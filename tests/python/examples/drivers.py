@@ -115,7 +115,7 @@ def confirm_by_psycopg(
 
     def confirm() -> Profile | None:
         with convo_tenancy.shop_context.shop_context(connection, shop_id):
-            [booking] = cursor.execute(LOCKED_BOOKING, (booking_id,)).fetchall()
+            booking: Any = cursor.execute(LOCKED_BOOKING, (booking_id,)).fetchone()
             if booking.status == "CONFIRMED":
                 return None
             cursor.execute(CONFIRM, (booking_id,))
