@@ -15,8 +15,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+
 from .cluster import ROOT
-from .commands import run
+from .commands import environment, run
 
 APPLICATION = ROOT / "tests/application"
 STEPS = sorted((APPLICATION / "steps").glob("*.patch"))
@@ -43,18 +45,24 @@ class Source:
         run("git", "apply", "--reverse", step, cwd=self.folder)
 
 
-def _serve(source: str, url: str, name: str, path: str, ready: Connection) -> None:
-    import uvicorn
+class _Server(uvicorn.Server):
+    """Says when it serves."""
 
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            ready.send(None)
+    def __init__(self, path: str, ready: Connection) -> None:
+        super().__init__(uvicorn.Config("front_desk.main:app", uds=path, log_level="warning"))
+        self._ready = ready
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._ready.send(None)
+
+
+def _serve(source: str, settings: dict[str, str], path: str, ready: Connection) -> None:
     sys.dont_write_bytecode = True  # two steps within a second would pass for one
     sys.path.insert(0, source)
-    os.environ |= {"DATABASE_URL": url, "APPLICATION_NAME": name}
-    Server(uvicorn.Config("front_desk.main:app", uds=path, log_level="warning")).run()
+    os.environ.clear()
+    os.environ.update(settings)
+    _Server(path, ready).run()
 
 
 class _Client(http.client.HTTPConnection):
@@ -90,8 +98,9 @@ class Process:
         self._path = str(path)
         ready, is_ready = _fork.Pipe(duplex=False)
         url = url.replace("postgresql://", "postgresql+asyncpg://")
+        settings = environment({"DATABASE_URL": url, "APPLICATION_NAME": name})
         self._process = _fork.Process(
-            target=_serve, args=(str(source.folder), url, name, self._path, is_ready)
+            target=_serve, args=(str(source.folder), settings, self._path, is_ready)
         )
         self._process.start()
         is_ready.close()
@@ -119,7 +128,7 @@ class FrontDesk:
     """A process for shop 1 and one for the others, who are replaced one after the other."""
 
     def __init__(self, source: Source, url: str, folder: Path) -> None:
-        self.source = source
+        self._source = source
         self._url = url
         self._folder = folder
         self._started = 0
@@ -130,7 +139,7 @@ class FrontDesk:
     def replace(self, name: str, *, first: bool) -> None:
         """A new process takes the place of that for shop 1, or of the other one."""
         self._started += 1
-        new = Process(self.source, self._url, name, self._folder / f"desk{self._started}")
+        new = Process(self._source, self._url, name, self._folder / f"desk{self._started}")
         with self._changed:
             self._asked[new] = 0
             old = self._serving.get(first)
