@@ -21,7 +21,7 @@ _LONGEST_PAUSE = 1.0
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """The SQLSTATE of an error, of whichever driver; None if it has none.
+    """The SQLSTATE of an error; None if it has none.
 
     Args:
         error: of psycopg, asyncpg or psycopg2, or what SQLAlchemy made of it.

@@ -1,6 +1,6 @@
-"""For applications on SQLAlchemy, 2.0.37 or later: sessions of both kinds, whatever the driver.
+"""For applications on SQLAlchemy, 2.0.37 or later, with asyncpg, psycopg or psycopg2.
 
-    customer_memory     the legacy module's names, for Session and AsyncSession
+    customer_memory     the legacy module's names, for Session and AsyncSession alike
     shop_context        the shop that the transactions of a session are about
     retries             a transaction that lost a race, again
     profiles            the profiles as a mapped class

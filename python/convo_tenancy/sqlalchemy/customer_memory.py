@@ -9,8 +9,7 @@ customers, shops, amounts and checks holds here, too.
 Each function flushes the session first: a booking is confirmed in the database before it is
 counted. It runs in the session's transaction and ends it in no case. Objects that the session has
 loaded show what was before the call, until they are refreshed. Errors of the server are
-`sqlalchemy.exc.DBAPIError`; `convo_tenancy.sqlalchemy.sqlstate` tells them apart, whatever the
-driver:
+`sqlalchemy.exc.DBAPIError`; `convo_tenancy.sqlalchemy.sqlstate` tells them apart:
 
     23503               unknown customer, shop or stylist, or a stylist of another shop
     22023               a negative amount, a value that lacks

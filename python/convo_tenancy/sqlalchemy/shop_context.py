@@ -104,12 +104,12 @@ class _Contexts:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """What the setting is to be, and what has to hold for it to be that."""
+    """What the setting is to be now, and where it was set to that."""
 
     call: Call[str]
     connection: Connection
     transaction: SessionTransaction | None
-    """The savepoint in which it was set, or the transaction."""
+    """The savepoint, or else the transaction."""
 
 
 def _wanted(session: Session, connection: Connection, call: Call[str]) -> _Wanted:
@@ -144,6 +144,8 @@ def _set(session: Session, connection: Connection, call: Call[str]) -> str:
 
 def _set_back(session: Session, connection: Connection, call: Call[str]) -> None:
     _of(session).wanted = _wanted(session, connection, call)
+    if not connection.in_transaction():
+        return  # a flush that failed has rolled it back
     try:
         run(connection, call)
     except PendingRollbackError:
