@@ -12,7 +12,7 @@ RETURNS text
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN CASE WHEN email LIKE '%@%' THEN lower(substring(email COLLATE pg_catalog."und-x-icu" FROM '\S(?:.*\S)?')) END;
+RETURN CASE WHEN email LIKE '%@%' THEN lower(substring(email COLLATE pg_catalog."und-x-icu" FROM '\S(?:.*\S)?')) END; -- noqa: RF05
 
 COMMENT ON FUNCTION tenancy.normalized_email(text) IS
 'An email address as the legacy application stores it: trimmed, in lower case, in every locale; NULL for what has no @. '

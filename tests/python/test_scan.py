@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import sys
@@ -204,6 +205,30 @@ def test_history(tmp_path: Path) -> None:
 def test_python_that_does_not_parse() -> None:
     report = scan(SCANNED / "languages")
     assert report.as_text == ["broken.py"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sum.py", "x = " + " + ".join(["'a'"] * 3000)),
+        ("calls.py", "x = query" + ".where(1)" * 900),
+        ("elif.py", "if x:\n    pass\n" + "elif x:\n    pass\n" * 1500),
+        ("parentheses.sql", "SELECT " + "(" * 3000 + ")" * 3000 + ", "),
+    ],
+)
+def test_what_is_nested_deep(tmp_path: Path, name: str, text: str) -> None:
+    """It is read as text, for Python's own parser gives up, or this one would."""
+    (tmp_path / name).write_text(f"{text}\n'DELETE FROM customer_booking_stats'\n")
+    report = scan(tmp_path)
+    assert [each.target for each in report.findings] == ["customer_booking_stats"]
+    assert report.as_text == ([name] if name.endswith(".py") else [])
+
+
+def test_a_program_of_others() -> None:
+    """Whatever Python it has, nothing of it is ours, and nothing is too much."""
+    report = scan(Path(asyncio.__file__).parent)
+    assert (report.findings, report.as_text) == ([], [])
+    assert report.files > 20
 
 
 def test_what_stands_in_a_file_name(tmp_path: Path) -> None:

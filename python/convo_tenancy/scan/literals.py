@@ -28,6 +28,8 @@ def pieces(node: ast.expr, named: Named) -> list[Piece] | None:
     match node:
         case ast.Constant(value=str(text)):
             return [Piece(text, node)]
+        case ast.Constant(value=bytes(data)):
+            return [Piece(data.decode("latin-1"), node)]
         case ast.JoinedStr(values=values):
             return [piece for each in values for piece in _of_f_string(each, node, named)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):

@@ -7,19 +7,18 @@ where it comes from: a mapped class, a query of one, an annotation, a statement'
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from pathlib import PurePosixPath
 
 from . import sql
 from .legacy import COLUMNS, CUSTOMERS, STATISTICS
 from .literals import pieces
+from .names import Bound, Class, Module, Routine, Scope, bind, last_name, own_nodes
 
 OTHER = "other"
 """The label of what certainly is not the legacy side's."""
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Nature(Enum):
@@ -65,84 +64,6 @@ UNKNOWN = Value()
 KNOWN_OTHER = Value(frozenset({OTHER}), Nature.INSTANCE)
 
 
-@dataclass(eq=False)
-class Class:
-    """A class of the program."""
-
-    module: Module
-    node: ast.ClassDef
-    scope: Scope
-
-
-@dataclass(eq=False)
-class Callable_:
-    """A function or method of the program."""
-
-    module: Module
-    node: Function
-    owner: Class | None
-    scope: Scope
-
-
-@dataclass(eq=False)
-class Bound:
-    """What a name stands for: an expression's value, a part of it, or what an annotation says."""
-
-    expression: ast.expr | None = None
-    annotation: ast.expr | None = None
-    path: tuple[int, ...] = ()
-    imported: tuple[str, str | None] | None = None  # module, name in it
-    definition: Class | Callable_ | None = None
-    is_self_of: Class | None = None
-
-
-@dataclass(eq=False)
-class Scope:
-    """The names of a module, class or function."""
-
-    module: Module
-    parent: Scope | None
-    names: dict[str, list[Bound]] = field(default_factory=dict)
-
-    def bind(self, name: str, bound: Bound) -> None:
-        self.names.setdefault(name, []).append(bound)
-
-    def lookup(self, name: str) -> tuple[Scope, list[Bound]] | None:
-        scope: Scope | None = self
-        while scope is not None:
-            if name in scope.names:
-                return scope, scope.names[name]
-            scope = scope.parent
-        return None
-
-
-@dataclass(eq=False)
-class Module:
-    """A file of Python source."""
-
-    path: str
-    source: str
-    tree: ast.Module
-    scope: Scope = field(init=False)
-    stars: list[str] = field(default_factory=list)
-    scopes: dict[ast.AST, Scope] = field(default_factory=dict)
-    owners: dict[ast.AST, Class | Callable_] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.scope = Scope(self, None)
-
-    @property
-    def dotted(self) -> tuple[str, ...]:
-        """Its name from the scanned folder."""
-        parts = PurePosixPath(self.path).with_suffix("").parts
-        return parts[:-1] if parts[-1] == "__init__" else parts
-
-    @property
-    def package(self) -> tuple[str, ...]:
-        """Where its relative imports begin."""
-        return PurePosixPath(self.path).parts[:-1]
-
-
 _UNTYPED = {
     *("Any", "object", "Row", "RowMapping", "Record", "Mapping", "MutableMapping", "dict", "Dict"),
     *("Result", "ScalarResult", "AsyncResult", "CursorResult", "Select", "Query", "tuple", "Tuple"),
@@ -154,6 +75,7 @@ _PASSES_ON = {
     *("filter", "cast", "copy", "deepcopy", "anext", "aiter", "islice", "chain", "gather"),
     *("wait_for", "shield", "dict", "first", "aliased", "with_polymorphic"),
 }
+_DEEP = 60  # of expressions in expressions; what is further down is not known
 _SAME_TABLE = {
     "c",
     "columns",
@@ -170,15 +92,29 @@ class Program:
     """All modules that were read together."""
 
     def __init__(self, modules: Iterable[Module]) -> None:
-        self.modules = list(modules)
+        self.too_deep: list[Module] = []
+        self.names: dict[str, set[str]] = {CUSTOMERS: set(), STATISTICS: set()}
         self.classes: list[Class] = []
-        self.functions: dict[str, list[Callable_]] = {}
+        self.functions: dict[str, list[Routine]] = {}
         self._by_end: dict[str, list[Module]] = {}
         self._values: dict[object, Value] = {}
         self._fields: dict[str, list[tuple[Class, ast.expr]]] = {}
-        for module in self.modules:
-            self._by_end.setdefault((module.dotted or ("",))[-1], []).append(module)
-            _Binder(self, module).visit(module.tree)
+        self._depth = 0
+        self._found: dict[tuple[str, tuple[str, ...]], Module | None] = {}
+        self.modules: list[Module] = []
+        for module in modules:
+            try:
+                bind(module)
+            except RecursionError:
+                self.too_deep.append(module)
+            else:
+                self.modules.append(module)
+                self.classes += module.classes
+                for function in module.functions:
+                    self.functions.setdefault(function.node.name, []).append(function)
+                for name, each, annotation in module.fields:
+                    self._fields.setdefault(name, []).append((each, annotation))
+                self._by_end.setdefault((module.dotted or ("",))[-1], []).append(module)
         self.tables: dict[Class, str] = {}
         self._mapped_by_call: dict[Class, Value] = {}
         self._find_imperative()
@@ -197,12 +133,19 @@ class Program:
 
     def find_module(self, dotted: str, module: Module) -> Module | None:
         """The module that an import names; relative ones begin with dots."""
+        key = dotted, module.package if dotted.startswith(".") else ()
+        if key not in self._found:
+            self._found[key] = self._find_module(dotted, module)
+        return self._found[key]
+
+    def _find_module(self, dotted: str, module: Module) -> Module | None:
         level = len(dotted) - len(dotted.lstrip("."))
         parts = tuple(part for part in dotted.lstrip(".").split(".") if part)
         if level:
             package = module.package
             wanted = package[: len(package) - level + 1] + parts
-            found = [each for each in self.modules if each.dotted == wanted]
+            candidates = self._by_end.get((wanted or ("",))[-1], [])
+            found = [each for each in candidates if each.dotted == wanted]
         else:
             candidates = self._by_end.get(parts[-1] if parts else "", [])
             found = [each for each in candidates if each.dotted[-len(parts) :] == parts]
@@ -210,7 +153,7 @@ class Program:
 
     def resolve(
         self, node: ast.expr, scope: Scope, seen: frozenset[object] = frozenset()
-    ) -> Class | Callable_ | Module | None:
+    ) -> Class | Routine | Module | None:
         """The class, function or module that an expression names."""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             parsed = _parsed(node.value)
@@ -238,7 +181,7 @@ class Program:
 
     def _resolve_in(
         self, module: Module, name: str, seen: frozenset[object]
-    ) -> Class | Callable_ | Module | None:
+    ) -> Class | Routine | Module | None:
         if (module, name) in seen:
             return None
         found = self._resolve_name(name, module.scope, seen | {(module, name)})
@@ -246,7 +189,7 @@ class Program:
 
     def _resolve_name(
         self, name: str, scope: Scope, seen: frozenset[object]
-    ) -> Class | Callable_ | Module | None:
+    ) -> Class | Routine | Module | None:
         found = scope.lookup(name)
         if found is None:
             for star in scope.module.stars:
@@ -285,10 +228,8 @@ class Program:
         if each in self._mapped_by_call:
             return next(iter(self._mapped_by_call[each].labels), None)
         for bound in each.scope.names.get("__tablename__", []):
-            if bound.expression is not None:
-                text = self.text(bound.expression, each.scope)
-                if text:
-                    return _label(text)
+            text = self._text_of_bound(bound, each.scope)
+            return _label(text) if text else OTHER
         for bound in each.scope.names.get("__table__", []):
             if bound.expression is not None:
                 labels = self.value(bound.expression, each.scope).labels
@@ -301,9 +242,21 @@ class Program:
         for base in each.node.bases:
             found = self.resolve(base, each.scope.parent or each.scope)
             if isinstance(found, Class):
+                if any(bound.definition for bound in found.scope.names.get("__tablename__", [])):
+                    return _named_after(each.node.name)
                 table = self._table(found, seen | {each})
                 if table:
                     return table
+        return None
+
+    def _text_of_bound(self, bound: Bound, scope: Scope) -> str | None:
+        """The text of a name, or what a function of that name returns (declared_attr)."""
+        if bound.expression is not None:
+            return self.text(bound.expression, scope)
+        if isinstance(bound.definition, Routine):
+            for node in own_nodes(bound.definition.node):
+                if isinstance(node, ast.Return) and node.value is not None:
+                    return self.text(node.value, bound.definition.scope)
         return None
 
     def _find_imperative(self) -> None:
@@ -311,7 +264,7 @@ class Program:
             for call in ast.walk(module.tree):
                 if (
                     isinstance(call, ast.Call)
-                    and _last_name(call.func) in ("map_imperatively", "mapper")
+                    and last_name(call.func) in ("map_imperatively", "mapper")
                     and len(call.args) >= 2
                 ):
                     mapped = self.resolve(call.args[0], module.scope)
@@ -360,7 +313,7 @@ class Program:
             )
             owner, _, last = word.rpartition(".")
             is_own = not owner or owner in {CUSTOMERS, *self.names[CUSTOMERS]}
-            if last in COLUMNS and is_own and _last_name(bound.expression.func) != "ForeignKey":
+            if last in COLUMNS and is_own and last_name(bound.expression.func) != "ForeignKey":
                 return f"{CUSTOMERS}.{last}"
         return None
 
@@ -418,7 +371,7 @@ class Program:
                     whole = UNKNOWN
                     for each in known:
                         whole |= each
-                    if _last_name(container) in ("tuple", "Tuple"):
+                    if last_name(container) in ("tuple", "Tuple"):
                         return Value(whole.labels, Nature.INSTANCE, parts)
                     legacy = whole.labels - {OTHER}
                     return Value(legacy, Nature.INSTANCE) if legacy else UNKNOWN
@@ -426,13 +379,13 @@ class Program:
                 return (
                     found
                     if CUSTOMERS in found.labels or STATISTICS in found.labels
-                    else (found if _last_name(container) in _UNTYPED | {"Mapped"} else KNOWN_OTHER)
+                    else (found if last_name(container) in _UNTYPED | {"Mapped"} else KNOWN_OTHER)
                 )
             case ast.Name() | ast.Attribute():
                 named = self.resolve(node, scope)
                 if isinstance(named, Class):
                     return Value(frozenset({self.tables.get(named, OTHER)}), Nature.INSTANCE)
-                if _last_name(node) in _UNTYPED:
+                if last_name(node) in _UNTYPED:
                     return UNKNOWN
                 return KNOWN_OTHER
         return UNKNOWN
@@ -476,10 +429,9 @@ class Program:
         """The value of a name in a scope."""
         found = scope.lookup(name)
         if found is None:
-            for star in scope.module.stars:
-                starred = self.find_module(star, scope.module)
-                if starred and starred is not scope.module and name in starred.scope.names:
-                    return self.name_value(name, starred.scope)
+            starred = self._resolve_name(name, scope, frozenset())
+            if isinstance(starred, Class):
+                return self._class_value(starred, Nature.CLASS)
             return UNKNOWN
         where, bounds = found
         value = UNKNOWN
@@ -489,6 +441,18 @@ class Program:
 
     def value(self, node: ast.expr, scope: Scope) -> Value:
         """What is known of an expression."""
+        key = node, scope
+        if key not in self._values:
+            if self._depth > _DEEP:
+                return UNKNOWN
+            self._depth += 1
+            try:
+                self._values[key] = self._value(node, scope)
+            finally:
+                self._depth -= 1
+        return self._values[key]
+
+    def _value(self, node: ast.expr, scope: Scope) -> Value:
         match node:
             case ast.Name(id=name):
                 return self.name_value(name, scope)
@@ -548,7 +512,7 @@ class Program:
         holder = self.resolve(node.value, scope)
         if isinstance(holder, Module) and node.attr in holder.scope.names:
             return self.name_value(node.attr, holder.scope)
-        if node.attr in (CUSTOMERS, STATISTICS) and _last_name(node.value) == "classes":
+        if node.attr in (CUSTOMERS, STATISTICS) and last_name(node.value) == "classes":
             return Value(frozenset({node.attr}), Nature.CLASS)  # automap
         value = self.value(node.value, scope)
         if node.attr in _SAME_TABLE:
@@ -568,14 +532,10 @@ class Program:
             value |= said
         return value if value.labels & {CUSTOMERS, STATISTICS} else UNKNOWN
 
-    def note_field(self, name: str, each: Class, annotation: ast.expr) -> None:
-        """A field of a class, by its annotation or by the class that a relationship names."""
-        self._fields.setdefault(name, []).append((each, annotation))
-
     def _call(self, node: ast.Call, scope: Scope) -> Value:
-        name = _last_name(node.func)
+        name = last_name(node.func)
         first = node.args[0] if node.args else None
-        if name == "Table" and first is not None:
+        if name in ("Table", "table") and first is not None:
             text = self.text(first, scope)
             if text is not None:
                 return Value(frozenset({_label(text)}), Nature.CLASS)
@@ -586,7 +546,7 @@ class Program:
         named = self.resolve(node.func, scope)
         if isinstance(named, Class):
             return self._class_value(named, Nature.CLASS).of(Nature.INSTANCE)
-        if isinstance(named, Callable_):
+        if isinstance(named, Routine):
             return self._returned(named)
         if self._is_ours(node.func, scope):
             return KNOWN_OTHER
@@ -635,7 +595,7 @@ class Program:
             )
         )
 
-    def _returned(self, function: Callable_) -> Value:
+    def _returned(self, function: Routine) -> Value:
         if function in self._values:
             return self._values[function]
         self._values[function] = UNKNOWN
@@ -643,120 +603,11 @@ class Program:
         if function.node.returns is not None:
             value = self.annotated(function.node.returns, function.module.scope)
         if not value.labels:
-            for node in _own_nodes(function.node):
+            for node in own_nodes(function.node):
                 if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                     value |= self.value(node.value, function.scope)
         self._values[function] = value
         return value
-
-
-class _Binder(ast.NodeVisitor):
-    """Binds the names of a module, scope by scope."""
-
-    def __init__(self, program: Program, module: Module) -> None:
-        self._program = program
-        self._module = module
-        self._scope = module.scope
-        self._class: Class | None = None
-        module.scopes[module.tree] = module.scope
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> None:
-        scope = Scope(self._module, self._scope)
-        each = Class(self._module, node, scope)
-        self._program.classes.append(each)
-        self._module.owners[node] = each
-        self._scope.bind(node.name, Bound(definition=each))
-        self._inside(node, scope, each)
-
-    def visit_FunctionDef(self, node: Function) -> None:
-        parent = self._scope
-        if self._class is not None and parent is self._class.scope:
-            parent = parent.parent or parent  # a method does not see the names of its class
-        scope = Scope(self._module, parent)
-        function = Callable_(self._module, node, self._class, scope)
-        self._program.functions.setdefault(node.name, []).append(function)
-        self._module.owners[node] = function
-        self._scope.bind(node.name, Bound(definition=function))
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        for index, argument in enumerate(every):
-            if index == 0 and self._class is not None and argument.annotation is None:
-                scope.bind(argument.arg, Bound(is_self_of=self._class))
-            else:
-                scope.bind(argument.arg, Bound(annotation=argument.annotation))
-        for extra in filter(None, (arguments.vararg, arguments.kwarg)):
-            scope.bind(extra.arg, Bound())
-        self._inside(node, scope, None)
-
-    visit_AsyncFunctionDef = visit_FunctionDef
-
-    def _inside(self, node: ast.AST, scope: Scope, each: Class | None) -> None:
-        outer = self._scope, self._class
-        self._scope, self._class = scope, each
-        self._module.scopes[node] = scope
-        self.generic_visit(node)
-        self._scope, self._class = outer
-
-    def visit_Import(self, node: ast.Import) -> None:
-        for alias in node.names:
-            if alias.asname:
-                self._scope.bind(alias.asname, Bound(imported=(alias.name, None)))
-            else:
-                first = alias.name.split(".")[0]
-                self._scope.bind(first, Bound(imported=(first, None)))
-
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        dotted = "." * node.level + (node.module or "")
-        for alias in node.names:
-            if alias.name == "*":
-                self._module.stars.append(dotted)
-            else:
-                self._scope.bind(alias.asname or alias.name, Bound(imported=(dotted, alias.name)))
-
-    def _bind(self, target: ast.expr, value: ast.expr, path: tuple[int, ...] = ()) -> None:
-        if isinstance(target, ast.Name):
-            self._scope.bind(target.id, Bound(expression=value, path=path))
-        elif isinstance(target, ast.Tuple | ast.List):
-            for index, element in enumerate(target.elts):
-                self._bind(element, value, (*path, index))
-
-    def visit_Assign(self, node: ast.Assign) -> None:
-        for target in node.targets:
-            self._bind(target, node.value)
-            if self._class is not None and isinstance(target, ast.Name):
-                related = _related(node.value)
-                if related is not None:
-                    self._program.note_field(target.id, self._class, related)
-        self.generic_visit(node)
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
-        if isinstance(node.target, ast.Name):
-            bound = Bound(expression=node.value, annotation=node.annotation)
-            self._scope.bind(node.target.id, bound)
-            if self._class is not None:
-                self._program.note_field(node.target.id, self._class, node.annotation)
-        self.generic_visit(node)
-
-    def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
-        self._bind(node.target, node.value)
-        self.generic_visit(node)
-
-    def visit_For(self, node: ast.For | ast.AsyncFor | ast.comprehension) -> None:
-        self._bind(node.target, node.iter)
-        self.generic_visit(node)
-
-    visit_AsyncFor = visit_For
-    visit_comprehension = visit_For
-
-    def visit_withitem(self, node: ast.withitem) -> None:
-        if node.optional_vars is not None:
-            self._bind(node.optional_vars, node.context_expr)
-        self.generic_visit(node)
-
-    def visit_Lambda(self, node: ast.Lambda) -> None:
-        for argument in node.args.args:
-            self._scope.bind(argument.arg, Bound())
-        self.generic_visit(node)
 
 
 def _part(value: Value, path: tuple[int, ...]) -> Value:
@@ -772,10 +623,12 @@ def _label(table: str) -> str:
     return name if name in (CUSTOMERS, STATISTICS) else OTHER
 
 
-def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
+def _named_after(name: str) -> str:
+    """The table of a class whose base makes it from the class's name."""
+    snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+    return next(
+        (table for table in (CUSTOMERS, STATISTICS) if table in (snake, snake + "s")), OTHER
+    )
 
 
 def _dotted(node: ast.expr) -> str | None:
@@ -806,20 +659,3 @@ def _keyword_text(node: ast.expr, name: str) -> str | None:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 return value.value
     return None
-
-
-def _related(node: ast.expr) -> ast.expr | None:
-    """The class that relationship("Class") or relationship(Class) names."""
-    if isinstance(node, ast.Call) and _last_name(node.func) in ("relationship", "dynamic_loader"):
-        return node.args[0] if node.args else None
-    return None
-
-
-def _own_nodes(function: Function) -> Iterator[ast.AST]:
-    """The nodes of a function without those of functions in it."""
-    pending: list[ast.AST] = list(function.body)
-    while pending:
-        node = pending.pop()
-        yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            pending += ast.iter_child_nodes(node)

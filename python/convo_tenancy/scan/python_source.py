@@ -12,7 +12,8 @@ from . import sql
 from .finding import Kind
 from .legacy import COLUMNS, CUSTOMERS, PROFILES, STATISTICS, STATISTICS_COLUMNS, column
 from .literals import Piece, pieces, position
-from .program import OTHER, Class, Function, Module, Nature, Program, Scope, Value
+from .names import Class, Function, Module, Scope, last_name
+from .program import OTHER, Nature, Program, Value
 
 Emit = Callable[[int, int, Kind, str, bool], None]
 """Takes line, column, kind, target, and whether it is certain."""
@@ -126,9 +127,12 @@ class _Finder:
             self._visit(outside)
         each = self._module.owners[node]
         is_model = each in self._of_customers
-        if isinstance(each, Class) and self._program.tables.get(each) == STATISTICS:
+        table = self._program.tables.get(each) if isinstance(each, Class) else None
+        if table == STATISTICS:
             self._at(node, Kind.CLASS, STATISTICS)
-        with self._inside(_Where(each.scope, True if is_model else None, is_model)):
+        has_own = table is not None or any(name in each.scope.names for name in COLUMNS)
+        means = True if is_model else None if has_own else False
+        with self._inside(_Where(each.scope, means, is_model)):
             self._visit_body(node)
 
     def _visit_FunctionDef(self, node: Function) -> None:
@@ -194,7 +198,7 @@ class _Finder:
             if name in COLUMNS:
                 self._read.add(id(node.slice))
                 self._read_member(node.slice, name, self._value(node.value), _name_of(node.value))
-            elif _last_name(node.value) in _ANNOTATIONS:
+            elif last_name(node.value) in _ANNOTATIONS:
                 self._read_annotation(node.slice)
         self._visit(node.value)
         self._visit(node.slice)
@@ -235,11 +239,19 @@ class _Finder:
                     self._at(part, Kind.CLASS, STATISTICS)
         self._visit(node)
 
+    def _visit_MatchClass(self, node: ast.MatchClass) -> None:
+        if self._value(node.cls).labels == {CUSTOMERS}:
+            for name, pattern in zip(node.kwd_attrs, node.kwd_patterns, strict=True):
+                if name in self._program.going:
+                    target = self._program.going[name]
+                    self._emit(pattern.lineno, pattern.col_offset + 1, Kind.COLUMN, target, True)
+        self._visit_children(node)
+
     # Calls
 
     def _visit_Call(self, node: ast.Call) -> None:
         named = self._program.resolve(node.func, self._where.scope)
-        name = _last_name(node.func)
+        name = last_name(node.func)
         texts = [
             each.value
             for each in node.args
@@ -313,7 +325,7 @@ class _Finder:
     # Text
 
     def _visit_Constant(self, node: ast.Constant) -> None:
-        if isinstance(node.value, str):
+        if isinstance(node.value, str | bytes):
             self._read_text(node)
 
     def _visit_JoinedStr(self, node: ast.JoinedStr) -> None:
@@ -418,19 +430,13 @@ _ANNOTATIONS = {
 }
 
 
-def _last_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Attribute):
-        return node.attr
-    return node.id if isinstance(node, ast.Name) else ""
-
-
 def _name_of(node: ast.expr) -> str:
     """What the code calls an object."""
     while isinstance(node, ast.Subscript | ast.Call | ast.Await):
         match node:
             case ast.Subscript(value=inner) | ast.Await(value=inner) | ast.Call(func=inner):
                 node = inner
-    return _last_name(node)
+    return last_name(node)
 
 
 def _names(value: ast.expr, key: object) -> bool:
@@ -446,7 +452,7 @@ def _names(value: ast.expr, key: object) -> bool:
 
 def _is_text(node: ast.AST) -> bool:
     return isinstance(node, ast.JoinedStr) or (
-        isinstance(node, ast.Constant) and isinstance(node.value, str)
+        isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
     )
 
 

@@ -44,6 +44,7 @@ _NO_ALIAS = {
     *("FROM", "TO", "WITH", "EXECUTE", "COLUMN", "LOOP", "FOREACH", "REFERENCING", "OWNER"),
     *("ENABLE", "DISABLE", "VALIDATE", "CLUSTER", "INHERIT", "OVERRIDING", "IS", "AS"),
 }
+_DEEP = 60  # parentheses beyond are none
 _CUSTOMER_ALIAS = re.compile(r"c|cu|cus|cust|old|new|\w*customers?", re.IGNORECASE)
 
 
@@ -109,8 +110,9 @@ class _Group:
 class _Source(Enum):
     CUSTOMERS = 1
     PROFILES = 2  # has columns of the same names
-    DERIVED = 3  # may have
+    DERIVED = 3  # has those of what it reads
     PLAIN = 4  # has none
+    UNKNOWN = 5  # a placeholder
 
 
 @dataclass
@@ -147,14 +149,18 @@ class _Reader:
     def read_text(self, text: str, base: int, *, has_strings: bool) -> None:
         text = _COPIED.sub(lambda match: " " * len(match[0]), text)
         top = _Group()
-        stack = [top]
+        stack, too_deep = [top], 0
         for match in _LEXER.finditer(text):
             kind, word, offset = str(match.lastgroup), match[0], base + match.start()
             if match["body"] is not None:
                 kind = "body"
             if kind == "comment":
                 continue
-            if word == "(":
+            if word == "(" and len(stack) > _DEEP:
+                too_deep += 1
+            elif word == ")" and too_deep:
+                too_deep -= 1
+            elif word == "(":
                 group = _Group()
                 stack[-1].items.append(group)
                 stack.append(group)
@@ -233,7 +239,7 @@ class _Reader:
                 else:
                     source = self._source(item.path)
             elif item.kind == "placeholder":
-                source = _Source.DERIVED
+                source = _Source.UNKNOWN
             else:
                 return
             self.has_sources = True
@@ -291,7 +297,7 @@ class _Reader:
                 self.read_text(item.text[tag:-tag], item.offset + tag, has_strings=True)
             elif item.kind == "string" and not is_comment and has_strings:
                 self._read_string(item)
-            elif item.text == "*" or item.path[-1:] == ("*",):
+            elif item.text == "*" or (len(item.path) > 1 and item.path[-1] == "*"):
                 is_argument = len(items) == 1
                 self._note_star(item, scopes, is_argument)
             elif item.kind == "path":
@@ -344,7 +350,7 @@ class _Reader:
         if qualifiers[-1] == "excluded":
             source = next((each.target for each in scopes if each.target), None)
         if source is not None:
-            return True if source is _Source.CUSTOMERS else None
+            return self._may_be(source)
         if any(scope.sources for scope in scopes) and qualifiers[-1] not in ("new", "old"):
             return None
         return False if _CUSTOMER_ALIAS.fullmatch(qualifiers[-1]) else None
@@ -352,17 +358,22 @@ class _Reader:
     def _is_customers_own(self, scopes: list[_Scope], is_set: bool) -> bool | None:
         """The same of a column without a table in front."""
         if is_set and scopes[0].target is not None:
-            return True if scopes[0].target is _Source.CUSTOMERS else None
+            return self._may_be(scopes[0].target)
         for scope in scopes:
             if _Source.PROFILES in scope.sources:
                 return None
             if _Source.CUSTOMERS in scope.sources:
-                return _Source.DERIVED not in scope.sources
+                return scope.sources.count(_Source.DERIVED) == 0
+            if _Source.UNKNOWN in scope.sources:
+                return False
             if _Source.DERIVED in scope.sources:
                 return None
         if any(scope.sources for scope in scopes):
             return None
         return False if _OF_A_STATEMENT.search(self._text) else None
+
+    def _may_be(self, source: _Source) -> bool | None:
+        return {_Source.CUSTOMERS: True, _Source.UNKNOWN: False}.get(source)
 
     def _add(self, target: str, word: str, item: _Token, *, is_certain: bool) -> None:
         offset = item.offset + item.text.lower().rindex(word)

@@ -21,7 +21,7 @@ _DASHES = r"--[^\n]*|/\*.*?\*/"
 _MARKUP = r"<!--.*?-->|\{\#.*?\#\}|\{%-?\s*comment.*?endcomment\s*-?%\}"
 _COMMENTS = {
     **dict.fromkeys((".py", ".pyi", ".sh", ".rb", ".yaml", ".yml", ".toml", ".ini"), _HASH),
-    **dict.fromkeys((".cfg", ".conf", ".env", ".tf", ".r", ".jl", ".ex", ".exs"), _HASH),
+    **dict.fromkeys(("", ".cfg", ".conf", ".env", ".tf", ".r", ".jl", ".ex", ".exs"), _HASH),
     **dict.fromkeys((".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".go", ".java"), _SLASHES),
     **dict.fromkeys((".kt", ".cs", ".rs", ".swift", ".scala", ".php", ".prisma"), _SLASHES),
     **dict.fromkeys((".c", ".h", ".cc", ".cpp", ".dart", ".proto"), _SLASHES),

@@ -6,6 +6,7 @@ import ast
 import codecs
 import io
 import os
+import re
 import tokenize
 import warnings
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from . import python_source, text_source
 from .finding import Finding, Kind, Report, counting
 from .legacy import COLUMNS, STATISTICS
-from .program import Module, Program
+from .names import Module
+from .program import Program
 
 _NOT_SOURCE = {
     *(".git", ".hg", ".svn", "node_modules", "site-packages", "__pycache__", ".venv", "venv"),
@@ -22,6 +24,7 @@ _NOT_SOURCE = {
 }
 _HISTORY = {"migrations", "versions"}
 _PYTHON = {".py", ".pyi"}
+_NAMES = re.compile("|".join([STATISTICS, *COLUMNS]), re.IGNORECASE)  # most files end here
 
 
 def scan(root: Path) -> Report:
@@ -45,34 +48,27 @@ def scan(root: Path) -> Report:
             except (SyntaxError, ValueError, RecursionError):
                 report.as_text.append(path)
     program = Program(modules)
-    parsed = {module.path: module for module in modules}
+    report.as_text += [module.path for module in program.too_deep]
+    parsed = {module.path: module for module in program.modules}
     findings: list[Finding] = []
     history: list[Finding] = []
     for path, text in texts.items():
-        if not _may_use(text, program):
-            continue
         module = parsed.get(path)
+        is_history = not _HISTORY.isdisjoint(PurePosixPath(path).parts[:-1])
         collector = _Collector(path, text)
         if module is not None:
-            python_source.find(program, module, collector.add)
             is_history = python_source.is_history(module.tree)
-        else:
+            try:
+                python_source.find(program, module, collector.add)
+            except RecursionError:
+                report.as_text.append(path)
+                module = None
+        if module is None and _NAMES.search(text):
             text_source.find(path, text, collector.add)
-            is_history = not _HISTORY.isdisjoint(PurePosixPath(path).parts[:-1])
         (history if is_history else findings).extend(collector.findings())
     report.findings = counting(findings)
     report.history = counting(history)
     return report
-
-
-def _may_use(text: str, program: Program) -> bool:
-    """Whether any name is there at all: most files end here."""
-    lowered = text.lower()
-    names = {STATISTICS, *COLUMNS}
-    if any(name in lowered for name in names):
-        return True
-    attributes = {*program.going, *program.names[STATISTICS], "CustomerBookingStats", "*"}
-    return any(name in text for name in attributes)
 
 
 class _Collector:

@@ -16,3 +16,21 @@ async def f(session, id):
     session.query(Customer).options(load_only("average_spend_cents"))  # FOUND average
     stmt = select(Customer, CustomerBookingStats).join(CustomerBookingStats)  # FOUND statistics
     return [f"{c.no_show_count} {s.total_bookings}" for c, s in await session.execute(stmt)]  # FOUND no_show FOUND statistics
+
+
+def g(session):
+    sub = select(Customer).subquery()
+    select(sub.c.no_show_count)  # FOUND no_show
+    alias = aliased(Customer)
+    select(alias).where(alias.average_spend_cents > 0)  # FOUND average
+    event.listen(Customer.no_show_count, "set", g)  # FOUND no_show
+    del session.get(Customer, 1).no_show_count  # FOUND no_show
+    return func.sum(CustomerBookingStats.total_spend_cents)  # FOUND statistics
+
+
+def h(someone):
+    match someone:
+        case Customer(no_show_count=3):  # FOUND no_show
+            return True
+        case CustomerShopProfile(no_show_count=3):
+            return False

@@ -34,3 +34,17 @@ async def f(connection, id):
     text("select NO_SHOW_COUNT from CUSTOMERS")  # FOUND no_show
     text("SELECT no_show_count FROM tenancy_archive.customers")
     logger.info("customer_booking_stats is written")  # FOUND statistics
+
+
+def g(connection, table):
+    connection.execute(b"DELETE FROM customer_booking_stats")  # FOUND statistics
+    sql.SQL("UPDATE {} SET no_show_count = 0").format(sql.Identifier("customers"))  # MAY no_show
+    sql.SQL("TRUNCATE {}").format(sql.Identifier("customer_booking_stats"))  # FOUND statistics
+    text(f"UPDATE {table} SET no_show_count = 0")  # MAY no_show
+    text("UPDATE customer_shop_profiles SET no_show_count = :no_show_count")
+    text("SELECT count(*) FILTER (WHERE no_show_count > 2) FROM customers")  # FOUND no_show
+
+
+class Sort(enum.Enum):
+    NO_SHOWS = "no_show_count"  # MAY no_show
+    SQL = "SELECT no_show_count FROM customers"  # FOUND no_show

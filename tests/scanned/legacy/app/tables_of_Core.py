@@ -15,3 +15,5 @@ v = Base.classes.customers.no_show_count  # FOUND no_show
 w = ForeignKey("customers.no_show_count")  # FOUND no_show
 x = ForeignKey("public.customer_booking_stats.customer_id")  # FOUND statistics
 y = connection.copy_records_to_table("customers", columns=["no_show_count"], records=[])  # FOUND no_show
+z = sa.table("customers", sa.column("no_show_count"))  # FOUND no_show
+insert(z).values(no_show_count=0)  # FOUND no_show
