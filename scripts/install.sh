@@ -56,7 +56,7 @@ fi
 # Made anew when Python or the checkout's place is another, brought up to date when what it holds is.
 stamp=$VENV/.installed
 place=$(python3 -V && echo "$ROOT")
-wanted=$place$(cd "$ROOT" && cat requirements.txt pyproject.toml | cksum)
+wanted=$place$(cd "$ROOT" && cat requirements.txt requirements-oldest.txt pyproject.toml | cksum)
 exec 9<"$ROOT/requirements.txt"
 flock 9 # of two makes at once, the second waits
 if [[ $(cat "$stamp" 2>/dev/null) != "$wanted" ]]; then
@@ -64,7 +64,12 @@ if [[ $(cat "$stamp" 2>/dev/null) != "$wanted" ]]; then
     [[ $(cat "$stamp" 2>/dev/null) == "$place"* ]] || python3 -m venv --clear "$VENV"
     pip=("$VENV/bin/pip" --disable-pip-version-check --quiet --no-input install)
     if ! log=$(cd "$ROOT" &&
-        { "${pip[@]}" -r requirements.txt && "${pip[@]}" --no-build-isolation --no-deps -e .; } </dev/null 2>&1); then
+        rm -rf "$VENV/oldest" &&
+        {
+            "${pip[@]}" -r requirements.txt &&
+                "${pip[@]}" --no-build-isolation --no-deps -e . &&
+                "${pip[@]}" --no-deps --target "$VENV/oldest" -r requirements-oldest.txt
+        } </dev/null 2>&1); then
         echo "$log" >&2
         die "pip failed, its output is above: check that this machine reaches a package index, then run the same make again"
     fi

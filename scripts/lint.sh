@@ -29,10 +29,10 @@ squawk_deploy() { # psql's own syntax means nothing to it: variables and backsla
 }
 
 no_registry() { # where packages come from is for each machine to say
-    ! grep -rnIE 'https?:[/]/|index[-]url|find[-]links' requirements.txt pyproject.toml Makefile .ci scripts
+    ! grep -rnIE 'https?:[/]/|index[-]url|find[-]links' requirements.txt requirements-oldest.txt pyproject.toml Makefile .ci scripts
 }
 
-mapfile -t python < <(existing python tests/python bench)
+mapfile -t python < <(existing python tests/application tests/python bench)
 mapfile -t sql < <(existing deploy revert verify tests/legacy tests/pgtap tests/python python bench)
 
 check 'ruff check' ruff check --quiet "${python[@]}"

@@ -110,13 +110,12 @@ DECLARE
     shop CONSTANT integer := CASE WHEN is_restricted THEN tenancy.checked_shop_context() END;
     customer integer;
 BEGIN
-    IF wanted_email IS NULL AND wanted_phone IS NULL THEN
-        RAISE EXCEPTION 'a customer needs an email address or a phone number'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
     IF is_restricted AND shop IS NULL THEN
         RAISE EXCEPTION 'no shop context: SET LOCAL app.current_shop_id = ''<id>'''
             USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF wanted_email IS NULL AND wanted_phone IS NULL THEN
+        RETURN NULL; -- nobody could find such a customer again
     END IF;
 
     -- Else which write is refused would tell who is there, and count nothing.
@@ -171,8 +170,8 @@ $$;
 COMMENT ON FUNCTION tenancy.get_or_create_customer(text, text, text) IS
 'The id of the customer with this phone number, else with this email address, else of a new one. Normalises both as the legacy '
 'application does; changes nothing of a customer who is there. Several calls at a time give one customer (by phone alone at '
-'READ COMMITTED or SERIALIZABLE only: nothing in the table keeps phones apart). Neither email nor phone: 22023; '
-'longer than its column: 22001. '
+'READ COMMITTED or SERIALIZABLE only: nothing in the table keeps phones apart). NULL, and no customer, where neither is one: '
+'such a booking is confirmed, and counts for nobody. Longer than its column: 22001. '
 'For a member of convo_shop the customer gets a profile in the shop context, and so is known to that shop; without one: 42501; '
 'for too many in an hour whom the shop did not know: 53400. '
 'Example: SELECT tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';

@@ -85,7 +85,7 @@ UNION ALL
 SELECT
     'ours',
     'it belongs to somebody else than public.customers',
-    format('%s %s', lower(o.kind), o.name),
+    format('%s %s', lower(o.kind COLLATE pg_catalog."C"), o.name),
     format('owner %I', pg_get_userbyid(o.owner)),
     format('ALTER %s %s OWNER TO %I', o.kind, o.name, pg_get_userbyid(t.relowner))
 FROM (
@@ -446,12 +446,12 @@ SELECT
             'RESET', split_part(c.setting, '=', 1)
         ), '; ' ORDER BY c.setting
     ),
-    NOT bool_or(c.setting ~* '^session_replication_role=')
+    NOT bool_or(c.setting COLLATE pg_catalog."C" ~* '^session_replication_role=')
 FROM pg_db_role_setting AS s
 CROSS JOIN LATERAL unnest(s.setconfig) AS c (setting)
 LEFT JOIN pg_roles AS r ON r.oid = s.setrole
 LEFT JOIN pg_database AS b ON b.oid = s.setdatabase
-WHERE c.setting ~* '^(app\.current_shop_id|tenancy\.[a-z_]+|session_replication_role)='
+WHERE c.setting COLLATE pg_catalog."C" ~* '^(app\.current_shop_id|tenancy\.[a-z_]+|session_replication_role)='
     AND (s.setdatabase = 0 OR b.datname = current_database())
 GROUP BY
     r.oid,

@@ -10,10 +10,10 @@ RETURNS boolean
 LANGUAGE sql
 IMMUTABLE
 PARALLEL SAFE
-RETURN statement ~* '\mcustomer_booking_stats\M'
+RETURN statement COLLATE pg_catalog."C" ~* '\mcustomer_booking_stats\M' -- else no I is an i in a Turkish locale
 OR (
-    statement ~* '\mcustomers\M'
-    AND statement ~* '\m(preferred_stylist_id|average_spend_cents|no_show_count)\M'
+    statement COLLATE pg_catalog."C" ~* '\mcustomers\M'
+    AND statement COLLATE pg_catalog."C" ~* '\m(preferred_stylist_id|average_spend_cents|no_show_count)\M'
 );
 
 COMMENT ON FUNCTION tenancy.names_legacy_side(text) IS
@@ -153,7 +153,8 @@ BEGIN
         JOIN pg_namespace AS n ON n.oid = c.relnamespace
         WHERE s.dbid = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
             AND s.toplevel
-            AND s.query ~* '^(\s|\(|/\*.*\*/|--[^\n]*\n)*(SELECT|WITH|TABLE|COPY|DECLARE|PREPARE|INSERT|UPDATE|DELETE|MERGE|DO)\M'
+            AND s.query COLLATE pg_catalog."C" ~*
+                '^(\s|\(|/\*.*\*/|--[^\n]*\n)*(SELECT|WITH|TABLE|COPY|DECLARE|PREPARE|INSERT|UPDATE|DELETE|MERGE|DO)\M'
             AND tenancy.names_legacy_side(s.query)
             AND s.query !~ '\mconvo-tenancy\M'
         $query$,

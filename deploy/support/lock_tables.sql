@@ -27,7 +27,7 @@ BEGIN
                 coalesce(
                     upper(
                         substring(
-                            a.query
+                            a.query COLLATE pg_catalog."C" -- else INSERT is none in a Turkish locale
                             FROM '(?i)^(?:\s|\(|/\*.*\*/|--[^\n]*\n)*'
                             '(select|with|table|values|insert|update|delete|merge|copy|declare|fetch|execute|call|do|lock|truncate|'
                             'begin|start|savepoint|release|rollback|commit|set|show|explain|analyze|vacuum|reindex|cluster|refresh|'

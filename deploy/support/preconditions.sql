@@ -36,6 +36,13 @@ BEGIN
             USING ERRCODE = 'feature_not_supported';
     END IF;
 
+    -- By which emails get their lower case (api/customer_identity): not every server has ICU, nor ICU every encoding.
+    IF to_regcollation('pg_catalog."und-x-icu"') IS NULL THEN
+        RAISE EXCEPTION 'collation "und-x-icu" is not there for encoding %: use a database in UTF8, on a server with ICU',
+            current_setting('server_encoding')
+            USING ERRCODE = 'feature_not_supported';
+    END IF;
+
     -- Sqitch sits idle in transaction while a script runs. Ended after the script committed and before it was registered, it would
     -- leave a change that stands and is not registered.
     SELECT string_agg(format('%s is %s', t.name, current_setting(t.name)), ', ')

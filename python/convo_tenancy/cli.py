@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import sys
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from . import __version__
-from .backfill import commands as backfill
 from .display import printable
 from .errors import Problem
-from .gate import command as gate
-from .health import command as health
-from .repair import command as repair
+from .scan import command as scan
 
 app = typer.Typer(
     add_completion=False,
@@ -21,16 +19,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(backfill.app, name="backfill")
-app.command(cls=health.HealthCommand)(health.health)
-app.command()(repair.repair)
-app.command()(gate.gate)
-app.command(hidden=True)(gate.contract)
+app.command()(scan.scan)
+if find_spec("psycopg"):  # all but the scan work on a database
+    from .backfill import commands as backfill
+    from .gate import command as gate
+    from .health import command as health
+    from .repair import command as repair
+
+    app.add_typer(backfill.app, name="backfill")
+    app.command(cls=health.HealthCommand)(health.health)
+    app.command()(repair.repair)
+    app.command()(gate.gate)
+    app.command(hidden=True)(gate.contract)
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"convo-tenancy {__version__}")
+        print(f"convo-tenancy {version('convo-tenancy')}")
         raise typer.Exit
 
 
@@ -44,7 +49,7 @@ def convo_tenancy(
     ] = False,
 ) -> None:
     """Move customer statistics to per-shop profiles, online: look at it, backfill, repair,
-    and see whether the legacy side may go.
+    see what code still uses the legacy side, and whether it may go.
 
     \b
     Examples:
@@ -53,6 +58,7 @@ def convo_tenancy(
       convo-tenancy backfill --dry-run       how much there is to do
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
       convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
+      convo-tenancy scan app                 what of the code still uses the legacy side?
       convo-tenancy gate                     may @phase3 be deployed, and what would it do?
     """
 

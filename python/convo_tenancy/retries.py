@@ -1,23 +1,23 @@
-"""Repeats a transaction that lost a race."""
+"""Repeats a transaction that lost a race, on a connection of psycopg."""
 
 from __future__ import annotations
 
-import asyncio
-import random
-import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
-from psycopg import AsyncConnection, Connection, ProgrammingError, errors
+from psycopg import AsyncConnection, Connection, Error, ProgrammingError, errors
 from psycopg.pq import TransactionStatus
+
+from .races import ATTEMPTS, RETRYABLE_STATES, check_attempts, pauses, repeat, repeat_async
+
+__all__ = ["RETRYABLE", "pauses", "retrying"]
 
 Result = TypeVar("Result")
 
-# 40P01, 40001, 55P03: somebody else was first, and nothing is wrong with the transaction.
-RETRYABLE = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
-
-_FIRST_PAUSE = 0.01  # seconds; at most, and twice as long each time
-_LONGEST_PAUSE = 1.0
+RETRYABLE: tuple[type[Error], ...] = tuple(
+    errors.lookup(state) for state in sorted(RETRYABLE_STATES)
+)
+"""The classes of the errors after which a transaction is repeated."""
 
 
 @overload
@@ -39,7 +39,7 @@ def retrying(
     connection: Connection[Any] | AsyncConnection[Any],
     transaction: Callable[[], Any],
     *,
-    attempts: int = 10,
+    attempts: int = ATTEMPTS,
 ) -> Any:
     """Run a whole transaction, again if it lost a race, a limited number of times.
 
@@ -70,42 +70,37 @@ def retrying(
             could be repeated, or after `transaction` returned, so that it did not commit.
         psycopg.Error: as it came: that of the last attempt, and any that is not retryable.
     """
-    if attempts < 1:
-        raise ValueError(f"attempts must be at least 1, not {attempts}")
+    check_attempts(attempts)
     _check_idle(connection, "it began before retrying() was called")
     if isinstance(connection, AsyncConnection):
-        return _asynchronous(connection, transaction, attempts)
-    return _synchronous(connection, transaction, attempts)
+        return repeat_async(_asynchronous(connection, transaction), attempts)
+    return repeat(_synchronous(connection, transaction), attempts)
 
 
 def _synchronous(
-    connection: Connection[Any], transaction: Callable[[], Result], attempts: int
-) -> Result:
-    for pause in pauses(attempts):
+    connection: Connection[Any], transaction: Callable[[], Result]
+) -> Callable[[], Result]:
+    def attempt() -> Result:
         try:
             return _committed(connection, transaction())
         except RETRYABLE:
             connection.rollback()  # does nothing where a transaction block did it
-        time.sleep(pause)
-    return _committed(connection, transaction())
+            raise
+
+    return attempt
 
 
-async def _asynchronous(
-    connection: AsyncConnection[Any], transaction: Callable[[], Awaitable[Result]], attempts: int
-) -> Result:
-    for pause in pauses(attempts):
+def _asynchronous(
+    connection: AsyncConnection[Any], transaction: Callable[[], Awaitable[Result]]
+) -> Callable[[], Awaitable[Result]]:
+    async def attempt() -> Result:
         try:
             return _committed(connection, await transaction())
         except RETRYABLE:
             await connection.rollback()
-        await asyncio.sleep(pause)
-    return _committed(connection, await transaction())
+            raise
 
-
-def pauses(attempts: int) -> Iterator[float]:
-    """Seconds between the attempts, for loops of other drivers too: one less than the attempts."""
-    for earlier in range(attempts - 1):
-        yield random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**earlier))  # noqa: S311
+    return attempt
 
 
 def _committed(connection: Connection[Any] | AsyncConnection[Any], result: Result) -> Result:

@@ -11,10 +11,11 @@ from contextlib import (
 )
 from typing import Any, overload
 
-from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
-from psycopg.rows import scalar_row
+from psycopg import AsyncConnection, Connection
 
-from .queries import query
+from . import customer_memory
+from .calls import Call, set_shop, set_shop_back
+from .customer_memory import aio
 
 
 @overload
@@ -50,36 +51,25 @@ def shop_context(
         TypeError: the shop is no integer; nothing was sent to the server.
         psycopg.errors.InvalidParameterValue: from a write inside, if there is no such shop.
     """
-    if not isinstance(shop_id, int) or isinstance(shop_id, bool):
-        raise TypeError(f"a shop is an integer, not {shop_id!r}")
+    call = set_shop(shop_id)
     if isinstance(connection, AsyncConnection):
-        return _asynchronous(connection, str(shop_id))
-    return _synchronous(connection, str(shop_id))
+        return _asynchronous(connection, call)
+    return _synchronous(connection, call)
 
 
 @contextmanager
-def _synchronous(connection: Connection[Any], shop: str) -> Iterator[None]:
+def _synchronous(connection: Connection[Any], call: Call[str]) -> Iterator[None]:
     with connection.transaction() as transaction:
-        before = _set(connection, shop)
+        before = customer_memory.run(connection, call)
         yield
         if transaction.savepoint_name:  # a released savepoint keeps what was set in it
-            _set(connection, before)
+            customer_memory.run(connection, set_shop_back(before))
 
 
 @asynccontextmanager
-async def _asynchronous(connection: AsyncConnection[Any], shop: str) -> AsyncIterator[None]:
+async def _asynchronous(connection: AsyncConnection[Any], call: Call[str]) -> AsyncIterator[None]:
     async with connection.transaction() as transaction:
-        before = await _set_async(connection, shop)
+        before = await aio.run(connection, call)
         yield
         if transaction.savepoint_name:
-            await _set_async(connection, before)
-
-
-def _set(connection: Connection[Any], shop: str) -> str:
-    cursor = RawCursor(connection, row_factory=scalar_row)
-    return str(cursor.execute(query("shop_context/set"), (shop,)).fetchone())
-
-
-async def _set_async(connection: AsyncConnection[Any], shop: str) -> str:
-    cursor = AsyncRawCursor(connection, row_factory=scalar_row)
-    return str(await (await cursor.execute(query("shop_context/set"), (shop,))).fetchone())
+            await aio.run(connection, set_shop_back(before))

@@ -20,6 +20,7 @@ from support.stages import Stages
 # Their tests take the longest: begun last, one would still run when all others are done.
 LONG = (
     "test_what_stands.py",
+    "test_guide.py",
     "test_tag_matrix.py",
     "test_contract_killed.py",
     "test_races.py",

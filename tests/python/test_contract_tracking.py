@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import psycopg
 import pytest
 
@@ -10,6 +12,7 @@ from support.commands import psql, psql_file, sqitch, start_sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
 from support.sides import drift
+from support.statements import start_psql, statements
 from support.waiting import wait_until
 
 # Of customer 10, each in a transaction of its own
@@ -111,6 +114,30 @@ def test_written_before_the_lock_of_the_revert(phase3_database: str, write: str)
     hold_and_write(url, PROFILES_ALONE[write], "revert", "-y", "--to", "@phase2")
     assert drift(url) == []
     assert value(url, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'track%'") == "0"
+
+
+def test_held_while_the_columns_are_filled(small_at: Callable[[str], str]) -> None:
+    """Whom the batches of the revert pass over gets values before all must have some."""
+    url = small_at("contract/switch")
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    script = "revert/contract/switch.sql"
+    chunks = statements(script)
+    before = next(at for at, chunk in enumerate(chunks) if "run_restore()" in chunk)
+    behind = [chunk for chunk in chunks[before:] if chunk.strip() != "\\endif"]
+    holder = Session(url)
+    try:
+        running = start_psql(url, script, chunks[:before])
+        holder.execute("SELECT FROM public.customers ORDER BY id LIMIT 1 FOR UPDATE")
+        assert running.stdin is not None
+        running.stdin.write("".join(behind))
+        running.stdin.flush()
+        wait_until(lambda: waiting_for(url, holder.pid), "the script wants its lock")
+        holder.rollback()
+        output = running.communicate()[0]
+        assert running.returncode == 0, output
+    finally:
+        holder.close()
+    assert drift(url) == []
 
 
 PAST_TRIGGERS = {

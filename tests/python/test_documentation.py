@@ -16,6 +16,7 @@ import typer
 from convo_tenancy.cli import app
 from support.cluster import ROOT, Cluster
 from support.commands import convo_tenancy, psql, run, value
+from support.front_desk import STEPS
 
 # The ADR is older than all of it.
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr-0001.md"})
@@ -28,6 +29,7 @@ ARCHITECTURE = ROOT / "docs/architecture.md"
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SNIPPET = re.compile(r"<!-- from (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+EXCERPT = re.compile(r"<!-- from (\S+) -->\n```diff\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # An extension and a role that are not everywhere; what changes what Sqitch or the scripts made.
 ELSEWHERE = ("pg_stat_statements", "monitor", "sqitch", "deploy/")
 
@@ -83,9 +85,22 @@ def quoted(text: str) -> list[str]:
     return re.findall(r"`([^`]+)`", text)
 
 
-def test_snippets_are_from_files_that_run() -> None:
-    snippets = SNIPPET.findall(PHASE_2.read_text())
-    python = [block for language, block in shown(PHASE_2) if language == "python"]
+def test_steps() -> None:
+    """The guide shows lines of each step's patch, in their order; `...` stands for others."""
+    excerpts = EXCERPT.findall(PHASE_2.read_text())
+    assert [ROOT / name for name, _ in excerpts] == STEPS
+    assert len(excerpts) == sum(language == "diff" for language, _ in shown(PHASE_2))
+    for name, excerpt in excerpts:
+        rest = (ROOT / name).read_text()
+        for part in excerpt.split("...\n"):
+            _, found, rest = f"\n{rest}".partition(f"\n{part}")
+            assert found, f"not in {name}, or before the part above:\n{part}"
+
+
+@each_page
+def test_snippets_are_from_files_that_run(page: Path) -> None:
+    snippets = SNIPPET.findall(page.read_text())
+    python = [block for language, block in shown(page) if language == "python"]
     assert [block for _, block in snippets] == python, "each has a line that says where it is from"
     for name, block in snippets:
         lines, size = (ROOT / name).read_text().splitlines(keepends=True), len(block.splitlines())
@@ -117,7 +132,8 @@ def test_options(page: Path) -> None:
             command = command.commands[words.pop(0)]
         known = {"--help", *(name for parameter in command.params for name in parameter.opts)}
         assert {word for word in words if word.startswith("-")} <= known, words
-        assert not words or words[0].startswith("-"), words
+        arguments = sum(parameter.param_type_name == "argument" for parameter in command.params)
+        assert not words[arguments:] or words[arguments].startswith("-"), words
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -14,11 +14,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import NullPool
 
+import support.drivers.asyncpg
+import support.drivers.sqlalchemy
 from convo_tenancy.customer_memory import get_customer_context
 from convo_tenancy.shop_context import shop_context
 from support.cluster import Cluster
 from support.commands import psql
+from support.drivers import Client, Connect, raises
 from support.pooler import pooler
 
 LOGIN = "pooled_shop"  # a member of convo_shop
@@ -212,6 +216,63 @@ def test_the_api(
         shop_context(second, 2),
     ):
         get_customer_context(second, customer, 1)
+
+
+# What docs/drivers.md says to set behind a pooler.
+UNNAMED = {"statement_cache_size": 0}
+OTHER_DRIVERS: dict[str, Connect] = {
+    "asyncpg": support.drivers.asyncpg.connecting(**UNNAMED),
+    "asyncsession": support.drivers.sqlalchemy.asynchronous(
+        "asyncpg",
+        poolclass=NullPool,
+        connect_args={
+            **UNNAMED,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: "",
+        },
+    ),
+    "session": support.drivers.sqlalchemy.synchronous(
+        "psycopg", poolclass=NullPool, connect_args={"prepare_threshold": None}
+    ),
+}
+
+
+@pytest.mark.parametrize("driver", OTHER_DRIVERS)
+def test_other_drivers(pooled: str, isolated_database: str, driver: str) -> None:
+    """Two clients in turns, each statement many times, with errors in between."""
+    profile = "FROM public.customer_shop_profiles WHERE shop_id = {}"
+    with psycopg.connect(isolated_database) as owner:
+        customers = [
+            _value(owner, f"SELECT min(customer_id) {profile.format(shop)}") for shop in (1, 2)
+        ]
+
+    async def sees_nothing(client: Client) -> bool:
+        async with client.transaction():
+            return (await client.value(CONTEXT), await client.value(SHOPS)) == ("", None)
+
+    async def scenario() -> None:
+        connect = OTHER_DRIVERS[driver]
+        async with connect(pooled) as first, connect(pooled) as second:
+            for turn in range(8):
+                for client, other, shop in ((first, second, 1), (second, first, 2)):
+                    with suppress(ZeroDivisionError):
+                        async with client.shop(shop):
+                            assert await client.value(SHOPS) == [shop]
+                            customer = customers[shop - 1]
+                            context = await client.call("get_customer_context", customer, shop)
+                            assert context.customer_id == customer
+                            with suppress(ZeroDivisionError):
+                                async with client.transaction():
+                                    raise ZeroDivisionError
+                            assert await client.value(CONTEXT) == str(shop)
+                            if turn % 3 == 0:
+                                raise ZeroDivisionError
+                    assert await sees_nothing(other)
+                    with raises("42501"):
+                        async with client.transaction():
+                            await client.call("get_customer_context", customers[0], 1)
+
+    asyncio.run(scenario())
 
 
 def test_many_clients(cluster: Cluster, login: str, isolated_database: str) -> None:

@@ -1,156 +1,233 @@
-"""The shop context is there inside its transaction, and nowhere else."""
+"""The shop context is there inside its transaction, and nowhere else: with every driver."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 
+import support.drivers.asyncpg
+import support.drivers.psycopg
+import support.drivers.sqlalchemy
 from convo_tenancy.shop_context import shop_context
+from support.commands import value
+from support.drivers import Client, Connect, raises
 
 CURRENT = "SELECT coalesce(current_setting('app.current_shop_id', TRUE), '')"
 ADD_SHOP = "INSERT INTO public.shops (name) VALUES ('another')"
 ADDED = "SELECT count(*) FROM public.shops WHERE name = 'another'"
 
+DRIVERS: dict[str, Connect] = {
+    "psycopg": support.drivers.psycopg.synchronous(),
+    "psycopg-autocommit": support.drivers.psycopg.synchronous(autocommit=True),
+    "psycopg-async": support.drivers.psycopg.asynchronous(),
+    "psycopg-async-autocommit": support.drivers.psycopg.asynchronous(autocommit=True),
+    "asyncpg": support.drivers.asyncpg.connection,
+    "asyncpg-pool": support.drivers.asyncpg.pool,
+    "session": support.drivers.sqlalchemy.synchronous("psycopg"),
+    "asyncsession": support.drivers.sqlalchemy.asynchronous("asyncpg"),
+}
 
-@pytest.fixture(params=[False, True], ids=["transactional", "autocommit"])
-def connection(
-    request: pytest.FixtureRequest, legacy_database: str
-) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(legacy_database, autocommit=request.param) as connection:
-        yield connection
+Scenario = Callable[[Client], Awaitable[None]]
 
 
-def _current(connection: psycopg.Connection[Any]) -> object:
-    return _value(connection, CURRENT)
+@pytest.fixture(params=[*DRIVERS])
+def play(request: pytest.FixtureRequest, legacy_database: str) -> Callable[[Scenario], None]:
+    """Run a scenario with a client of this driver."""
+
+    def play(scenario: Scenario) -> None:
+        async def run() -> None:
+            async with DRIVERS[request.param](legacy_database) as client:
+                await scenario(client)
+
+        asyncio.run(run())
+
+    return play
 
 
-def _value(connection: psycopg.Connection[Any], statement: str) -> object:
-    row = connection.cursor(row_factory=psycopg.rows.tuple_row).execute(statement).fetchone()
-    assert row is not None
-    return row[0]
+async def _current(client: Client) -> object:
+    """In a transaction of its own, if none is open."""
+    async with client.transaction():
+        return await client.value(CURRENT)
 
 
 def _committed(url: str) -> bool:
-    with psycopg.connect(url) as other:
-        return _value(other, ADDED) == 1
-
-
-def _idle(connection: psycopg.Connection[Any]) -> bool:
-    return connection.info.transaction_status == TransactionStatus.IDLE
+    return value(url, ADDED) == "1"
 
 
 def test_it_is_a_transaction_and_leaves_nothing_behind(
-    connection: psycopg.Connection, legacy_database: str
+    play: Callable[[Scenario], None], legacy_database: str
 ) -> None:
-    with shop_context(connection, 2):
-        assert _current(connection) == "2"
-        connection.execute(ADD_SHOP)
-        assert not _committed(legacy_database)
-    assert _idle(connection)
-    assert _committed(legacy_database)
-    assert _current(connection) == ""
+    async def scenario(client: Client) -> None:
+        async with client.shop(2):
+            assert await client.value(CURRENT) == "2"
+            await client.value(ADD_SHOP)
+            assert not _committed(legacy_database)
+        assert client.is_idle()
+        assert _committed(legacy_database)
+        assert await _current(client) == ""
+
+    play(scenario)
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, psycopg.Rollback])
 def test_an_exception_rolls_back_and_leaves_nothing_behind(
-    connection: psycopg.Connection, legacy_database: str, error: type[Exception]
+    play: Callable[[Scenario], None], legacy_database: str
 ) -> None:
-    caught = None
-    try:
-        with shop_context(connection, 2):
-            connection.execute(ADD_SHOP)
-            raise error
-    except ZeroDivisionError as raised:
-        caught = raised
-    assert (caught is None) == (error is psycopg.Rollback)  # which ends the block, as in psycopg
-    assert _idle(connection)
-    assert not _committed(legacy_database)
-    assert _current(connection) == ""
-
-
-def test_an_error_of_the_server_leaves_nothing_behind(connection: psycopg.Connection) -> None:
-    with pytest.raises(psycopg.errors.UndefinedTable), shop_context(connection, 2):
-        connection.execute("SELECT FROM nowhere")
-    assert _idle(connection)
-    assert _current(connection) == ""
-
-
-def test_nested(connection: psycopg.Connection, legacy_database: str) -> None:
-    with shop_context(connection, 2):
-        with shop_context(connection, 3):
-            assert _current(connection) == "3"
-            with shop_context(connection, 4):
-                assert _current(connection) == "4"
-            assert _current(connection) == "3"
-        assert _current(connection) == "2"
-        with suppress(ZeroDivisionError), shop_context(connection, 3):
-            connection.execute(ADD_SHOP)
-            raise ZeroDivisionError
-        assert _current(connection) == "2"
-        assert _value(connection, ADDED) == 0
-        connection.execute(ADD_SHOP)
-    assert _committed(legacy_database)
-    assert _current(connection) == ""
-
-
-def test_in_an_open_transaction(connection: psycopg.Connection, legacy_database: str) -> None:
-    with connection.transaction():
-        connection.execute(ADD_SHOP)
-        with shop_context(connection, 2):
-            assert _current(connection) == "2"
-        assert _current(connection) == ""
+    async def scenario(client: Client) -> None:
+        with suppress(ZeroDivisionError):
+            async with client.shop(2):
+                await client.value(ADD_SHOP)
+                raise ZeroDivisionError
+            pytest.fail("the exception is gone")
+        assert client.is_idle()
         assert not _committed(legacy_database)
-    assert _committed(legacy_database)
+        assert await _current(client) == ""
+
+    play(scenario)
 
 
-def test_in_a_transaction_that_nobody_opened_by_name(legacy_database: str) -> None:
+def test_an_error_of_the_server_leaves_nothing_behind(play: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client) -> None:
+        with raises("42P01"):
+            async with client.shop(2):
+                await client.value("SELECT FROM nowhere")
+        assert client.is_idle()
+        assert await _current(client) == ""
+
+    play(scenario)
+
+
+def test_nested(play: Callable[[Scenario], None], legacy_database: str) -> None:
+    async def scenario(client: Client) -> None:
+        async with client.shop(2):
+            async with client.shop(3):
+                assert await client.value(CURRENT) == "3"
+                async with client.shop(4):
+                    assert await client.value(CURRENT) == "4"
+                assert await client.value(CURRENT) == "3"
+            assert await client.value(CURRENT) == "2"
+            with suppress(ZeroDivisionError):
+                async with client.shop(3):
+                    await client.value(ADD_SHOP)
+                    raise ZeroDivisionError
+            assert await client.value(CURRENT) == "2"
+            with raises("42P01"):
+                async with client.shop(3):
+                    await client.value("SELECT FROM nowhere")
+            assert await client.value(CURRENT) == "2"
+            assert await client.value(ADDED) == 0
+            await client.value(ADD_SHOP)
+        assert _committed(legacy_database)
+        assert await _current(client) == ""
+
+    play(scenario)
+
+
+def test_in_an_open_transaction(play: Callable[[Scenario], None], legacy_database: str) -> None:
+    async def scenario(client: Client) -> None:
+        async with client.transaction():
+            await client.value(ADD_SHOP)
+            async with client.shop(2):
+                assert await client.value(CURRENT) == "2"
+            assert await client.value(CURRENT) == ""
+            assert not _committed(legacy_database)
+        assert _committed(legacy_database)
+
+    play(scenario)
+
+
+def test_in_a_transaction_that_has_failed(play: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client) -> None:
+        with suppress(ZeroDivisionError):
+            async with client.transaction():
+                with raises("42P01"):
+                    await client.value("SELECT FROM nowhere")
+                with raises("25P02"):
+                    async with client.shop(2):
+                        pytest.fail("it is entered")
+                raise ZeroDivisionError
+        assert await _current(client) == ""
+
+    play(scenario)
+
+
+def test_the_context_of_the_session_comes_back(play: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client) -> None:
+        async with client.transaction():
+            await client.value("SET app.current_shop_id = '7'")
+        async with client.transaction():
+            async with client.shop(2):
+                assert await client.value(CURRENT) == "2"
+            assert await client.value(CURRENT) == "7"
+        async with client.shop(2):
+            assert await client.value(CURRENT) == "2"
+        assert await _current(client) == "7"
+
+    play(scenario)
+
+
+def test_a_shop_is_an_integer(play: Callable[[Scenario], None]) -> None:
+    async def scenario(client: Client) -> None:
+        shops: list[Any] = ["2", None, 2.0, True]
+        for shop in shops:
+            with pytest.raises(TypeError, match="a shop is an integer"):
+                async with client.shop(shop):
+                    pytest.fail("it is entered")
+        assert client.is_idle()
+
+    play(scenario)
+
+
+def test_a_task_that_is_cancelled(play: Callable[[Scenario], None], legacy_database: str) -> None:
+    """It leaves the connection to others, who find no context there."""
+
+    async def scenario(client: Client) -> None:
+        async def stay() -> None:
+            async with client.shop(3):
+                await client.value(ADD_SHOP)
+                entered.set()
+                await asyncio.Event().wait()
+
+        entered = asyncio.Event()
+        request = asyncio.create_task(stay())
+        await entered.wait()
+        request.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await request
+        assert client.is_idle()
+        assert await _current(client) == ""
+        assert not _committed(legacy_database)
+
+    play(scenario)
+
+
+def test_psycopg_in_a_transaction_that_nobody_opened_by_name(legacy_database: str) -> None:
     """Without autocommit the first statement begins it, and the context must not end it."""
     with psycopg.connect(legacy_database) as connection:
         connection.execute(ADD_SHOP)
         with shop_context(connection, 2):
-            assert _current(connection) == "2"
-        assert _current(connection) == ""
+            assert connection.execute(CURRENT).fetchone() == ("2",)
+        assert connection.execute(CURRENT).fetchone() == ("",)
         assert not _committed(legacy_database)
         connection.rollback()
     assert not _committed(legacy_database)
 
 
-def test_in_a_transaction_that_has_failed(connection: psycopg.Connection) -> None:
-    with connection.transaction():
-        with pytest.raises(psycopg.errors.UndefinedTable):
-            connection.execute("SELECT FROM nowhere")
-        with pytest.raises(psycopg.errors.InFailedSqlTransaction), shop_context(connection, 2):
-            pytest.fail("it is entered")
-        raise psycopg.Rollback
-
-
-def test_the_context_of_the_session_comes_back(connection: psycopg.Connection) -> None:
-    with connection.transaction():
-        connection.execute("SET app.current_shop_id = '7'")
-    with connection.transaction():
+def test_psycopg_rollback_ends_the_block(legacy_database: str) -> None:
+    with psycopg.connect(legacy_database) as connection:
         with shop_context(connection, 2):
-            assert _current(connection) == "2"
-        assert _current(connection) == "7"
-    with shop_context(connection, 2):
-        assert _current(connection) == "2"
-    assert _current(connection) == "7"
+            connection.execute(ADD_SHOP)
+            raise psycopg.Rollback
+        assert connection.execute(CURRENT).fetchone() == ("",)
+    assert not _committed(legacy_database)
 
 
-@pytest.mark.parametrize("shop", ["2", None, 2.0, True])
-def test_a_shop_is_an_integer(connection: psycopg.Connection, shop: Any) -> None:
-    with pytest.raises(TypeError, match="a shop is an integer"):
-        shop_context(connection, shop)
-    assert _idle(connection)
-
-
-def test_whatever_cursors_and_rows_the_connection_has(legacy_database: str) -> None:
+def test_psycopg_whatever_cursors_and_rows_the_connection_has(legacy_database: str) -> None:
     with (
         psycopg.connect(
             legacy_database, row_factory=dict_row, cursor_factory=psycopg.ClientCursor
@@ -159,32 +236,5 @@ def test_whatever_cursors_and_rows_the_connection_has(legacy_database: str) -> N
     ):
         for _ in range(10):  # prepared from the sixth on
             with shop_context(connection, 2):
-                assert _current(connection) == "2"
-            assert _current(connection) == ""
-
-
-@pytest.mark.parametrize("autocommit", [False, True])
-def test_asynchronous(legacy_database: str, autocommit: bool) -> None:
-    async def current(connection: psycopg.AsyncConnection) -> object:
-        row = await (await connection.execute(CURRENT)).fetchone()
-        assert row is not None
-        return row[0]
-
-    async def scenario() -> None:
-        async with await psycopg.AsyncConnection.connect(
-            legacy_database, autocommit=autocommit
-        ) as connection:
-            async with shop_context(connection, 2):
-                await connection.execute(ADD_SHOP)
-                async with shop_context(connection, 3):
-                    assert await current(connection) == "3"
-                assert await current(connection) == "2"
-                with pytest.raises(ZeroDivisionError):
-                    async with shop_context(connection, 3):
-                        raise ZeroDivisionError
-                assert await current(connection) == "2"
-            assert connection.info.transaction_status == TransactionStatus.IDLE
-            assert _committed(legacy_database)
-            assert await current(connection) == ""
-
-    asyncio.run(scenario())
+                assert connection.execute(f"{CURRENT} AS shop").fetchone() == {"shop": "2"}
+            assert connection.execute(f"{CURRENT} AS shop").fetchone() == {"shop": ""}

@@ -2,18 +2,21 @@
 
 Each function is one statement, with the same names for asynchronous connections in
 `convo_tenancy.customer_memory.aio`. They take any psycopg connection, whatever its cursors and rows
-are, and run in the transaction that is open on it, or begin one as `connection.execute()` does.
+are, and run in the transaction that is open on it, or begin one as `connection.execute()` does. For
+other drivers, the same functions are in `convo_tenancy.asyncpg` and `convo_tenancy.sqlalchemy`.
 
 Customers are of all shops (ADR-0001), so who somebody is needs no shop; what a shop knows of them
 does: `update_customer_stats` and `get_customer_context` take `shop_id`. A stylist works in one
 shop, so `get_customers_by_preferred_stylist` has its shop from there.
 
 Amounts are integer cents. Times are aware datetimes, those that come back in the time zone of the
-session. Rules and checks are in the database; its errors come as they are:
+session. A value of a wrong type is a TypeError, a time without a zone a ValueError, and nothing was
+sent. Rules and all other checks are in the database; its errors come as they are:
 
     psycopg.errors.ForeignKeyViolation (23503)      unknown customer, shop or stylist, or a stylist
                                                     of another shop
     psycopg.errors.InvalidParameterValue (22023)    a negative amount, a value that lacks
+    psycopg.errors.NumericValueOutOfRange (22003)   an integer that is too large
     psycopg.errors.DeadlockDetected (40P01), SerializationFailure (40001), LockNotAvailable (55P03)
                                                     lost a race: see convo_tenancy.retries
 
@@ -22,14 +25,15 @@ After an error nothing of the call is written on either side.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from psycopg import Connection, RawCursor
+from psycopg.rows import dict_row
 
+from .. import calls
+from ..calls import Call, Customer, CustomerContext, Profile
 from ..queries import query
-from . import statements
-from .statements import Customer, CustomerContext, Profile, Row, Statement
 
 __all__ = [
     "Customer",
@@ -43,132 +47,34 @@ __all__ = [
     "update_customer_stats",
 ]
 
-
-def get_customer_by_email(connection: Connection[Any], email: str) -> Customer | None:
-    """Who has this address, at whatever shop; `tenancy.customer_by_email`.
-
-    Args:
-        connection: of psycopg.
-        email: as it was typed; spaces around it and capitals do not matter.
-    """
-    return _execute(connection, statements.CUSTOMER_BY_EMAIL, email).fetchone()
+P = ParamSpec("P")
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
-def get_customer_by_phone(connection: Connection[Any], phone: str) -> Customer | None:
-    """Who has this number, at whatever shop; `tenancy.customer_by_phone`.
-
-    Of customers who share a number it is the one with the lowest id, where the legacy function
-    fails (`tenancy.bookings_of` decides the same way).
-
-    Args:
-        connection: of psycopg.
-        phone: as it was typed or sent; ten digits are a number in +1.
-    """
-    return _execute(connection, statements.CUSTOMER_BY_PHONE, phone).fetchone()
+class _OfConnection(Protocol[P, Result_co]):
+    def __call__(
+        self, connection: Connection[Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Result_co: ...
 
 
-def get_or_create_customer_by_identity(
-    connection: Connection[Any], email: str | None, phone: str | None, name: str | None
-) -> int:
-    """The id of the customer with this number, else this address, else of a new one.
-
-    `tenancy.get_or_create_customer`: two calls at once give one customer.
-
-    Args:
-        connection: of psycopg.
-        email: or None.
-        phone: or None.
-        name: of a new customer, or None.
-
-    Raises:
-        psycopg.errors.InvalidParameterValue: neither an address nor a number.
-    """
-    cursor = _execute(connection, statements.GET_OR_CREATE_CUSTOMER, email, phone, name)
-    [customer_id] = cursor.fetchall()
-    return customer_id
+def run(connection: Connection[Any], call: Call[Result]) -> Result:
+    """Run a call on a connection."""
+    cursor = RawCursor(connection, row_factory=dict_row)
+    return call.result(cursor.execute(query(call.query), call.parameters).fetchall())
 
 
-def update_customer_stats(
-    connection: Connection[Any],
-    customer_id: int,
-    shop_id: int,
-    stylist_id: int,
-    spend_cents: int,
-    booked_at: datetime,
-) -> Profile:
-    """Count a booking in the shop it is of, and return the profile there.
+def _function(call: Callable[P, Call[Result]]) -> _OfConnection[P, Result]:
+    @calls.like(call, "connection")
+    def function(connection: Connection[Any], *args: P.args, **kwargs: P.kwargs) -> Result:
+        return run(connection, call(*args, **kwargs))
 
-    `tenancy.record_booking`: totals, last booking, counts by stylist and preferred stylist, in one
-    round trip. Call it once per booking, in the transaction that confirms the booking: by itself,
-    a commit whose answer was lost would be counted again by whoever repeats it.
-
-    Args:
-        connection: of psycopg.
-        customer_id: from `get_or_create_customer_by_identity`.
-        shop_id: the booking's shop.
-        stylist_id: the booking's stylist, who works in that shop.
-        spend_cents: the list price of the primary service; 0 or more.
-        booked_at: when the booking starts, with its time zone (the bookings' `start_at_utc`).
-
-    Raises:
-        ValueError: a time without a zone; nothing was sent to the server.
-        psycopg.errors.ForeignKeyViolation: unknown customer, shop or stylist, or a stylist of
-            another shop.
-        psycopg.errors.InvalidParameterValue: a negative amount.
-    """
-    cursor = _execute(
-        connection,
-        statements.RECORD_BOOKING,
-        customer_id,
-        shop_id,
-        stylist_id,
-        spend_cents,
-        statements.with_time_zone(booked_at),
-    )
-    [profile] = cursor.fetchall()
-    return profile
+    return function
 
 
-def get_customer_context(
-    connection: Connection[Any], customer_id: int, shop_id: int
-) -> CustomerContext:
-    """What a chat or a call in one shop should know of a customer; `tenancy.customer_context`.
-
-    All of it is of that shop alone: zeros and None where the customer has never been there.
-
-    Args:
-        connection: of psycopg.
-        customer_id: from a lookup above.
-        shop_id: the shop that the conversation is with.
-
-    Raises:
-        psycopg.errors.ForeignKeyViolation: unknown customer or shop.
-    """
-    cursor = _execute(connection, statements.CUSTOMER_CONTEXT, customer_id, shop_id)
-    [context] = cursor.fetchall()
-    return context
-
-
-def get_customers_by_preferred_stylist(
-    connection: Connection[Any], stylist_id: int
-) -> list[Customer]:
-    """Who prefers this stylist in the stylist's shop; `tenancy.customers_by_preferred_stylist`.
-
-    Those who spend most a booking there first. The legacy function finds only those who prefer
-    this stylist over those of every other shop.
-
-    Args:
-        connection: of psycopg.
-        stylist_id: the stylist.
-
-    Raises:
-        psycopg.errors.ForeignKeyViolation: unknown stylist.
-    """
-    return _execute(connection, statements.CUSTOMERS_BY_PREFERRED_STYLIST, stylist_id).fetchall()
-
-
-def _execute(
-    connection: Connection[Any], statement: Statement[Row], *parameters: object
-) -> RawCursor[Row]:
-    cursor = RawCursor(connection, row_factory=statement.row_factory)
-    return cursor.execute(query(statement.name), parameters)
+get_customer_by_email = _function(calls.get_customer_by_email)
+get_customer_by_phone = _function(calls.get_customer_by_phone)
+get_or_create_customer_by_identity = _function(calls.get_or_create_customer_by_identity)
+update_customer_stats = _function(calls.update_customer_stats)
+get_customer_context = _function(calls.get_customer_context)
+get_customers_by_preferred_stylist = _function(calls.get_customers_by_preferred_stylist)

@@ -2,76 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.rows import dict_row
 
+from .. import calls
+from ..calls import Call
 from ..queries import query
-from . import statements
-from .statements import Customer, CustomerContext, Profile, Row, Statement
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
-async def get_customer_by_email(connection: AsyncConnection[Any], email: str) -> Customer | None:
-    """See `customer_memory.get_customer_by_email`."""
-    return await (await _execute(connection, statements.CUSTOMER_BY_EMAIL, email)).fetchone()
+class _OfConnection(Protocol[P, Result_co]):
+    def __call__(
+        self, connection: AsyncConnection[Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Result_co]: ...
 
 
-async def get_customer_by_phone(connection: AsyncConnection[Any], phone: str) -> Customer | None:
-    """See `customer_memory.get_customer_by_phone`."""
-    return await (await _execute(connection, statements.CUSTOMER_BY_PHONE, phone)).fetchone()
+async def run(connection: AsyncConnection[Any], call: Call[Result]) -> Result:
+    """Run a call on a connection."""
+    cursor = AsyncRawCursor(connection, row_factory=dict_row)
+    await cursor.execute(query(call.query), call.parameters)
+    return call.result(await cursor.fetchall())
 
 
-async def get_or_create_customer_by_identity(
-    connection: AsyncConnection[Any], email: str | None, phone: str | None, name: str | None
-) -> int:
-    """See `customer_memory.get_or_create_customer_by_identity`."""
-    cursor = await _execute(connection, statements.GET_OR_CREATE_CUSTOMER, email, phone, name)
-    [customer_id] = await cursor.fetchall()
-    return customer_id
+def _function(call: Callable[P, Call[Result]]) -> _OfConnection[P, Result]:
+    @calls.like(call, "connection")
+    async def function(
+        connection: AsyncConnection[Any], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        return await run(connection, call(*args, **kwargs))
+
+    return function
 
 
-async def update_customer_stats(
-    connection: AsyncConnection[Any],
-    customer_id: int,
-    shop_id: int,
-    stylist_id: int,
-    spend_cents: int,
-    booked_at: datetime,
-) -> Profile:
-    """See `customer_memory.update_customer_stats`."""
-    cursor = await _execute(
-        connection,
-        statements.RECORD_BOOKING,
-        customer_id,
-        shop_id,
-        stylist_id,
-        spend_cents,
-        statements.with_time_zone(booked_at),
-    )
-    [profile] = await cursor.fetchall()
-    return profile
-
-
-async def get_customer_context(
-    connection: AsyncConnection[Any], customer_id: int, shop_id: int
-) -> CustomerContext:
-    """See `customer_memory.get_customer_context`."""
-    cursor = await _execute(connection, statements.CUSTOMER_CONTEXT, customer_id, shop_id)
-    [context] = await cursor.fetchall()
-    return context
-
-
-async def get_customers_by_preferred_stylist(
-    connection: AsyncConnection[Any], stylist_id: int
-) -> list[Customer]:
-    """See `customer_memory.get_customers_by_preferred_stylist`."""
-    cursor = await _execute(connection, statements.CUSTOMERS_BY_PREFERRED_STYLIST, stylist_id)
-    return await cursor.fetchall()
-
-
-async def _execute(
-    connection: AsyncConnection[Any], statement: Statement[Row], *parameters: object
-) -> AsyncRawCursor[Row]:
-    cursor = AsyncRawCursor(connection, row_factory=statement.row_factory)
-    return await cursor.execute(query(statement.name), parameters)
+get_customer_by_email = _function(calls.get_customer_by_email)
+get_customer_by_phone = _function(calls.get_customer_by_phone)
+get_or_create_customer_by_identity = _function(calls.get_or_create_customer_by_identity)
+update_customer_stats = _function(calls.update_customer_stats)
+get_customer_context = _function(calls.get_customer_context)
+get_customers_by_preferred_stylist = _function(calls.get_customers_by_preferred_stylist)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from psycopg import errors
+from psycopg import Error, errors
 
 from ..database import Connection, one_line, rows, scalars, set_timeouts
 from ..display import Display
@@ -18,7 +18,11 @@ SHOPS = "shops"
 """The source of a repair that moves bookings between shops, and lets drift alone."""
 
 # What somebody who writes at the same time may cause; the next attempt sees what they wrote.
-_RACES = (*RETRYABLE, errors.UniqueViolation, errors.ForeignKeyViolation)
+_RACES: tuple[type[Error], ...] = (
+    *RETRYABLE,
+    errors.UniqueViolation,
+    errors.ForeignKeyViolation,
+)
 
 
 @dataclass(frozen=True)

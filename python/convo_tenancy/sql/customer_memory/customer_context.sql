@@ -15,4 +15,4 @@ SELECT
     c.last_service_name,
     c.last_stylist_id,
     c.last_stylist_name
-FROM tenancy.customer_context($1::integer, $2::integer) AS c;
+FROM tenancy.customer_context($1::text::integer, $2::text::integer) AS c;

@@ -3,4 +3,4 @@ SELECT
     c.email,
     c.phone,
     c.name
-FROM tenancy.customers_by_preferred_stylist($1::integer) AS c;
+FROM tenancy.customers_by_preferred_stylist($1::text::integer) AS c;

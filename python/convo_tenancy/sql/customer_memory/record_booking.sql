@@ -6,4 +6,4 @@ SELECT
     p.total_spend_cents,
     p.last_booking_at,
     p.no_show_count
-FROM tenancy.record_booking($1::integer, $2::integer, $3::integer, $4::integer, $5::timestamptz) AS p;
+FROM tenancy.record_booking($1::text::integer, $2::text::integer, $3::text::integer, $4::text::integer, $5::timestamptz) AS p;

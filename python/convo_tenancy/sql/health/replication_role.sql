@@ -30,7 +30,7 @@ SELECT
         ELSE concat_ws(' IN DATABASE ', 'ALTER ROLE ' || g.role_name, g.database_name)
     END || ' RESET session_replication_role' AS remedy
 FROM given AS g
-WHERE lower(g.setting) = 'session_replication_role=replica'
+WHERE lower(g.setting COLLATE pg_catalog."C") = 'session_replication_role=replica'
 UNION ALL
 SELECT
     TRUE,

@@ -1,0 +1,1 @@
+"""Where source code still uses the legacy side: convo-tenancy scan."""

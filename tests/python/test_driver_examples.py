@@ -1,0 +1,215 @@
+"""The examples of docs/drivers.md: they run, and each does what its page says."""
+
+from __future__ import annotations
+
+import asyncio
+import tomllib
+import uuid
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from convo_tenancy.sqlalchemy import Profile
+from examples import drivers
+from examples.legacy import legacy
+from examples.models import Booking, BookingStatus
+from support.cluster import ROOT
+from support.commands import psql, value
+from support.drivers.sqlalchemy import url_for
+from support.waiting import wait_until
+
+SHOP, STYLIST = 2, 6
+START = datetime(2040, 1, 1, 10, tzinfo=UTC)
+CURRENT = "SELECT coalesce(current_setting('app.current_shop_id', TRUE), '')"
+
+Sessions = async_sessionmaker[AsyncSession]
+
+
+async def _with_sessions(url: str, work: Callable[[Sessions], Awaitable[Any]]) -> Any:
+    engine = create_async_engine(url_for("asyncpg", url))
+    try:
+        return await work(async_sessionmaker(engine, expire_on_commit=False))
+    finally:
+        await engine.dispose()
+
+
+async def _by_sqlalchemy(url: str, booking: uuid.UUID) -> Profile | None:
+    confirmed: Profile | None = await _with_sessions(
+        url, lambda sessions: drivers.confirm_by_sqlalchemy(sessions, booking)
+    )
+    return confirmed
+
+
+async def _by_asyncpg(url: str, booking: uuid.UUID) -> Profile | None:
+    async with asyncpg.create_pool(url, min_size=1) as pool:
+        return await drivers.confirm_by_asyncpg(pool, booking)
+
+
+async def _by_psycopg(url: str, booking: uuid.UUID) -> Profile | None:
+    def confirm() -> Profile | None:
+        with psycopg.connect(url) as connection:
+            return drivers.confirm_by_psycopg(connection, booking, SHOP)
+
+    return await asyncio.to_thread(confirm)
+
+
+Confirm = Callable[[str, uuid.UUID], Coroutine[Any, Any, Profile | None]]
+BY_DRIVERS = pytest.mark.parametrize("confirm", [_by_sqlalchemy, _by_asyncpg, _by_psycopg])
+
+
+@pytest.fixture
+def held(phase2_database: str) -> uuid.UUID:
+    """A slot, held for somebody new."""
+    booking = uuid.uuid4()
+    with psycopg.connect(phase2_database) as connection:
+        row = connection.execute(
+            "UPDATE public.services SET price_cents = 4500 WHERE shop_id = %s RETURNING id", (SHOP,)
+        ).fetchone()
+        assert row is not None
+        slot = (SHOP, row[0], STYLIST, "Ann", "ann@example.test", "+15550100001")
+        end = START + timedelta(minutes=30)
+        legacy(connection, "insert_booking", booking, *slot, START, end, "HOLD", None)
+    return booking
+
+
+def _counted(url: str) -> str:
+    """Shop, bookings and spend of Ann, and the context in which her booking was confirmed."""
+    assert value(url, "SELECT * FROM tenancy.drift") == ""
+    return value(
+        url,
+        """
+        SELECT p.shop_id, p.total_bookings, p.total_spend_cents
+        FROM public.customer_shop_profiles AS p
+        JOIN public.customers AS c ON c.id = p.customer_id
+        WHERE c.email = 'ann@example.test'
+        """,
+    )
+
+
+@BY_DRIVERS
+def test_confirm(phase2_database: str, held: uuid.UUID, confirm: Confirm) -> None:
+    """Asked again, since the answer was lost, it counts nothing."""
+    profile = asyncio.run(confirm(phase2_database, held))
+    assert profile
+    assert profile == Profile(profile.customer_id, SHOP, STYLIST, 1, 4500, START, 0)
+    assert _counted(phase2_database) == f"{SHOP}|1|4500"
+    assert asyncio.run(confirm(phase2_database, held)) is None
+    assert _counted(phase2_database) == f"{SHOP}|1|4500"
+
+
+@BY_DRIVERS
+def test_confirm_while_somebody_else_does(
+    phase2_database: str, held: uuid.UUID, confirm: Confirm
+) -> None:
+    """It waits for the booking, and then sees what became of it."""
+
+    async def scenario() -> Profile | None:
+        other = await asyncpg.connect(phase2_database)
+        transaction = other.transaction()
+        await transaction.start()
+        await other.execute(drivers.CONFIRM, held)
+        waiting = asyncio.ensure_future(confirm(phase2_database, held))
+        blocked = "SELECT 1 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
+        await asyncio.to_thread(wait_until, lambda: value(phase2_database, blocked), "it waits")
+        await transaction.commit()
+        await other.close()
+        return await waiting
+
+    assert asyncio.run(scenario()) is None
+    assert _counted(phase2_database) == ""
+
+
+@BY_DRIVERS
+def test_confirm_that_loses_a_race(phase2_database: str, held: uuid.UUID, confirm: Confirm) -> None:
+    """Twice; the third attempt counts once. It is in the shop of the booking all the while."""
+    psql(
+        phase2_database,
+        stdin="""
+        CREATE SEQUENCE public.attempts;
+        CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF current_setting('app.current_shop_id', TRUE) IS DISTINCT FROM '2' THEN
+                RAISE EXCEPTION 'out of context';
+            ELSIF nextval('public.attempts') < 3 THEN
+                RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected';
+            END IF;
+            RETURN NULL;
+        END;
+        $$;
+        CREATE TRIGGER fail AFTER UPDATE ON public.bookings
+        FOR EACH ROW EXECUTE FUNCTION public.fail();
+        """,
+    )
+    asyncio.run(confirm(phase2_database, held))
+    assert value(phase2_database, "SELECT last_value FROM public.attempts") == "3"
+    assert _counted(phase2_database) == f"{SHOP}|1|4500"
+
+
+def test_why_a_locked_read_populates_what_is_there(phase2_database: str, held: uuid.UUID) -> None:
+    """Without populate_existing the session shows the object as it was before the lock."""
+
+    async def work(sessions: Sessions) -> None:
+        async with sessions() as session:
+            booking = await session.get_one(Booking, held)  # to learn its shop, say
+            assert booking.status is BookingStatus.HOLD
+            psql(phase2_database, "-c", drivers.CONFIRM.replace("$1", f"'{held}'"))
+            locked = await session.get_one(Booking, held, with_for_update=True)
+            assert locked.status is BookingStatus.HOLD  # and would be counted again
+            again = await session.get_one(
+                Booking, held, with_for_update=True, populate_existing=True
+            )
+            assert again.status is BookingStatus.CONFIRMED
+
+    asyncio.run(_with_sessions(phase2_database, work))
+
+
+def test_the_session_of_a_request(phase2_database: str) -> None:
+    async def work(sessions: Sessions) -> None:
+        request = asynccontextmanager(drivers.session_of_shop)
+        async with request(sessions, 3) as session:
+            for _ in range(2):
+                assert await session.scalar(text(CURRENT)) == "3"
+                await session.commit()
+        with pytest.raises(ZeroDivisionError):
+            async with request(sessions, 4) as session:
+                await session.scalar(text(f"SELECT {1 / 0}"))
+        async with sessions() as session:
+            assert await session.scalar(text(CURRENT)) == ""
+
+    asyncio.run(_with_sessions(phase2_database, work))
+
+
+def _rows(heading: str) -> list[list[str]]:
+    """The table below a heading of the page."""
+    page = (ROOT / "docs/drivers.md").read_text().partition(f"\n## {heading}\n")[2]
+    rows = [line.strip("|").split("|") for line in page.splitlines() if line.startswith("| ")]
+    return [[cell.strip().strip("`") for cell in row] for row in rows[1:]]
+
+
+def test_the_table_of_errors() -> None:
+    rows = [row for row in _rows("Errors") if len(row) == 3]
+    assert {row[0] for row in rows} > {"40P01", "40001", "55P03"}
+    for state, by_psycopg, by_asyncpg in rows:
+        assert psycopg.errors.lookup(state).__name__ == by_psycopg
+        assert getattr(asyncpg, by_asyncpg).sqlstate == state
+
+
+def test_the_table_of_extras() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = [row[1] for row in _rows("Install")[:4]]
+    assert sorted(extras) == sorted(project["optional-dependencies"])
+
+
+def test_a_parameter_that_only_libpq_knows(phase2_database: str) -> None:
+    async def connect() -> None:
+        await asyncpg.connect(f"{phase2_database}&requirepeer=postgres")
+
+    with pytest.raises(asyncpg.PostgresError, match="requirepeer"):
+        asyncio.run(connect())

@@ -1,0 +1,2 @@
+class Customer(BaseModel):
+    no_show_count: int
