@@ -54,6 +54,7 @@ if ((${#missing[@]} > 0)); then
 fi
 
 # Made anew when Python or the checkout's place is another, brought up to date when what it holds is.
+# The oldest libraries are in a folder of their own, which nothing finds unless it is told: a test runs on them alone.
 stamp=$VENV/.installed
 place=$(python3 -V && echo "$ROOT")
 wanted=$place$(cd "$ROOT" && cat requirements.txt requirements-oldest.txt pyproject.toml | cksum)

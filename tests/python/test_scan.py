@@ -29,7 +29,7 @@ def marked(tree: Path) -> list[tuple[str, int, str, bool]]:
     """Path, line and target of each mark, and whether it is certain."""
     return sorted(
         (file.relative_to(tree).as_posix(), number, TARGETS[target], word == "FOUND")
-        for file in tree.rglob("*.*")
+        for file in tree.rglob("*")
         if file.is_file()
         for number, line in enumerate(file.read_text().splitlines(), 1)
         for word, target in MARK.findall(line)

@@ -12,7 +12,7 @@ from . import sql
 from .finding import Kind
 from .legacy import COLUMNS, CUSTOMERS, PROFILES, STATISTICS, STATISTICS_COLUMNS, column
 from .literals import Piece, pieces, position
-from .names import Class, Function, Module, Scope, last_name
+from .names import Class, Function, Module, Scope, last_name, own_nodes
 from .program import OTHER, Nature, Program, Value
 
 Emit = Callable[[int, int, Kind, str, bool], None]
@@ -141,6 +141,7 @@ class _Finder:
         if node.returns is not None:
             self._read_annotation(node.returns)
         with self._inside(_Where(self._module.scopes[node])):
+            self._read_answers(node)
             self._visit_body(node)
 
     _visit_AsyncFunctionDef = _visit_FunctionDef
@@ -299,12 +300,32 @@ class _Finder:
         """Schema.model_validate(customer): the schema reads each of its fields."""
         if function.attr not in ("model_validate", "from_orm", "validate"):
             return
-        schema = self._program.resolve(function.value, self._where.scope)
-        if isinstance(schema, Class) and self._value(node.args[0]).labels == {CUSTOMERS}:
-            for each in self._program.mapped_with(schema):
-                for name in COLUMNS:
-                    if name in each.scope.names:
-                        self._at(node, Kind.COLUMN, column(name), True)
+        if self._value(node.args[0]).labels == {CUSTOMERS}:
+            self._read_schema(node, function.value)
+
+    def _read_answers(self, node: Function) -> None:
+        """return customer, where FastAPI makes an answer by a schema of it."""
+        schemas = [
+            keyword.value
+            for decorator in node.decorator_list
+            if isinstance(decorator, ast.Call)
+            for keyword in decorator.keywords
+            if keyword.arg == "response_model"
+        ]
+        for each in own_nodes(node):
+            if isinstance(each, ast.Return) and each.value is not None:
+                for schema in schemas if self._value(each.value).labels == {CUSTOMERS} else ():
+                    for name in ast.walk(schema):
+                        if isinstance(name, ast.Name | ast.Attribute):
+                            self._read_schema(each.value, name)
+
+    def _read_schema(self, node: ast.expr, named: ast.expr) -> None:
+        """A customer goes into a schema, which reads each of its fields."""
+        schema = self._program.resolve(named, self._where.scope)
+        for each in self._program.mapped_with(schema) if isinstance(schema, Class) else ():
+            for name in COLUMNS:
+                if name in each.scope.names:
+                    self._at(node, Kind.COLUMN, column(name))
 
     def _read_class_names(self, node: ast.expr) -> None:
         """Text that is evaluated with the names of all mapped classes."""

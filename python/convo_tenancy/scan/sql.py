@@ -69,7 +69,7 @@ class Rows(Enum):
     """What the rows of a statement have."""
 
     UNKNOWN = "unknown"
-    """It is no whole statement."""
+    """It is no whole statement, or all columns of customers beside those of others."""
     CUSTOMERS = "customers"
     """Columns of customers that go, or all of them."""
     OTHERS = "others"
@@ -85,7 +85,7 @@ def uses(text: str) -> list[Use]:
 def rows(text: str) -> Rows:
     """What the rows have that a statement gives."""
     reader = _read(text)
-    if not reader.has_sources:
+    if not reader.has_sources or (reader.gives_all and not reader.gives_customers):
         return Rows.UNKNOWN
     return Rows.CUSTOMERS if reader.gives_customers else Rows.OTHERS
 
@@ -143,6 +143,7 @@ class _Reader:
         self.uses: list[Use] = []
         self.has_sources = False
         self.gives_customers = False
+        self.gives_all = False
         self._text = text
         self._derived: set[str] = set()
 
@@ -319,7 +320,10 @@ class _Reader:
             found = _Source.CUSTOMERS in scopes[0].sources and not is_argument
         else:
             found = self._of_alias(item.path[-2], scopes) is _Source.CUSTOMERS
-        self.gives_customers = self.gives_customers or found
+        if found and {_Source.CUSTOMERS, _Source.PLAIN}.issuperset(scopes[0].sources):
+            self.gives_customers = True
+        elif found:
+            self.gives_all = True
 
     def _read_path(self, item: _Token, scopes: list[_Scope], is_set: bool) -> None:
         path = item.path

@@ -20,7 +20,9 @@ _SLASHES = r"(?<![:\w])//[^\n]*|/\*.*?\*/"
 _DASHES = r"--[^\n]*|/\*.*?\*/"
 _MARKUP = r"<!--.*?-->|\{\#.*?\#\}|\{%-?\s*comment.*?endcomment\s*-?%\}"
 _COMMENTS = {
-    **dict.fromkeys((".py", ".pyi", ".sh", ".rb", ".yaml", ".yml", ".toml", ".ini"), _HASH),
+    **dict.fromkeys(
+        (".py", ".pyi", ".sh", ".bash", ".zsh", ".rb", ".yaml", ".yml", ".toml", ".ini"), _HASH
+    ),
     **dict.fromkeys(("", ".cfg", ".conf", ".env", ".tf", ".r", ".jl", ".ex", ".exs"), _HASH),
     **dict.fromkeys((".js", ".jsx", ".ts", ".tsx", ".mjs", ".cjs", ".go", ".java"), _SLASHES),
     **dict.fromkeys((".kt", ".cs", ".rs", ".swift", ".scala", ".php", ".prisma"), _SLASHES),
@@ -45,12 +47,14 @@ _DATA = {
     ".xml",
     ".lock",
 }
+_UNQUOTED = {*_DATA, "", ".sh", ".bash", ".zsh"}  # where statements stand without quotes
 
 _STRING = re.compile(
     r'"""(.*?)"""|\'\'\'(.*?)\'\'\'|`((?:[^`\\]|\\.)*)`'
     r'|"((?:[^"\\\n]|\\.)*)"|\'((?:[^\'\\\n]|\\.)*)\'',
     re.DOTALL,
 )
+_PARAGRAPH = re.compile(r"(?:[^\n]*\S[^\n]*\n?)+")
 _TABLE = re.compile(rf"(?<!\w)(?<!archive\.){STATISTICS}(?!\w)", re.IGNORECASE)
 _COLUMN = re.compile(rf"(?:(\w+)(?:\?|!|\))*\.)?(?<!\w)({'|'.join(COLUMNS)})(?!\w)")
 
@@ -88,6 +92,12 @@ def _uses(ending: str, text: str) -> Iterator[tuple[int, Kind, str, bool]]:
             in_statements.append(range(match.start(), match.end()))
             for use in sql.uses(inner):
                 yield start + use.offset, Kind.SQL, use.target, use.is_certain
+    for match in _PARAGRAPH.finditer(text) if ending in _UNQUOTED else ():
+        if sql.rows(match[0]) is not sql.Rows.UNKNOWN:
+            in_statements.append(range(match.start(), match.end()))
+            for use in sql.uses(match[0]):
+                if use.is_certain:
+                    yield match.start() + use.offset, Kind.SQL, use.target, True
     for match in _TABLE.finditer(text):
         yield match.start(), Kind.TABLE, STATISTICS, True
     for match in _COLUMN.finditer(text):

@@ -24,3 +24,12 @@ SQL = """
 TOTALS = "SELECT average_spend_cents FROM tenancy.customer_totals WHERE customer_id = $1"
 COUNTS = "UPDATE customer_stylist_preferences SET booking_count = booking_count + 1"
 FIELDS = ["no_show_count", "average_spend_cents"]
+
+
+async def both(session, connection):
+    row = await connection.fetchrow(
+        "SELECT c.*, p.no_show_count FROM customers AS c JOIN customer_shop_profiles AS p ON p.customer_id = c.id"
+    )
+    for customer, profile in session.execute(select(Customer, CustomerShopProfile)):
+        print(profile.no_show_count, customer.name, row["no_show_count"])
+    Customer(email="a@example.test", name="Ann")
