@@ -43,7 +43,15 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning -- of policies that are not there, nobody need be told
 AS $$
 BEGIN
-    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', table_name::text);
+    -- What the expressions read is locked by CREATE POLICY as well.
+    CALL tenancy.lock_tables(
+        'ACCESS EXCLUSIVE',
+        table_name::text,
+        'public.customers IN ACCESS SHARE MODE',
+        'public.customer_shop_profiles IN ACCESS SHARE MODE',
+        'public.services IN ACCESS SHARE MODE',
+        'public.stylists IN ACCESS SHARE MODE'
+    );
 
     EXECUTE format('DROP POLICY IF EXISTS as_before ON %s', table_name);
     EXECUTE format('DROP POLICY IF EXISTS of_the_shop ON %s', table_name);

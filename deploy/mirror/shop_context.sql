@@ -31,7 +31,7 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    IF context !~ '^[0-9]{1,9}$' OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = context::integer) THEN
+    IF context !~ '^[0-9]{1,10}$' OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = context::bigint) THEN
         RAISE EXCEPTION 'app.current_shop_id is "%", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''',
             tenancy.printable(context)
             USING ERRCODE = 'invalid_parameter_value';

@@ -144,6 +144,7 @@ DECLARE
     moved bigint NOT NULL := 0;
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     into_shop_id := coalesce(into_shop_id, (SELECT s.default_shop_id FROM tenancy.settings AS s));
     IF (
         SELECT pg_catalog.count(*) < 2
@@ -179,6 +180,7 @@ BEGIN
             last_id := customer_ids[pg_catalog.cardinality(customer_ids)];
             COMMIT;
             CALL tenancy.begin_batch();
+            CALL tenancy.lock_to_read();
         END LOOP;
         EXIT WHEN last_id = 0;
         batch_size := greatest(batch_size / 2, 1); -- whom somebody holds, more closely
