@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE FUNCTION tenancy.restore_legacy_side(customer_ids integer[])
 RETURNS bigint
 LANGUAGE plpgsql

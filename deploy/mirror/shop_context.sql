@@ -1,6 +1,9 @@
 -- Deploy convo_tenancy:mirror/shop_context to pg
 
+-- The first of phase 2. The application may have altered its tables since phase 1.
+
 \set ON_ERROR_STOP on
+\ir ../support/preconditions.sql
 \set change mirror/shop_context
 \ir ../support/begin.sql
 \if :is_done \quit \endif

@@ -5,7 +5,10 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', 'public.shops', 'tenancy.settings');
+-- A function with a row of profiles in it reads what these are.
+CALL tenancy.lock_tables(
+    'SHARE ROW EXCLUSIVE', 'public.customer_shop_profiles IN ACCESS SHARE MODE', 'public.shops', 'tenancy.settings'
+);
 
 DO $$
 BEGIN
