@@ -34,7 +34,5 @@ def locks(first: int, last: int) -> list[Lock]:
         last: that of the phase to get to.
     """
     text = files(__package__).joinpath("locks.csv").read_text(encoding="utf-8")
-    every = (
-        Lock(int(row.pop("phase")), **row) for row in csv.DictReader(text.splitlines())
-    )
+    every = (Lock(int(row.pop("phase")), **row) for row in csv.DictReader(text.splitlines()))
     return [lock for lock in every if first <= lock.phase <= last]

@@ -10,6 +10,11 @@ from ..health.model import Check, Report, Status
 from ..health.phase import read_phase
 from ..queries import query
 
+LAST_PHASE = 3
+
+_LASTING = {
+    *("legacy_schema", "inserts", "indexes", "inheritance", "row_security", "names", "owner"),
+}
 _BLOCK = re.compile(rb"^DO \$preconditions\$\n.*?^\$preconditions\$;$", re.MULTILINE | re.DOTALL)
 
 
@@ -41,6 +46,30 @@ def block() -> bytes:
     return found[0]
 
 
+def read_checks(connection: Connection, target: int, default_shop_id: str = "1") -> list[Check]:
+    """All checks of the block; as look(), in a transaction of the caller."""
+    connection.execute(query("preflight/arguments"), (default_shop_id, str(target)))
+    connection.execute(block())
+    return [
+        Check(found.name, Status[found.status.upper()], None, found.detail)
+        for found in rows(connection, _Found, "preflight/checks")
+    ]
+
+
+def check_legacy_schema(connection: Connection) -> Check:
+    """What the application may alter at any time, after the deploy as well as before it."""
+    problems = [
+        check.detail
+        for check in read_checks(connection, LAST_PHASE)
+        if check.name in _LASTING and check.status is Status.CRITICAL
+    ]
+    if problems:
+        return Check("legacy_schema", Status.CRITICAL, len(problems), "; ".join(problems))
+    return Check(
+        "legacy_schema", Status.OK, 0, "the application's tables are as the plan needs them"
+    )
+
+
 def look(connection: Connection, target: int, default_shop_id: str) -> Preconditions:
     """Look at all that the phases need, in one REPEATABLE READ, READ ONLY transaction.
 
@@ -55,12 +84,7 @@ def look(connection: Connection, target: int, default_shop_id: str) -> Precondit
     with on_one_snapshot(connection):
         is_deployed = scalar(connection, "preflight/stands")
         phase = read_phase(connection) if is_deployed else None
-        connection.execute(query("preflight/arguments"), (default_shop_id, str(target)))
-        connection.execute(block())
-        checks = [
-            Check(found.name, Status[found.status.upper()], None, found.detail)
-            for found in rows(connection, _Found, "preflight/checks")
-        ]
+        checks = read_checks(connection, target, default_shop_id)
     return Preconditions(
         (phase and phase.number) or 0, Report(phase=phase.tag if phase else "none", checks=checks)
     )
