@@ -34,6 +34,7 @@ NAMES = [
     "server_version",
     "phase",
     "plan",
+    "legacy_schema",
     "default_shop",
     "backfill",
     "drift",
