@@ -108,7 +108,8 @@ BEGIN
             WHEN insufficient_privilege THEN
                 shop_status := CASE WHEN is_script THEN 'critical' ELSE 'warning' END; -- who only looks need not be who deploys
                 shop_problem := format(
-                    'role %I may not read public.shops, so nothing is known of shop %s, the default shop: GRANT SELECT ON public.shops TO %I',
+                    'role %I may not read public.shops, so nothing is known of shop %s, the default shop: '
+                    'GRANT SELECT ON public.shops TO %I',
                     current_user, wanted_shop, current_user
                 );
             WHEN lock_not_available THEN
@@ -356,7 +357,10 @@ BEGIN
             'legacy_schema',
             'critical',
             0,
-            format('database "%s" does not have the legacy schema: %s', current_database(), string_agg(p.problem, '; ' ORDER BY p.position))
+            format(
+                'database "%s" does not have the legacy schema: %s', current_database(),
+                string_agg(p.problem, '; ' ORDER BY p.position)
+            )
         FROM (
             SELECT
                 f.problem,
@@ -448,7 +452,8 @@ BEGIN
             'critical',
             1000 + row_number() OVER (ORDER BY s.oid::regclass::text),
             format(
-                'the owner of the legacy tables may not use sequence %s, from which public.%I.%I draws: GRANT USAGE ON SEQUENCE %s TO %I',
+                'the owner of the legacy tables may not use sequence %s, from which public.%I.%I draws: '
+                'GRANT USAGE ON SEQUENCE %s TO %I',
                 s.oid::regclass, f.table_name, f.attname, s.oid::regclass, owner_name
             )
         FROM found_column AS f
@@ -472,7 +477,10 @@ BEGIN
             'inserts',
             'critical',
             2000 + row_number() OVER (ORDER BY t.position, r.rulename),
-            format('rule %I on public.%s stands against ON CONFLICT: DROP RULE %I ON public.%s', r.rulename, t.table_name, r.rulename, t.table_name)
+            format(
+                'rule %I on public.%s stands against ON CONFLICT: DROP RULE %I ON public.%s',
+                r.rulename, t.table_name, r.rulename, t.table_name
+            )
         FROM legacy_table AS t
         JOIN pg_rewrite AS r ON r.ev_class = t.oid
         WHERE t.is_inserted
@@ -662,7 +670,8 @@ BEGIN
             'warning',
             row_number() OVER (ORDER BY g.table_name, g.tgname),
             format(
-                'trigger %I on public.%s (%s): what it writes while a mirror writes is not mirrored: see the limits in docs/phase-2.md',
+                'trigger %I on public.%s (%s): what it writes while a mirror writes is not mirrored: '
+                'see the limits in docs/phase-2.md',
                 g.tgname, g.table_name, g.tgfoid::regproc
             )
         FROM others_trigger AS g
@@ -711,7 +720,8 @@ BEGIN
                     )
                     -- Two rights of a member from PostgreSQL 16 on
                     WHEN NOT pg_has_role(
-                        current_user, owner, CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END
+                        current_user, owner,
+                        CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END
                     ) THEN format(
                         'role %I may not take the role of the owner of the legacy tables: GRANT %I TO %I WITH SET TRUE',
                         current_user, owner_name, current_user
@@ -726,7 +736,10 @@ BEGIN
         UNION ALL
         SELECT
             'roles',
-            CASE WHEN target_phase < 2 OR NOT (is_script OR pg_has_role(current_user, owner, 'USAGE')) THEN 'warning' ELSE 'critical' END,
+            CASE
+                WHEN target_phase < 2 OR NOT (is_script OR pg_has_role(current_user, owner, 'USAGE')) THEN 'warning'
+                ELSE 'critical'
+            END,
             1,
             format(
                 'role %I may not create roles: have a superuser run "%s", then run the same again',

@@ -34,7 +34,7 @@ NAMES = [
     "server_version",
     "phase",
     "plan",
-    "legacy_schema",
+    "preconditions",
     "default_shop",
     "backfill",
     "drift",

@@ -532,7 +532,7 @@ def test_again_before_the_policies(small_at: Callable[[str | None], str]) -> Non
 def test_in_the_health_check(small_at: Callable[[str | None], str]) -> None:
     """And whenever it may be altered: then a call fails, and the health check says why."""
     url = small_at("@phase2")
-    assert health(url).said("legacy_schema")[0] == "ok"
+    assert health(url).said("preconditions")[0] == "ok"
     psql(url, "-c", f"DELETE FROM {PREFERENCES}")
     psql(url, "-c", f"ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL")
     with (
@@ -543,6 +543,6 @@ def test_in_the_health_check(small_at: Callable[[str | None], str]) -> None:
             "SELECT tenancy.record_booking(c.id, s.shop_id, s.id, 4500, '2026-03-01')"
             " FROM public.customers AS c, public.stylists AS s LIMIT 1"
         )
-    status, number, detail = health(url).said("legacy_schema")
+    status, number, detail = health(url).said("preconditions")
     assert (status, number) == ("critical", 1)
     assert f"ALTER TABLE {PREFERENCES} ALTER COLUMN shop_id SET DEFAULT" in detail

@@ -56,7 +56,7 @@ def read_checks(connection: Connection, target: int, default_shop_id: str = "1")
     ]
 
 
-def check_legacy_schema(connection: Connection) -> Check:
+def check_preconditions(connection: Connection) -> Check:
     """What the application may alter at any time, after the deploy as well as before it."""
     problems = [
         check.detail
@@ -64,9 +64,9 @@ def check_legacy_schema(connection: Connection) -> Check:
         if check.name in _LASTING and check.status is Status.CRITICAL
     ]
     if problems:
-        return Check("legacy_schema", Status.CRITICAL, len(problems), "; ".join(problems))
+        return Check("preconditions", Status.CRITICAL, len(problems), "; ".join(problems))
     return Check(
-        "legacy_schema", Status.OK, 0, "the application's tables are as the plan needs them"
+        "preconditions", Status.OK, 0, "the application's tables are as the plan needs them"
     )
 
 
