@@ -113,7 +113,8 @@ $$;
 COMMENT ON FUNCTION tenancy.try_lock_tables(text, text[]) IS
 'One attempt at locks, in the given order, within half of tenancy.settings.lock_timeout_ms for all of them. A table may have a '
 'mode of its own behind it, as LOCK TABLE has it. missing is the table that could not be locked, and then none is; NULL when '
-'all are. Example: SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers,public.shops IN ACCESS SHARE MODE}'')';
+'all are. Example: '
+'SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers,public.shops IN ACCESS SHARE MODE}'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.wait_for_locks(attempt integer, missing text, holders text)
 LANGUAGE plpgsql
