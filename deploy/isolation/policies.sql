@@ -3,9 +3,9 @@
 -- A transaction for each table: to wait for all of them at once, everybody would have to wait for longer. The policies bind nobody
 -- before row-level security is on: tenancy.enforce_isolation().
 
-\set ON_ERROR_STOP on
 -- Ours would open what policies of the users' close, which may be there since.
 \ir ../support/preconditions.sql
+\set ON_ERROR_STOP on
 \set change isolation/policies
 \ir ../support/begin.sql
 \if :is_done \quit \endif

@@ -2,8 +2,8 @@
 
 -- The first of phase 2. The application may have altered its tables since phase 1.
 
-\set ON_ERROR_STOP on
 \ir ../support/preconditions.sql
+\set ON_ERROR_STOP on
 \set change mirror/shop_context
 \ir ../support/begin.sql
 \if :is_done \quit \endif
