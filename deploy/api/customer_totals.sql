@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE VIEW tenancy.customer_totals (
     customer_id, shops, total_bookings, total_spend_cents, average_spend_cents, last_booking_at, no_show_count
 )

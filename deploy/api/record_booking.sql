@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE FUNCTION tenancy.record_booking(
     customer_id integer,
     shop_id integer,

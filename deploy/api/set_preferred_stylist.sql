@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE FUNCTION tenancy.set_preferred_stylist(customer_id integer, shop_id integer, stylist_id integer)
 RETURNS public.customer_shop_profiles
 LANGUAGE plpgsql

@@ -14,6 +14,7 @@ DECLARE
     changed integer[];
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     LOOP
         changed := tenancy.take_tracked_customers(batch_size);
         CALL tenancy.check_contract_again(quiet_period, despite, changed);
@@ -21,6 +22,7 @@ BEGIN
         PERFORM tenancy.forget_deleted_customers(changed);
         COMMIT;
         CALL tenancy.begin_batch();
+        CALL tenancy.lock_to_read();
         EXIT WHEN tenancy.has_few_tracked_customers();
     END LOOP;
 END;

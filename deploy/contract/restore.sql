@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE FUNCTION tenancy.restore_legacy_side(customer_ids integer[])
 RETURNS bigint
 LANGUAGE plpgsql
@@ -159,6 +161,7 @@ DECLARE
     reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     LOOP
         batch := tenancy.customers_after(batch[pg_catalog.cardinality(batch)], batch_size);
         EXIT WHEN pg_catalog.cardinality(batch) = 0;
@@ -166,6 +169,7 @@ BEGIN
         PERFORM tenancy.restore_step(batch);
         COMMIT;
         CALL tenancy.begin_batch();
+        CALL tenancy.lock_to_read();
 
         done := done + pg_catalog.cardinality(batch);
         IF pg_catalog.clock_timestamp() > reported_at + interval '10 seconds' THEN
@@ -189,10 +193,12 @@ DECLARE
     held integer;
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     LOOP
         held := tenancy.restore_step(tenancy.take_tracked_customers(batch_size));
         COMMIT;
         CALL tenancy.begin_batch();
+        CALL tenancy.lock_to_read();
         EXIT WHEN tenancy.has_few_tracked_customers();
 
         IF held > 0 THEN

@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE PROCEDURE tenancy.create_archive()
 LANGUAGE plpgsql
 SECURITY INVOKER
@@ -155,10 +157,12 @@ DECLARE
     reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     PERFORM tenancy.forget_deleted_customers(); -- since an attempt that was given up
     COMMIT;
 
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     LOOP
         batch := tenancy.customers_after(batch[pg_catalog.cardinality(batch)], batch_size);
         EXIT WHEN pg_catalog.cardinality(batch) = 0;
@@ -166,6 +170,7 @@ BEGIN
         PERFORM tenancy.archive_customers(batch);
         COMMIT;
         CALL tenancy.begin_batch();
+        CALL tenancy.lock_to_read();
 
         done := done + pg_catalog.cardinality(batch);
         IF pg_catalog.clock_timestamp() > reported_at + interval '10 seconds' THEN

@@ -22,6 +22,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
 CALL tenancy.check_contract(:'contract', :'legacy_quiet_period', :'contract_despite');
 CALL tenancy.keep_open(is_begun => FALSE);
 
@@ -38,6 +39,8 @@ COMMIT;
 -- All is checked on one snapshot; who changes after it is noted, and checked again.
 SELECT tenancy.tracking_state() AS tracking_state \gset
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+
+CALL tenancy.lock_to_read();
 
 SELECT
     refusal,
@@ -68,9 +71,9 @@ CALL tenancy.remove_legacy_side(:'legacy_quiet_period', :'contract_despite', :'t
 \ir ../support/begin.sql
 
 -- Nobody waits for this.
+CALL tenancy.validate_constraint('tenancy_archive.customers', 'customers_customer_id_fkey');
+CALL tenancy.validate_constraint('tenancy_archive.customer_booking_stats', 'customer_booking_stats_customer_id_fkey');
 DELETE FROM tenancy.tracked_customers;
-ALTER TABLE tenancy_archive.customers VALIDATE CONSTRAINT customers_customer_id_fkey;
-ALTER TABLE tenancy_archive.customer_booking_stats VALIDATE CONSTRAINT customer_booking_stats_customer_id_fkey;
 
 -- For the way back after tenancy.purge_archive()
 CALL tenancy.record_definitions(

@@ -12,6 +12,9 @@ CREATE TABLE IF NOT EXISTS tenancy.tracked_customers (
     customer_id integer NOT NULL
 );
 
+-- Else a publication of all tables would refuse to delete from it.
+ALTER TABLE tenancy.tracked_customers REPLICA IDENTITY FULL;
+
 COMMENT ON TABLE tenancy.tracked_customers IS
 'While the contract or its revert works: the customers who changed since it looked at them, a row a change.';
 COMMENT ON COLUMN tenancy.tracked_customers.customer_id IS 'The customer, who may be deleted by now.';

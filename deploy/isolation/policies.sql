@@ -3,38 +3,12 @@
 -- A transaction for each table: to wait for all of them at once, everybody would have to wait for longer. The policies bind nobody
 -- before row-level security is on: tenancy.enforce_isolation().
 
+-- Ours would open what policies of the users' close, which may be there since.
+\ir ../support/preconditions.sql
 \set ON_ERROR_STOP on
 \set change isolation/policies
 \ir ../support/begin.sql
 \if :is_done \quit \endif
-
-DO $$
-DECLARE
-    secured text := (
-        SELECT string_agg(c.oid::regclass::text, ', ' ORDER BY c.oid::regclass::text)
-        FROM pg_class AS c
-        WHERE c.relrowsecurity
-            AND c.relnamespace = 'public'::regnamespace
-            AND c.relname IN (
-                'stylists', 'services', 'bookings', 'customers', 'customer_shop_profiles', 'customer_stylist_preferences',
-                'customer_service_preferences'
-            )
-            AND NOT EXISTS ( -- ours, whatever became of them
-                SELECT
-                FROM tenancy.deployed_parts AS d
-                WHERE d.kind = 'policy'
-                    AND d.is_there
-                    AND d.name = format('of_the_shop on %s', c.oid::regclass)
-            )
-    );
-BEGIN
-    IF secured IS NOT NULL THEN
-        RAISE EXCEPTION 'row-level security is on already: %. Ours would open what your policies close: see docs/isolation.md',
-            secured
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-END;
-$$;
 
 CREATE OR REPLACE PROCEDURE tenancy.isolate_table(table_name regclass, using_expression text, check_expression text DEFAULT NULL)
 LANGUAGE plpgsql
@@ -43,7 +17,15 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning -- of policies that are not there, nobody need be told
 AS $$
 BEGIN
-    CALL tenancy.lock_tables('ACCESS EXCLUSIVE', table_name::text);
+    -- What the expressions read is locked by CREATE POLICY as well.
+    CALL tenancy.lock_tables(
+        'ACCESS EXCLUSIVE',
+        table_name::text,
+        'public.customers IN ACCESS SHARE MODE',
+        'public.customer_shop_profiles IN ACCESS SHARE MODE',
+        'public.services IN ACCESS SHARE MODE',
+        'public.stylists IN ACCESS SHARE MODE'
+    );
 
     EXECUTE format('DROP POLICY IF EXISTS as_before ON %s', table_name);
     EXECUTE format('DROP POLICY IF EXISTS of_the_shop ON %s', table_name);

@@ -18,6 +18,7 @@ GRANT USAGE ON SCHEMA :"registry" TO convo_health;
 GRANT SELECT ON :"registry".changes, :"registry".tags TO convo_health;
 \endif
 CALL tenancy.act_as_owner();
+CALL tenancy.lock_to_read();
 CALL tenancy.grant_rights();
 
 COMMIT;
@@ -29,6 +30,7 @@ SET LOCAL search_path = pg_catalog, pg_temp;
 CALL tenancy.pin_settings();
 SELECT NOT EXISTS (SELECT FROM tenancy.open_changes() AS o WHERE o.is_own) AS is_alone \gset
 \if :is_alone
+CALL tenancy.lock_to_read();
 CALL tenancy.check_isolation();
 \endif
 

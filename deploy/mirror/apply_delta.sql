@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 -- No SET clause, so that it is inlined.
 CREATE OR REPLACE FUNCTION tenancy.added(total integer, difference integer)
 RETURNS integer

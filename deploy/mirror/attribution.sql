@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 -- No SET clause, so that it is inlined. The last rules of the attribution.
 CREATE OR REPLACE FUNCTION tenancy.shop_of_last_booking(
     customer_id integer,

@@ -29,6 +29,10 @@ $$;
 
 COMMIT;
 
+BEGIN;
+
+CALL tenancy.lock_to_read();
+
 DO $$
 DECLARE
     below_zero CONSTANT integer[] := ARRAY(
@@ -43,7 +47,9 @@ BEGIN
 END;
 $$;
 
-ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT customer_shop_profiles_check;
+COMMIT;
+
+CALL tenancy.validate_constraint('public.customer_shop_profiles', 'customer_shop_profiles_check');
 
 \ir ../support/begin.sql
 

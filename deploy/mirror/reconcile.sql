@@ -67,6 +67,7 @@ DECLARE
     reported_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     IF (SELECT b.finished_at IS NULL FROM tenancy.backfill_progress AS b) THEN
         RAISE EXCEPTION 'the backfill is not complete: CALL tenancy.run_backfill(), then run the same again'
             USING ERRCODE = 'object_not_in_prerequisite_state';
@@ -81,6 +82,7 @@ BEGIN
         );
         COMMIT; -- and let go of the snapshot
         CALL tenancy.begin_batch();
+        CALL tenancy.lock_to_read();
         EXIT WHEN pg_catalog.cardinality(drifted) = 0;
 
         repaired := 0;
@@ -89,6 +91,7 @@ BEGIN
             SELECT s.* INTO STRICT step FROM tenancy.reconcile_step(drifted[batch_start : batch_start + batch_size - 1]) AS s;
             COMMIT;
             CALL tenancy.begin_batch();
+            CALL tenancy.lock_to_read();
             repaired := repaired + step.repaired;
             waiting := waiting OR step.state = 'waiting';
 

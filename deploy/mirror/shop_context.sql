@@ -1,5 +1,8 @@
 -- Deploy convo_tenancy:mirror/shop_context to pg
 
+-- The first of phase 2. The application may have altered its tables since phase 1.
+
+\ir ../support/preconditions.sql
 \set ON_ERROR_STOP on
 \set change mirror/shop_context
 \ir ../support/begin.sql
@@ -31,7 +34,7 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    IF context !~ '^[0-9]{1,9}$' OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = context::integer) THEN
+    IF context !~ '^[0-9]{1,10}$' OR NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = context::bigint) THEN
         RAISE EXCEPTION 'app.current_shop_id is "%", not the id of a shop: SET LOCAL app.current_shop_id = ''<id>''',
             tenancy.printable(context)
             USING ERRCODE = 'invalid_parameter_value';

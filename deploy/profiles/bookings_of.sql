@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 -- Written from isolation/unproven_bookings on. What an earlier revert put aside comes back.
 DO $$
 BEGIN

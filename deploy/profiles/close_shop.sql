@@ -5,7 +5,10 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', 'public.shops', 'tenancy.settings');
+-- A function with a row of profiles in it reads what these are.
+CALL tenancy.lock_tables(
+    'SHARE ROW EXCLUSIVE', 'public.customer_shop_profiles IN ACCESS SHARE MODE', 'public.shops', 'tenancy.settings'
+);
 
 DO $$
 BEGIN
@@ -144,6 +147,7 @@ DECLARE
     moved bigint NOT NULL := 0;
 BEGIN
     CALL tenancy.begin_batch();
+    CALL tenancy.lock_to_read();
     into_shop_id := coalesce(into_shop_id, (SELECT s.default_shop_id FROM tenancy.settings AS s));
     IF (
         SELECT pg_catalog.count(*) < 2
@@ -179,6 +183,7 @@ BEGIN
             last_id := customer_ids[pg_catalog.cardinality(customer_ids)];
             COMMIT;
             CALL tenancy.begin_batch();
+            CALL tenancy.lock_to_read();
         END LOOP;
         EXIT WHEN last_id = 0;
         batch_size := greatest(batch_size / 2, 1); -- whom somebody holds, more closely

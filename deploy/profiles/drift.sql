@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 -- The contract takes it away, with what it reads.
 SELECT tenancy.has_legacy_side() AS has_legacy_side \gset
 \if :has_legacy_side

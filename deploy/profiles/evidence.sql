@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE TABLE IF NOT EXISTS tenancy.moved_stylists (
     stylist_id integer NOT NULL,
     CONSTRAINT moved_stylists_pkey PRIMARY KEY (stylist_id)

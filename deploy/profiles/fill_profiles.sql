@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 CREATE OR REPLACE FUNCTION tenancy.fill_profiles(
     customer_ids integer[],
     assumed tenancy.statistics DEFAULT NULL

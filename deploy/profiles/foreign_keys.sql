@@ -64,6 +64,10 @@ ALTER TABLE public.customer_shop_profiles RESET (autovacuum_enabled);
 
 COMMIT;
 
+BEGIN;
+
+CALL tenancy.lock_to_read();
+
 -- Customers and shops that were deleted after their batch of the backfill.
 DELETE FROM public.customer_shop_profiles AS p
 WHERE NOT EXISTS (SELECT FROM public.customers AS c WHERE c.id = p.customer_id);
@@ -84,10 +88,12 @@ WHERE p.preferred_stylist_id IS NOT NULL
             AND s.shop_id = p.shop_id
     );
 
-ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT customer_shop_profiles_customer_id_fkey;
-ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT customer_shop_profiles_shop_id_fkey;
-ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT customer_shop_profiles_preferred_stylist_id_fkey;
-ALTER TABLE public.customer_shop_profiles VALIDATE CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey;
+COMMIT;
+
+CALL tenancy.validate_constraint('public.customer_shop_profiles', 'customer_shop_profiles_customer_id_fkey');
+CALL tenancy.validate_constraint('public.customer_shop_profiles', 'customer_shop_profiles_shop_id_fkey');
+CALL tenancy.validate_constraint('public.customer_shop_profiles', 'customer_shop_profiles_preferred_stylist_id_fkey');
+CALL tenancy.validate_constraint('public.customer_shop_profiles', 'customer_shop_profiles_preferred_stylist_shop_fkey');
 
 \ir ../support/begin.sql
 

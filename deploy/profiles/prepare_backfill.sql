@@ -14,6 +14,8 @@ AS $$
 DECLARE
     stale integer[];
 BEGIN
+    CALL tenancy.lock_to_read();
+
     -- The legacy tables may never have been analyzed. A table that something else works on is left out:
     -- whoever it is (autovacuum, as a rule) leaves statistics, too.
     ANALYZE (SKIP_LOCKED)

@@ -46,7 +46,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    ANALYZE public.customer_shop_profiles;
+    ANALYZE (SKIP_LOCKED) public.customer_shop_profiles; -- whoever works on it leaves statistics, too
     PERFORM tenancy.release_backfill();
 END;
 $$;

@@ -5,6 +5,8 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CALL tenancy.lock_to_read();
+
 -- Whole tables in one pass. A condition on customer_id reaches the indexes: through a union, as it would not through a full join, and
 -- through a window that is the customer's.
 CREATE OR REPLACE VIEW tenancy.shop_check (customer_id, shop_id, total_bookings, confirmed_bookings, counted_bookings, class)

@@ -66,12 +66,16 @@ DECLARE
     -- Half of it, and for all tables together: who writes to the first waits while the last is waited for, and then for the work.
     ends_at CONSTANT timestamptz NOT NULL := clock_timestamp() + budget * interval '0.5 milliseconds';
     milliseconds_left integer;
+    wanted text;
+    wanted_mode text;
 BEGIN
     BEGIN
-        FOREACH missing IN ARRAY tables LOOP
+        FOREACH wanted IN ARRAY tables LOOP
+            missing := split_part(wanted, ' IN ', 1);
+            wanted_mode := coalesce(substring(wanted FROM ' IN (.+) MODE$'), mode);
             milliseconds_left := extract(EPOCH FROM ends_at - clock_timestamp()) * 1000;
             PERFORM set_config('lock_timeout', greatest(milliseconds_left, 1)::text, TRUE);
-            EXECUTE format('LOCK TABLE %s IN %s MODE', missing::regclass, try_lock_tables.mode);
+            EXECUTE format('LOCK TABLE %s IN %s MODE', missing::regclass, wanted_mode);
         END LOOP;
         PERFORM set_config('lock_timeout', budget::text, TRUE);
         missing := NULL;
@@ -84,9 +88,21 @@ BEGIN
                     WHERE l.locktype = 'relation'
                         AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
                         AND l.relation = missing::regclass
-                        AND l.granted
                         AND l.pid <> pg_backend_pid()
-                        AND (try_lock_tables.mode = 'ACCESS EXCLUSIVE' OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
+                        -- Who waits for one of these is in the way as well.
+                        AND array_position(
+                            '{AccessShareLock,RowShareLock,RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,'
+                            'ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'::text[], l.mode
+                        ) >= CASE wanted_mode -- the weakest that conflicts with it
+                            WHEN 'ACCESS SHARE' THEN 8
+                            WHEN 'ROW SHARE' THEN 7
+                            WHEN 'ROW EXCLUSIVE' THEN 5
+                            WHEN 'SHARE UPDATE EXCLUSIVE' THEN 4
+                            WHEN 'SHARE' THEN 3
+                            WHEN 'SHARE ROW EXCLUSIVE' THEN 3
+                            WHEN 'EXCLUSIVE' THEN 2
+                            ELSE 1
+                        END
                 )),
                 'nobody any more, or a prepared transaction (pg_prepared_xacts)'
             );
@@ -95,9 +111,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.try_lock_tables(text, text[]) IS
-'One attempt at strong locks, in the given order, within half of tenancy.settings.lock_timeout_ms for all of them. missing is the '
-'table that could not be locked, and then none is; NULL when all are. Example: '
-'SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers}'')';
+'One attempt at locks, in the given order, within half of tenancy.settings.lock_timeout_ms for all of them. A table may have a '
+'mode of its own behind it, as LOCK TABLE has it. missing is the table that could not be locked, and then none is; NULL when '
+'all are. Example: '
+'SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers,public.shops IN ACCESS SHARE MODE}'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.wait_for_locks(attempt integer, missing text, holders text)
 LANGUAGE plpgsql
@@ -108,7 +125,7 @@ DECLARE
     lock_attempts CONSTANT integer NOT NULL := (SELECT s.lock_attempts FROM tenancy.settings AS s);
 BEGIN
     IF attempt >= lock_attempts THEN
-        RAISE EXCEPTION 'could not lock % within % attempts; this change left everything as it was. '
+        RAISE EXCEPTION 'could not lock % within % attempts; nothing is half done. '
             'End or wait for, then run the same again: %', missing, lock_attempts, holders
             USING ERRCODE = 'lock_not_available';
     END IF;
@@ -143,5 +160,61 @@ COMMENT ON PROCEDURE tenancy.lock_tables(text, text[]) IS
 'Takes strong locks for DDL without stalling the application: all within one short time (tenancy.try_lock_tables), or none and '
 'another attempt after a pause, at last refused (55P03) with who holds them. The first thing a transaction does: what it locked '
 'before is held through the pauses. Example: CALL tenancy.lock_tables(''ACCESS EXCLUSIVE'', ''public.customers'')';
+
+CREATE OR REPLACE PROCEDURE tenancy.lock_to_read()
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lock_timeout_before CONSTANT text NOT NULL := current_setting('lock_timeout');
+    tables CONSTANT text[] NOT NULL := ARRAY(
+        SELECT t.oid::regclass::text
+        FROM pg_class AS t
+        JOIN pg_class AS customers
+            ON customers.oid = 'public.customers'::regclass
+            AND customers.relowner = t.relowner -- not what somebody else put in the place of a table that went
+        WHERE t.relnamespace = 'public'::regnamespace
+            AND t.relkind = 'r'
+            AND t.relname IN (
+                'bookings', 'customers', 'customer_booking_stats', 'customer_service_preferences', 'customer_shop_profiles',
+                'customer_stylist_preferences', 'services', 'shops', 'stylists'
+            )
+        ORDER BY t.relname
+    );
+BEGIN
+    CALL tenancy.lock_tables('ACCESS SHARE', VARIADIC tables);
+    PERFORM set_config('lock_timeout', lock_timeout_before, TRUE); -- for the locks on rows, which stop fewer
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.lock_to_read() IS
+'Sees to it that nothing later in the transaction waits for a table to be read: views, functions in SQL, policies. An application '
+'that starts, say, alters its tables; then this waits and gives up as tenancy.lock_tables() does. Example: CALL '
+'tenancy.lock_to_read()';
+
+CREATE OR REPLACE PROCEDURE tenancy.validate_constraint(table_name text, constraint_name text)
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    referenced CONSTANT text := (
+        SELECT c.confrelid::regclass || ' IN ROW SHARE MODE'
+        FROM pg_constraint AS c
+        WHERE c.conrelid = table_name::regclass
+            AND c.conname = constraint_name
+            AND c.contype = 'f'
+    );
+    tables CONSTANT text[] NOT NULL := array_remove(ARRAY[referenced, table_name], NULL);
+BEGIN
+    CALL tenancy.lock_tables('SHARE UPDATE EXCLUSIVE', VARIADIC tables);
+    EXECUTE format('ALTER TABLE %s VALIDATE CONSTRAINT %I', table_name::regclass, constraint_name);
+END;
+$$;
+
+COMMENT ON PROCEDURE tenancy.validate_constraint(text, text) IS
+'Checks all rows, while everybody goes on: the locks stop nobody who reads or writes, and are taken by tenancy.lock_tables(). '
+'Example: CALL tenancy.validate_constraint(''public.customer_shop_profiles'', ''customer_shop_profiles_check'')';
 
 COMMIT;

@@ -1,6 +1,7 @@
 -- Deploy convo_tenancy:support/preconditions to pg
 
--- Refuses a database that the plan does not fit, before anything in it is changed.
+-- Refuses a database that the plan does not fit, before anything in it is changed: for all that phases 1 to 3 need. Warns of what would
+-- hold them up. It only looks, and runs again where phase 2 begins, since the application may alter its tables meanwhile.
 -- Variable: default_shop_id, the shop that owns what no booking places (1).
 
 \set ON_ERROR_STOP on
@@ -21,251 +22,861 @@ SET LOCAL quote_all_identifiers = off;
 SET LOCAL statement_timeout = '1min';
 SET LOCAL lock_timeout = '5s';
 
-SELECT set_config('tenancy.default_shop_id', :'default_shop_id', TRUE) AS default_shop_id \gset
+SELECT
+    set_config('tenancy.default_shop_id', :'default_shop_id', TRUE) AS default_shop_id,
+    set_config('tenancy.target_phase', '', TRUE) AS target_phase
+\gset
 
-DO $$
+-- convo-tenancy preflight runs this block, too, in a transaction that only reads. It leaves what it found in tenancy.preconditions: a row
+-- a check, with its name, its status (ok, warning or critical, which refuses) and what to do. Its arguments are settings:
+-- tenancy.default_shop_id, and tenancy.target_phase, the phase to get to; empty for the next one, which a script deploys.
+DO $preconditions$
 -- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
 DECLARE
-    wanted_shop CONSTANT text := current_setting('tenancy.default_shop_id');
-    problem text;
-    owner_name name;
-    shop_exists boolean;
-BEGIN
-    IF current_setting('server_version_num')::integer < 150000 THEN
-        RAISE EXCEPTION 'PostgreSQL % is too old: upgrade to 15 or later', current_setting('server_version')
-            USING ERRCODE = 'feature_not_supported';
-    END IF;
-
-    -- By which emails get their lower case (api/customer_identity): not every server has ICU, nor ICU every encoding.
-    IF to_regcollation('pg_catalog."und-x-icu"') IS NULL THEN
-        RAISE EXCEPTION 'collation "und-x-icu" is not there for encoding %: use a database in UTF8, on a server with ICU',
-            current_setting('server_encoding')
-            USING ERRCODE = 'feature_not_supported';
-    END IF;
-
-    -- Sqitch sits idle in transaction while a script runs. Ended after the script committed and before it was registered, it would
-    -- leave a change that stands and is not registered.
-    SELECT string_agg(format('%s is %s', t.name, current_setting(t.name)), ', ')
-    INTO problem
-    FROM (VALUES ('idle_in_transaction_session_timeout'), ('transaction_timeout')) AS t (name)
-    WHERE current_setting(t.name, TRUE) <> '0';
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%: run PGOPTIONS=''%'' sqitch deploy ...', problem,
-            regexp_replace(problem, '(\w+) is [^,]+,?', '-c \1=0', 'g')
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-
-    -- Ours, for one transaction: set for longer, they would switch the mirrors off.
-    IF current_setting('tenancy.mirroring', TRUE) <> '' OR current_setting('tenancy.confirmed', TRUE) <> '' THEN
-        RAISE EXCEPTION 'tenancy.mirroring or tenancy.confirmed is set for the role, the database or the session: '
-            'ALTER ROLE or ALTER DATABASE ... RESET it'
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-
-    -- What stands in a schema of somebody else's would run with the owner's rights.
-    IF EXISTS (
+    target_phase integer := nullif(current_setting('tenancy.target_phase', TRUE), '');
+    is_script CONSTANT boolean NOT NULL := target_phase IS NULL;
+    wanted_shop CONSTANT text NOT NULL := coalesce(nullif(current_setting('tenancy.default_shop_id', TRUE), ''), '1');
+    owner CONSTANT oid := (SELECT t.relowner FROM pg_class AS t WHERE t.oid = to_regclass('public.customers'));
+    owner_name CONSTANT name := pg_get_userbyid(owner);
+    is_strange CONSTANT boolean NOT NULL := EXISTS (
         SELECT
         FROM pg_namespace AS n
         WHERE n.nspname = 'tenancy'
-            AND n.nspowner <> (SELECT t.relowner FROM pg_class AS t WHERE t.oid = to_regclass('public.customers'))
-    ) THEN
-        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
-            'all that is ours (docs/support.md); else rename it'
-            USING ERRCODE = 'duplicate_object';
-    END IF;
-
-    -- Ours: the script runs again.
-    IF to_regclass('tenancy.changes') IS NOT NULL THEN
+            AND n.nspowner <> owner
+    );
+    -- What stands in a schema of somebody else's would run with our rights.
+    is_deployed CONSTANT boolean NOT NULL := NOT is_strange AND EXISTS (
+        SELECT
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass('tenancy.changes')
+            AND t.relkind = 'r'
+            AND t.relowner = owner
+    );
+    has_legacy_side CONSTANT boolean NOT NULL := NOT EXISTS (
+        SELECT
+        FROM pg_proc AS p
+        WHERE p.oid = to_regprocedure('tenancy.has_legacy_side()')
+            AND pg_get_function_sqlbody(p.oid) = 'RETURN false'
+    );
+    has_roles boolean NOT NULL := FALSE;
+    own_policies text[] NOT NULL := '{}';
+    shop_problem text;
+    shop_status text NOT NULL := 'critical';
+    checks jsonb;
+BEGIN
+    -- The catalogs of older ones lack what is asked below.
+    IF current_setting('server_version_num')::integer < 150000 THEN
+        PERFORM set_config('tenancy.preconditions', jsonb_build_array(jsonb_build_object(
+            'name', 'server_version',
+            'status', 'critical',
+            'detail', format('PostgreSQL %s is too old: upgrade to 15 or later', current_setting('server_version'))
+        ))::text, TRUE);
         RETURN;
     END IF;
 
-    problem := CASE
-        WHEN to_regclass('tenancy.backfill_progress') IS NOT NULL THEN
-            'schema tenancy was deployed from an older plan: revert it with the checkout that it was deployed from'
-        WHEN to_regnamespace('tenancy') IS NOT NULL THEN
-            'schema tenancy exists, and this plan did not make it: rename or drop it'
-        WHEN to_regclass('public.customer_shop_profiles') IS NOT NULL THEN
-            'table public.customer_shop_profiles exists, and this plan did not make it: rename or drop it'
-    END;
-
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', problem
-            USING ERRCODE = 'duplicate_object';
+    IF is_deployed THEN
+        SELECT
+            coalesce(bool_or(c.change = 'isolation/roles' AND c.state = 'standing'), FALSE),
+            coalesce(target_phase, least(count(c.tag) FILTER (WHERE c.state = 'standing') + 1, 3))
+        INTO STRICT
+            has_roles,
+            target_phase
+        FROM tenancy.changes AS c;
+        IF to_regclass('tenancy.deployed_parts') IS NOT NULL THEN
+            own_policies := ARRAY(
+                SELECT d.name
+                FROM tenancy.deployed_parts AS d
+                WHERE d.kind = 'policy'
+                    AND d.is_there
+            );
+        END IF;
+    ELSIF wanted_shop !~ '^[0-9]{1,10}$' OR wanted_shop::bigint > 2147483647 THEN
+        shop_problem := format(
+            'default_shop_id is "%s", not the id of a shop: use sqitch deploy --set default_shop_id=N', wanted_shop
+        );
+    ELSIF EXISTS (SELECT FROM pg_class AS t WHERE t.oid = to_regclass('public.shops') AND t.relkind = 'r') THEN
+        BEGIN
+            SELECT format(
+                'shop %s, the default shop, is not in public.shops: create it, or name another: '
+                'sqitch deploy --set default_shop_id=N', wanted_shop
+            )
+            INTO shop_problem
+            WHERE NOT EXISTS (SELECT FROM public.shops AS s WHERE s.id = wanted_shop::bigint);
+        EXCEPTION
+            WHEN undefined_column OR undefined_function THEN
+                NULL; -- said below of its columns
+            WHEN insufficient_privilege THEN
+                shop_status := CASE WHEN is_script THEN 'critical' ELSE 'warning' END; -- who only looks need not be who deploys
+                shop_problem := format(
+                    'role %I may not read public.shops, so nothing is known of shop %s, the default shop: '
+                    'GRANT SELECT ON public.shops TO %I',
+                    current_user, wanted_shop, current_user
+                );
+            WHEN lock_not_available THEN
+                shop_problem := format(
+                    'public.shops is locked (pid %s), so nothing is known of shop %s, the default shop: wait for it, or end it with '
+                    'pg_terminate_backend, then run the same again',
+                    (
+                        SELECT coalesce(string_agg(DISTINCT l.pid::text, ', '), 'of nobody any more')
+                        FROM pg_locks AS l
+                        WHERE l.relation = to_regclass('public.shops')
+                            AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                            AND l.mode = 'AccessExclusiveLock'
+                            AND l.granted
+                    ), wanted_shop
+                );
+        END;
     END IF;
 
-    -- From here on messages have names of others; tenancy.printable() is not there yet.
-    -- The tables, columns and types of the legacy schema that the plan reads or writes.
-    WITH legacy (position, table_name, column_name, type, not_null) AS (
-        VALUES
-            (1, 'shops', 'id', 'integer', TRUE),
-            (2, 'stylists', 'id', 'integer', TRUE),
-            (3, 'stylists', 'shop_id', 'integer', TRUE),
-            (4, 'services', 'id', 'integer', TRUE),
-            (5, 'services', 'price_cents', 'integer', TRUE),
-            (6, 'bookings', 'id', 'uuid', TRUE),
-            (7, 'bookings', 'shop_id', 'integer', TRUE),
-            (8, 'bookings', 'service_id', 'integer', TRUE),
-            (9, 'bookings', 'stylist_id', 'integer', TRUE),
-            (10, 'bookings', 'customer_email', 'character varying(255)', FALSE),
-            (11, 'bookings', 'customer_phone', 'character varying(32)', FALSE),
-            (12, 'bookings', 'start_at_utc', 'timestamp with time zone', TRUE),
-            (13, 'bookings', 'status', 'bookingstatus', TRUE),
-            (14, 'bookings', 'appointment_status', 'appointmentstatus', TRUE),
-            (15, 'bookings', 'created_at', 'timestamp with time zone', TRUE),
-            (16, 'customers', 'id', 'integer', TRUE),
-            (17, 'customers', 'email', 'character varying(255)', FALSE),
-            (18, 'customers', 'phone', 'character varying(32)', FALSE),
-            (19, 'customers', 'name', 'character varying(255)', FALSE),
-            (20, 'customers', 'preferred_stylist_id', 'integer', FALSE),
-            (21, 'customers', 'average_spend_cents', 'integer', TRUE),
-            (22, 'customers', 'no_show_count', 'integer', TRUE),
-            (23, 'customer_booking_stats', 'customer_id', 'integer', TRUE),
-            (24, 'customer_booking_stats', 'total_bookings', 'integer', TRUE),
-            (25, 'customer_booking_stats', 'total_spend_cents', 'integer', TRUE),
-            (26, 'customer_booking_stats', 'last_booking_at', 'timestamp with time zone', FALSE),
-            (27, 'customer_stylist_preferences', 'customer_id', 'integer', TRUE),
-            (28, 'customer_stylist_preferences', 'stylist_id', 'integer', TRUE),
-            (29, 'customer_stylist_preferences', 'booking_count', 'integer', TRUE)
+    -- The tables and columns of the legacy schema that the plan names. nulls: whether NULL must be taken (or not: no). A column that each
+    -- INSERT into its table gives, or that a change gives a default, has use "insert"; one that is updated alone has "update".
+    WITH legacy (position, table_name, column_name, type, nulls, use) AS (
+        SELECT
+            row_number() OVER (),
+            v.*
+        FROM (
+            VALUES
+                ('shops', 'id', 'integer', 'no', 'read'),
+                ('shops', 'name', NULL, NULL, 'read'),
+                ('shops', 'created_at', NULL, NULL, 'read'),
+                ('stylists', 'id', 'integer', 'no', 'read'),
+                ('stylists', 'shop_id', 'integer', 'no', 'read'),
+                ('stylists', 'name', NULL, NULL, 'read'),
+                ('stylists', 'work_start', NULL, NULL, 'read'),
+                ('stylists', 'work_end', NULL, NULL, 'read'),
+                ('stylists', 'active', NULL, NULL, 'read'),
+                ('stylists', 'created_at', NULL, NULL, 'read'),
+                ('services', 'id', 'integer', 'no', 'read'),
+                ('services', 'shop_id', 'integer', 'no', 'read'),
+                ('services', 'name', NULL, NULL, 'read'),
+                ('services', 'duration_minutes', NULL, NULL, 'read'),
+                ('services', 'price_cents', 'integer', 'no', 'read'),
+                ('services', 'created_at', NULL, NULL, 'read'),
+                ('bookings', 'id', 'uuid', 'no', 'read'),
+                ('bookings', 'shop_id', 'integer', 'no', 'read'),
+                ('bookings', 'service_id', 'integer', 'no', 'read'),
+                ('bookings', 'secondary_service_id', 'integer', NULL, 'read'),
+                ('bookings', 'stylist_id', 'integer', 'no', 'read'),
+                ('bookings', 'customer_name', NULL, NULL, 'read'),
+                ('bookings', 'customer_email', 'character varying(255)', NULL, 'read'),
+                ('bookings', 'customer_phone', 'character varying(32)', NULL, 'read'),
+                ('bookings', 'preferred_style_text', NULL, NULL, 'read'),
+                ('bookings', 'preferred_style_image_url', NULL, NULL, 'read'),
+                ('bookings', 'promo_id', NULL, NULL, 'read'),
+                ('bookings', 'discount_cents', NULL, NULL, 'read'),
+                ('bookings', 'start_at_utc', 'timestamp with time zone', 'no', 'read'),
+                ('bookings', 'end_at_utc', 'timestamp with time zone', NULL, 'read'),
+                ('bookings', 'status', 'bookingstatus', 'no', 'read'),
+                ('bookings', 'hold_expires_at_utc', 'timestamp with time zone', NULL, 'read'),
+                ('bookings', 'sms_sent_at_utc', 'timestamp with time zone', NULL, 'read'),
+                ('bookings', 'appointment_status', 'appointmentstatus', 'no', 'read'),
+                ('bookings', 'appointment_status_updated_at_utc', 'timestamp with time zone', NULL, 'read'),
+                ('bookings', 'acknowledged_at_utc', 'timestamp with time zone', NULL, 'read'),
+                ('bookings', 'internal_notes', NULL, NULL, 'read'),
+                ('bookings', 'created_at', 'timestamp with time zone', 'no', 'read'),
+                ('bookings', 'updated_at', 'timestamp with time zone', NULL, 'read'),
+                ('customers', 'id', 'integer', 'no', 'read'),
+                ('customers', 'email', 'character varying(255)', 'yes', 'insert'),
+                ('customers', 'phone', 'character varying(32)', 'yes', 'insert'),
+                ('customers', 'name', 'character varying(255)', 'yes', 'insert'),
+                ('customers', 'preferred_stylist_id', 'integer', 'yes', 'update'),
+                ('customers', 'average_spend_cents', 'integer', 'no', 'insert'),
+                ('customers', 'no_show_count', 'integer', 'no', 'insert'),
+                ('customers', 'created_at', NULL, NULL, 'read'),
+                ('customers', 'updated_at', NULL, NULL, 'update'),
+                ('customer_booking_stats', 'customer_id', 'integer', 'no', 'insert'),
+                ('customer_booking_stats', 'total_bookings', 'integer', 'no', 'insert'),
+                ('customer_booking_stats', 'total_spend_cents', 'integer', 'no', 'insert'),
+                ('customer_booking_stats', 'last_booking_at', 'timestamp with time zone', 'yes', 'update'),
+                ('customer_booking_stats', 'created_at', NULL, NULL, 'read'),
+                ('customer_booking_stats', 'updated_at', NULL, NULL, 'update'),
+                ('customer_stylist_preferences', 'customer_id', 'integer', 'no', 'insert'),
+                ('customer_stylist_preferences', 'stylist_id', 'integer', 'no', 'insert'),
+                ('customer_stylist_preferences', 'booking_count', 'integer', 'no', 'insert'),
+                ('customer_stylist_preferences', 'created_at', NULL, NULL, 'read'),
+                ('customer_stylist_preferences', 'updated_at', NULL, NULL, 'update'),
+                ('customer_service_preferences', 'customer_id', 'integer', 'no', 'insert'),
+                ('customer_service_preferences', 'service_id', 'integer', 'no', 'insert'),
+                ('customer_service_preferences', 'preferred_style_text', NULL, 'yes', 'insert'),
+                ('customer_service_preferences', 'preferred_style_image_url', NULL, 'yes', 'insert'),
+                ('customer_service_preferences', 'updated_at_utc', NULL, NULL, 'update')
+        ) AS v
+        WHERE has_legacy_side
+            OR v.column1 <> 'customer_booking_stats'
+            AND v.column2 NOT IN ('preferred_stylist_id', 'average_spend_cents', 'no_show_count')
     ),
 
-    found AS (
+    legacy_table AS (
         SELECT
-            l.position,
-            CASE
-                WHEN t.oid IS NULL THEN
-                    format('table public.%s is missing', l.table_name)
-                WHEN t.relkind <> 'r' THEN
-                    format('public.%s is not an ordinary table', l.table_name)
-                WHEN a.attname IS NULL THEN
-                    format('column public.%s.%s is missing', l.table_name, l.column_name)
-                WHEN regexp_replace(format_type(a.atttypid, a.atttypmod), '^public\.', '') <> l.type THEN
-                    format(
-                        'column public.%s.%s is %s, expected %s',
-                        l.table_name, l.column_name, format_type(a.atttypid, a.atttypmod), l.type
-                    )
-                WHEN l.not_null AND NOT a.attnotnull THEN
-                    format('column public.%s.%s lacks NOT NULL', l.table_name, l.column_name)
-            END AS problem
+            l.table_name,
+            min(l.position) AS position,
+            bool_or(l.use = 'insert') AS is_inserted,
+            t.oid,
+            t.relkind,
+            t.relpersistence,
+            t.reloftype,
+            t.relowner,
+            t.relrowsecurity,
+            t.relforcerowsecurity
         FROM legacy AS l
-        LEFT JOIN pg_catalog.pg_class AS t
+        LEFT JOIN pg_class AS t
             ON t.relname = l.table_name
             AND t.relnamespace = to_regnamespace('public')
-        LEFT JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid = t.oid
-            AND a.attname = l.column_name
-            AND NOT a.attisdropped
-    )
-
-    SELECT string_agg(p.problem, '; ' ORDER BY p.position)
-    INTO problem
-    FROM (SELECT f.problem, min(f.position) AS position FROM found AS f GROUP BY f.problem) AS p;
-
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', regexp_replace(
-            format('database "%s" does not have the legacy schema: %s', current_database(), problem), '[^ -~]', '?', 'g'
-        )
-            USING ERRCODE = 'undefined_table';
-    END IF;
-
-    -- Keys that the profiles and their foreign keys stand on, and indexes without which the backfill
-    -- would read all bookings for each batch.
-    WITH legacy (position, table_name, column_name, is_unique) AS (
-        VALUES
-            (1, 'shops', 'id', TRUE),
-            (2, 'stylists', 'id', TRUE),
-            (3, 'customers', 'id', TRUE),
-            (4, 'customer_booking_stats', 'customer_id', TRUE),
-            (5, 'customers', 'phone', FALSE),
-            (6, 'bookings', 'customer_phone', FALSE),
-            (7, 'bookings', 'customer_email', FALSE),
-            (8, 'customer_stylist_preferences', 'customer_id', FALSE)
-    )
-
-    SELECT string_agg(
-        format(
-            'public.%s needs %s on (%s)',
+        GROUP BY
             l.table_name,
-            CASE WHEN l.is_unique THEN 'a unique index' ELSE 'an index' END,
-            l.column_name
-        ),
-        '; ' ORDER BY l.position
-    )
-    INTO problem
-    FROM legacy AS l
-    WHERE NOT EXISTS (
+            t.oid
+    ),
+
+    -- Columns, with whether they take NULL
+    found_column AS (
         SELECT
-        FROM pg_catalog.pg_index AS i
-        JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid = i.indrelid
-            AND a.attnum = i.indkey[0]
-        WHERE i.indrelid = format('public.%I', l.table_name)::regclass
-            AND i.indisvalid
-            AND i.indpred IS NULL
-            AND a.attname = l.column_name
-            AND (NOT l.is_unique OR (i.indisunique AND i.indnkeyatts = 1))
-    );
+            t.table_name,
+            t.is_inserted,
+            a.attrelid,
+            a.attname,
+            a.attgenerated <> '' OR a.attidentity = 'a' AS is_generated,
+            a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL AS has_default,
+            a.attnotnull,
+            a.attnotnull OR y.typnotnull OR EXISTS (
+                SELECT
+                FROM pg_constraint AS c
+                WHERE c.contype = 'c'
+                    AND ((c.conrelid = t.oid AND c.conkey = ARRAY[a.attnum]) OR c.contypid = y.oid)
+                    AND pg_get_constraintdef(c.oid) ~ 'IS NOT NULL'
+            ) AS refuses_null,
+            format_type(a.atttypid, a.atttypmod) AS type
+        FROM legacy_table AS t
+        JOIN pg_attribute AS a
+            ON a.attrelid = t.oid
+            AND a.attnum > 0
+            AND NOT a.attisdropped
+        JOIN pg_type AS y ON y.oid = a.atttypid
+    ),
 
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', regexp_replace(
-            format('database "%s" does not have the legacy schema: %s', current_database(), problem), '[^ -~]', '?', 'g'
+    -- Of the users, and fired by what the plan does
+    others_trigger AS (
+        SELECT
+            t.table_name,
+            g.tgname,
+            g.tgtype,
+            g.tgfoid
+        FROM legacy_table AS t
+        JOIN pg_trigger AS g ON g.tgrelid = t.oid
+        JOIN pg_proc AS p ON p.oid = g.tgfoid
+        WHERE NOT g.tgisinternal
+            AND g.tgenabled <> 'D'
+            AND p.pronamespace IS DISTINCT FROM to_regnamespace('tenancy')
+    ),
+
+    problem (name, status, position, detail) AS (
+        -- Ours, for one transaction: set for longer, they would switch the mirrors off.
+        SELECT
+            'session' AS name,
+            'critical' AS status,
+            1 AS position,
+            'tenancy.mirroring or tenancy.confirmed is set for the role, the database or the session: '
+            'ALTER ROLE or ALTER DATABASE ... RESET it' AS detail
+        WHERE current_setting('tenancy.mirroring', TRUE) <> ''
+            OR current_setting('tenancy.confirmed', TRUE) <> ''
+        UNION ALL
+        SELECT
+            'session',
+            'critical',
+            2,
+            format(
+                'session_replication_role is %s, so triggers and foreign keys would not work: '
+                'ALTER ROLE or ALTER DATABASE ... RESET session_replication_role', current_setting('session_replication_role')
+            )
+        WHERE current_setting('session_replication_role') <> 'origin'
+        UNION ALL
+        -- By which emails get their lower case (api/customer_identity): not every server has ICU, nor ICU every encoding.
+        SELECT
+            'server_version',
+            'critical',
+            1,
+            format(
+                'collation "und-x-icu" is not there for encoding %s: use a database in UTF8, on a server with ICU',
+                current_setting('server_encoding')
+            )
+        WHERE to_regcollation('pg_catalog."und-x-icu"') IS NULL
+        UNION ALL
+        -- Sqitch sits idle in transaction while a script runs. Ended after the script committed and before it was registered, it would
+        -- leave a change that stands and is not registered. As a session begins: this one may have set them otherwise.
+        SELECT
+            'timeouts',
+            'critical',
+            1,
+            format(
+                '%s: run PGOPTIONS=''%s'' sqitch deploy ...',
+                string_agg(
+                    format(
+                        '%s is %s',
+                        s.name,
+                        CASE
+                            WHEN s.milliseconds % 60000 = 0 THEN s.milliseconds / 60000 || 'min'
+                            WHEN s.milliseconds % 1000 = 0 THEN s.milliseconds / 1000 || 's'
+                            ELSE s.milliseconds || 'ms'
+                        END
+                    ),
+                    ', ' ORDER BY s.name
+                ),
+                string_agg(format('-c %s=0', s.name), ' ' ORDER BY s.name)
+            )
+        FROM (
+            SELECT
+                g.name,
+                g.reset_val::bigint AS milliseconds
+            FROM pg_settings AS g
+            WHERE g.name IN ('idle_in_transaction_session_timeout', 'transaction_timeout')
+        ) AS s
+        WHERE s.milliseconds <> 0
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT
+            'schemas',
+            'critical',
+            1,
+            s.detail
+        FROM (
+            SELECT
+                CASE
+                    WHEN is_strange THEN
+                        'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new '
+                        'owner all that is ours (docs/support.md); else rename it'
+                    WHEN is_deployed THEN NULL
+                    WHEN to_regclass('tenancy.backfill_progress') IS NOT NULL THEN
+                        'schema tenancy was deployed from an older plan: revert it with the checkout that it was deployed from'
+                    WHEN to_regnamespace('tenancy') IS NOT NULL THEN
+                        'schema tenancy exists, and this plan did not make it: rename or drop it'
+                    WHEN to_regclass('public.customer_shop_profiles') IS NOT NULL THEN
+                        'table public.customer_shop_profiles exists, and this plan did not make it: rename or drop it'
+                END AS detail
+        ) AS s
+        WHERE s.detail IS NOT NULL
+        UNION ALL
+        SELECT
+            'schemas',
+            'critical',
+            2,
+            'schema tenancy_archive belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
+            'all that is ours (docs/support.md); else rename it'
+        FROM pg_namespace AS n
+        WHERE n.nspname = 'tenancy_archive'
+            AND n.nspowner <> owner
+        UNION ALL
+        SELECT
+            'legacy_schema',
+            'critical',
+            0,
+            format(
+                'database "%s" does not have the legacy schema: %s', current_database(),
+                string_agg(p.problem, '; ' ORDER BY p.position)
+            )
+        FROM (
+            SELECT
+                f.problem,
+                min(f.position) AS position
+            FROM (
+                SELECT
+                    l.position,
+                    CASE
+                        WHEN t.oid IS NULL THEN format('table public.%s is missing', l.table_name)
+                        WHEN t.relkind <> 'r' THEN format('public.%s is not an ordinary table', l.table_name)
+                        WHEN t.relpersistence <> 'p' THEN
+                            format('table public.%s is unlogged: ALTER TABLE public.%s SET LOGGED', l.table_name, l.table_name)
+                        WHEN t.reloftype <> 0 THEN
+                            format('table public.%s has a type: ALTER TABLE public.%s NOT OF', l.table_name, l.table_name)
+                        WHEN f.attname IS NULL THEN format('column public.%s.%s is missing', l.table_name, l.column_name)
+                        WHEN regexp_replace(f.type, '^public\.', '') <> l.type THEN
+                            format('column public.%s.%s is %s, expected %s', l.table_name, l.column_name, f.type, l.type)
+                        WHEN l.nulls = 'no' AND NOT f.attnotnull THEN
+                            format('column public.%s.%s lacks NOT NULL', l.table_name, l.column_name)
+                        WHEN l.nulls = 'yes' AND f.refuses_null THEN
+                            format(
+                                'column public.%s.%s must take NULL: ALTER TABLE public.%s ALTER COLUMN %s DROP NOT NULL',
+                                l.table_name, l.column_name, l.table_name, l.column_name
+                            )
+                        WHEN l.use <> 'read' AND f.is_generated THEN
+                            format(
+                                'column public.%s.%s is generated, and is to be written: ALTER TABLE public.%s ALTER COLUMN %s '
+                                'DROP EXPRESSION, or SET GENERATED BY DEFAULT',
+                                l.table_name, l.column_name, l.table_name, l.column_name
+                            )
+                    END AS problem
+                FROM legacy AS l
+                JOIN legacy_table AS t ON t.table_name = l.table_name
+                LEFT JOIN found_column AS f
+                    ON f.table_name = l.table_name
+                    AND f.attname = l.column_name
+                UNION ALL
+                SELECT
+                    1000,
+                    format('type public.%s lacks the value %s', v.type_name, v.label)
+                FROM (VALUES ('bookingstatus', 'CONFIRMED'), ('appointmentstatus', 'NO_SHOW')) AS v (type_name, label)
+                JOIN pg_type AS y
+                    ON y.typname = v.type_name
+                    AND y.typnamespace = to_regnamespace('public')
+                WHERE NOT EXISTS (
+                    SELECT
+                    FROM pg_enum AS e
+                    WHERE e.enumtypid = y.oid
+                        AND e.enumlabel = v.label
+                )
+            ) AS f
+            WHERE f.problem IS NOT NULL
+            GROUP BY f.problem
+        ) AS p
+        HAVING count(*) > 0
+        UNION ALL
+        -- What an INSERT here leaves out, NULL comes into, unless a trigger of theirs sees to it.
+        SELECT
+            'inserts',
+            CASE
+                WHEN EXISTS (
+                    SELECT
+                    FROM others_trigger AS g
+                    WHERE g.table_name = f.table_name
+                        AND g.tgtype & 7 = 7 -- BEFORE INSERT, for each row
+                ) THEN 'warning'
+                ELSE 'critical'
+            END,
+            row_number() OVER (ORDER BY f.table_name, f.attname),
+            format(
+                'column public.%I.%I takes no NULL and has no default, and what is inserted here leaves it out: '
+                'ALTER TABLE public.%I ALTER COLUMN %I SET DEFAULT ..., or DROP NOT NULL',
+                f.table_name, f.attname, f.table_name, f.attname
+            )
+        FROM found_column AS f
+        WHERE f.is_inserted
+            AND f.refuses_null
+            AND NOT f.has_default
+            AND NOT EXISTS (
+                SELECT
+                FROM legacy AS l
+                WHERE l.table_name = f.table_name
+                    AND l.column_name = f.attname
+                    AND l.use = 'insert'
+            )
+        UNION ALL
+        SELECT
+            'inserts',
+            'critical',
+            1000 + row_number() OVER (ORDER BY s.oid::regclass::text),
+            format(
+                'the owner of the legacy tables may not use sequence %s, from which public.%I.%I draws: '
+                'GRANT USAGE ON SEQUENCE %s TO %I',
+                s.oid::regclass, f.table_name, f.attname, s.oid::regclass, owner_name
+            )
+        FROM found_column AS f
+        JOIN pg_attribute AS a
+            ON a.attrelid = f.attrelid
+            AND a.attname = f.attname
+        JOIN pg_attrdef AS d
+            ON d.adrelid = a.attrelid
+            AND d.adnum = a.attnum
+        JOIN pg_depend AS p
+            ON p.classid = 'pg_attrdef'::regclass
+            AND p.objid = d.oid
+            AND p.refclassid = 'pg_class'::regclass
+        JOIN pg_class AS s
+            ON s.oid = p.refobjid
+            AND s.relkind = 'S'
+        WHERE f.is_inserted
+            AND NOT CASE WHEN s.relkind = 'S' THEN has_sequence_privilege(owner, s.oid, 'USAGE, UPDATE') END
+        UNION ALL
+        SELECT
+            'inserts',
+            'critical',
+            2000 + row_number() OVER (ORDER BY t.position, r.rulename),
+            format(
+                'rule %I on public.%s stands against ON CONFLICT: DROP RULE %I ON public.%s',
+                r.rulename, t.table_name, r.rulename, t.table_name
+            )
+        FROM legacy_table AS t
+        JOIN pg_rewrite AS r ON r.ev_class = t.oid
+        WHERE t.is_inserted
+            AND t.relkind = 'r'
+            AND r.ev_type IN ('2', '3') -- UPDATE and INSERT
+        UNION ALL
+        -- The legacy schema has no CHECK. What it says, nobody but its author knows.
+        SELECT
+            'checks',
+            'warning',
+            row_number() OVER (ORDER BY t.position, c.conname),
+            format(
+                'constraint %I on public.%s (%s): see that it takes a row without bookings, and the default of a column that the legacy '
+                'schema does not have', c.conname, t.table_name, pg_get_constraintdef(c.oid)
+            )
+        FROM legacy_table AS t
+        JOIN pg_constraint AS c
+            ON c.conrelid = t.oid
+            AND c.contype = 'c'
+        WHERE t.is_inserted
+            AND c.conname <> 'customers_restored_check' -- ours, while the contract is taken back
+        UNION ALL
+        -- Keys that the profiles and their foreign keys stand on, and indexes without which a batch would read a whole table.
+        SELECT
+            'indexes',
+            'critical',
+            n.position,
+            format(
+                'public.%s needs %s on (%s): CREATE%s INDEX CONCURRENTLY ON public.%s (%s)',
+                n.table_name, CASE WHEN n.is_unique THEN 'a unique index' ELSE 'an index' END, n.column_name,
+                CASE WHEN n.is_unique THEN ' UNIQUE' ELSE '' END, n.table_name, n.column_name
+            )
+        FROM (
+            VALUES
+                (1, 'shops', 'id', TRUE),
+                (2, 'stylists', 'id', TRUE),
+                (3, 'services', 'id', TRUE),
+                (4, 'bookings', 'id', TRUE),
+                (5, 'customers', 'id', TRUE),
+                (6, 'customers', 'email', TRUE),
+                (7, 'customer_booking_stats', 'customer_id', TRUE),
+                (8, 'customers', 'phone', FALSE),
+                (9, 'bookings', 'customer_phone', FALSE),
+                (10, 'bookings', 'customer_email', FALSE),
+                (11, 'customer_stylist_preferences', 'customer_id', FALSE)
+        ) AS n (position, table_name, column_name, is_unique)
+        JOIN found_column AS f
+            ON f.table_name = n.table_name
+            AND f.attname = n.column_name
+        WHERE NOT EXISTS (
+            SELECT
+            FROM pg_index AS i
+            JOIN pg_class AS x ON x.oid = i.indexrelid
+            JOIN pg_am AS m ON m.oid = x.relam
+            JOIN pg_attribute AS a
+                ON a.attrelid = i.indrelid
+                AND a.attnum = i.indkey[0]
+            WHERE i.indrelid = f.attrelid
+                AND a.attname = n.column_name
+                AND m.amname IN ('btree', 'hash')
+                AND i.indisvalid
+                AND i.indpred IS NULL
+                -- A key that is checked late is none to refer to; and two customers without an email are no conflict.
+                AND (NOT n.is_unique OR (i.indisunique AND i.indnkeyatts = 1 AND i.indimmediate AND NOT i.indnullsnotdistinct))
         )
-            USING ERRCODE = 'undefined_object';
-    END IF;
-
-    -- Rights: what is ours belongs to the owner of the legacy tables.
-    SELECT pg_catalog.pg_get_userbyid(min(t.relowner::bigint)::oid)
-    INTO owner_name
-    FROM pg_catalog.pg_class AS t
-    WHERE t.oid IN (
-        'public.shops'::regclass,
-        'public.stylists'::regclass,
-        'public.services'::regclass,
-        'public.bookings'::regclass,
-        'public.customers'::regclass,
-        'public.customer_booking_stats'::regclass,
-        'public.customer_stylist_preferences'::regclass
+        UNION ALL
+        SELECT
+            'indexes',
+            'critical',
+            12,
+            'public.customer_stylist_preferences needs the constraint uq_customer_stylist_preference UNIQUE (customer_id, stylist_id), '
+            'not deferrable: ALTER TABLE public.customer_stylist_preferences ADD CONSTRAINT uq_customer_stylist_preference '
+            'UNIQUE (customer_id, stylist_id), or UNIQUE USING INDEX ...'
+        FROM legacy_table AS t
+        WHERE t.table_name = 'customer_stylist_preferences'
+            AND t.relkind = 'r'
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_constraint AS c
+                WHERE c.conrelid = t.oid
+                    AND c.conname = 'uq_customer_stylist_preference'
+                    AND c.contype = 'u'
+                    AND NOT c.condeferrable
+                    AND 'customer_id, stylist_id' = (
+                        SELECT string_agg(a.attname, ', ' ORDER BY a.attname)
+                        FROM pg_attribute AS a
+                        WHERE a.attrelid = c.conrelid
+                            AND a.attnum = ANY (c.conkey) -- noqa: CP03,LT01,LT06
+                    )
+            )
+        UNION ALL
+        SELECT
+            'inheritance',
+            'critical',
+            row_number() OVER (ORDER BY h.inhrelid::regclass::text),
+            format(
+                'table %s inherits from %s: ALTER TABLE %s NO INHERIT %s',
+                h.inhrelid::regclass, h.inhparent::regclass, h.inhrelid::regclass, h.inhparent::regclass
+            )
+        FROM pg_inherits AS h
+        WHERE EXISTS (
+            SELECT
+            FROM legacy_table AS t
+            WHERE t.relkind = 'r'
+                AND t.oid IN (h.inhrelid, h.inhparent)
+        )
+        UNION ALL
+        SELECT
+            'row_security',
+            'critical',
+            1,
+            format(
+                'row-level security is on already: %s. Ours would open what your policies close: see docs/isolation.md',
+                string_agg('public.' || t.table_name, ', ' ORDER BY t.table_name)
+            )
+        FROM legacy_table AS t
+        WHERE t.relrowsecurity
+            AND t.table_name NOT IN ('shops', 'customer_booking_stats') -- which get no policies
+            AND format('of_the_shop on public.%s', t.table_name) <> ALL (own_policies) -- noqa: CP03,LT01,LT06
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT
+            'row_security',
+            'critical',
+            1 + t.position,
+            format(
+                'row-level security of public.%s is forced on its owner, as whom the mirrors write: '
+                'ALTER TABLE public.%s NO FORCE ROW LEVEL SECURITY', t.table_name, t.table_name
+            )
+        FROM legacy_table AS t
+        WHERE t.relforcerowsecurity
+        UNION ALL
+        -- What is made here would take the place of what has the same name.
+        SELECT
+            'names',
+            'critical',
+            row_number() OVER (ORDER BY g.table_name, g.tgname),
+            format(
+                'trigger %I on public.%s has the name of one that is made here: ALTER TRIGGER %I ON public.%s RENAME TO ...',
+                g.tgname, g.table_name, g.tgname, g.table_name
+            )
+        FROM others_trigger AS g
+        WHERE g.tgname IN (
+            'catch_up_booking', 'catch_up_new_booking', 'confirm_booking', 'confirm_new_booking', 'forget_customers',
+            'mark_unproven_booking', 'mirror_customer_to_profiles', 'mirror_new_customer_to_profiles', 'mirror_statistics_to_profiles',
+            'mirror_stylist_preference_to_profile', 'refuse_truncate', 'shop_changes_id', 'shop_closes', 'shops_truncated',
+            'stylist_arrives', 'stylist_leaves', 'track_customer', 'track_customer_id', 'track_gone_stylist', 'track_statistics',
+            'track_stylist'
+        )
+        UNION ALL
+        SELECT
+            'names',
+            'critical',
+            1000 + row_number() OVER (ORDER BY t.table_name, p.polname),
+            format(
+                'policy %I on public.%s has the name of one that is made here: ALTER POLICY %I ON public.%s RENAME TO ...',
+                p.polname, t.table_name, p.polname, t.table_name
+            )
+        FROM legacy_table AS t
+        JOIN pg_policy AS p ON p.polrelid = t.oid
+        WHERE p.polname IN ('as_before', 'of_the_shop')
+            AND format('%I on public.%s', p.polname, t.table_name) <> ALL (own_policies) -- noqa: CP03,LT01,LT06
+        UNION ALL
+        SELECT
+            'names',
+            'critical',
+            2000 + row_number() OVER (ORDER BY c.relname),
+            format('public.%I has the name of an index or sequence that is made here: rename it', c.relname)
+        FROM pg_class AS c
+        WHERE c.relnamespace = to_regnamespace('public')
+            AND CASE
+                WHEN c.relname = 'stylists_id_shop_id_key' THEN NOT EXISTS (
+                    SELECT
+                    FROM pg_index AS i
+                    WHERE i.indexrelid = c.oid
+                        AND i.indrelid = to_regclass('public.stylists')
+                )
+                ELSE to_regclass('public.customer_shop_profiles') IS NULL
+                    AND c.relname IN (
+                        'customer_shop_profiles_id_seq', 'customer_shop_profiles_pkey', 'idx_customer_shop_profiles_customer',
+                        'idx_customer_shop_profiles_shop', 'uq_customer_shop_profile'
+                    )
+            END
+        UNION ALL
+        SELECT
+            'triggers',
+            'warning',
+            row_number() OVER (ORDER BY g.table_name, g.tgname),
+            format(
+                'trigger %I on public.%s (%s): what it writes while a mirror writes is not mirrored: '
+                'see the limits in docs/phase-2.md',
+                g.tgname, g.table_name, g.tgfoid::regproc
+            )
+        FROM others_trigger AS g
+        WHERE g.table_name IN ('customers', 'customer_booking_stats', 'customer_stylist_preferences')
+            OR (g.table_name = 'bookings' AND g.tgtype & 2 <> 0) -- BEFORE
+        UNION ALL
+        -- What is ours belongs to the owner of the legacy tables.
+        SELECT
+            'owner',
+            'critical',
+            1,
+            format(
+                'the legacy tables have several owners: give them one (ALTER TABLE ... OWNER TO ...): %s',
+                string_agg(format('%s of %I', t.table_name, pg_get_userbyid(t.relowner)), ', ' ORDER BY t.position)
+            )
+        FROM legacy_table AS t
+        WHERE t.relkind = 'r'
+        HAVING count(DISTINCT t.relowner) > 1
+        UNION ALL
+        SELECT
+            'owner',
+            'critical',
+            1 + r.position,
+            format('the owner of the legacy tables may not %s: GRANT %s ON SCHEMA public TO %I', r.deed, r.privilege, owner_name)
+        FROM (
+            VALUES (1, 'USAGE', 'use schema public'), (2, 'CREATE', 'create tables')
+        ) AS r (position, privilege, deed)
+        WHERE owner IS NOT NULL
+            AND NOT has_schema_privilege(owner, 'public', r.privilege)
+        UNION ALL
+        SELECT
+            'deployer',
+            d.status,
+            1,
+            d.detail
+        FROM (
+            SELECT
+                CASE
+                    WHEN is_script OR pg_has_role(current_user, owner, 'USAGE') THEN 'critical'
+                    ELSE 'warning' -- who only looks need not be who deploys
+                END AS status,
+                CASE
+                    WHEN NOT pg_has_role(current_user, owner, 'USAGE') THEN format(
+                        'role %I is not the owner of the legacy tables and does not inherit its rights: deploy as %I',
+                        current_user, owner_name
+                    )
+                    -- Two rights of a member from PostgreSQL 16 on
+                    WHEN NOT pg_has_role(
+                        current_user, owner,
+                        CASE WHEN current_setting('server_version_num')::integer < 160000 THEN 'MEMBER' ELSE 'SET' END
+                    ) THEN format(
+                        'role %I may not take the role of the owner of the legacy tables: GRANT %I TO %I WITH SET TRUE',
+                        current_user, owner_name, current_user
+                    )
+                    WHEN NOT has_database_privilege(current_user, current_database(), 'CREATE') THEN format(
+                        'role %I may not create schemas: GRANT CREATE ON DATABASE %I TO %I', current_user, current_database(), current_user
+                    )
+                END AS detail
+            WHERE owner IS NOT NULL
+        ) AS d
+        WHERE d.detail IS NOT NULL
+        UNION ALL
+        SELECT
+            'roles',
+            CASE
+                WHEN target_phase < 2 OR NOT (is_script OR pg_has_role(current_user, owner, 'USAGE')) THEN 'warning'
+                ELSE 'critical'
+            END,
+            1,
+            format(
+                'role %I may not create roles: have a superuser run "%s", then run the same again',
+                session_user, string_agg(format('CREATE ROLE %s', w.role_name), '; ' ORDER BY w.role_name)
+            )
+        FROM (VALUES ('convo_shop'), ('convo_back_office'), ('convo_health')) AS w (role_name)
+        WHERE to_regrole(w.role_name) IS NULL
+            AND NOT has_roles
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_roles AS r
+                WHERE r.rolname = session_user
+                    AND (r.rolcreaterole OR r.rolsuper)
+            )
+        HAVING count(*) > 0
+        UNION ALL
+        SELECT
+            'roles',
+            CASE WHEN target_phase < 2 THEN 'warning' ELSE 'critical' END,
+            1 + row_number() OVER (ORDER BY r.rolname),
+            format(
+                'role %s is there, and no plain group role: ALTER ROLE %s NOLOGIN NOSUPERUSER NOBYPASSRLS', r.rolname, r.rolname
+            )
+        FROM pg_roles AS r
+        WHERE r.rolname IN ('convo_shop', 'convo_back_office', 'convo_health')
+            AND (r.rolcanlogin OR r.rolsuper OR r.rolbypassrls)
+            AND NOT has_roles
+        UNION ALL
+        SELECT
+            'default_shop',
+            shop_status,
+            1,
+            shop_problem
+        WHERE shop_problem IS NOT NULL
+        UNION ALL
+        SELECT
+            'transactions',
+            'warning',
+            row_number() OVER (ORDER BY a.xact_start),
+            format(
+                'pid %s, user %s, application %s, in transaction for %s min (%s): strong locks wait for what it holds; '
+                'wait for it, or end it with SELECT pg_terminate_backend(%s)',
+                a.pid, a.usename, coalesce(nullif(a.application_name, ''), '(none)'),
+                floor(extract(EPOCH FROM clock_timestamp() - a.xact_start) / 60), a.state, a.pid
+            )
+        FROM pg_stat_activity AS a
+        WHERE a.datname = current_database()
+            AND a.backend_type = 'client backend'
+            AND a.pid <> pg_backend_pid()
+            AND a.xact_start < clock_timestamp() - interval '1 minute'
+        UNION ALL
+        SELECT
+            'prepared',
+            'warning',
+            row_number() OVER (ORDER BY x.prepared),
+            format(
+                'transaction %L of role %s, prepared at %s, keeps its locks: COMMIT PREPARED %L, or ROLLBACK PREPARED %L',
+                x.gid, x.owner, to_char(x.prepared AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'), x.gid, x.gid
+            )
+        FROM pg_prepared_xacts AS x
+        WHERE x.database = current_database()
     )
-    HAVING count(DISTINCT t.relowner) = 1;
 
-    problem := CASE
-        WHEN owner_name IS NULL THEN
-            'the legacy tables have several owners: give them one (ALTER TABLE ... OWNER TO ...)'
-        WHEN NOT pg_catalog.pg_has_role(current_user, owner_name, 'USAGE') THEN
-            format(
-                'role %I is not the owner of the legacy tables and does not inherit its rights: deploy as %I',
-                current_user, owner_name
-            )
-        WHEN NOT pg_catalog.has_database_privilege(current_user, current_database(), 'CREATE') THEN
-            format(
-                'role %I may not create schemas: GRANT CREATE ON DATABASE %I TO %I',
-                current_user, current_database(), current_user
-            )
-        WHEN NOT pg_catalog.has_schema_privilege(owner_name, 'public', 'CREATE') THEN
-            format(
-                'the owner of the legacy tables may not create tables: GRANT CREATE ON SCHEMA public TO %I',
-                owner_name
-            )
-    END;
+    SELECT
+        jsonb_agg(
+            jsonb_build_object(
+                'name', c.name,
+                'status', coalesce(p.status, 'ok'),
+                'detail', coalesce(p.detail, c.fine)
+            ) ORDER BY c.position
+        )
+    INTO checks
+    FROM (
+        VALUES
+            (1, 'server_version', format('PostgreSQL %s', current_setting('server_version'))),
+            (2, 'session', 'no setting switches triggers off'),
+            (3, 'timeouts', 'none ends a session of Sqitch'),
+            (4, 'schemas', 'nothing is where tenancy and tenancy_archive come'),
+            (5, 'legacy_schema', 'tables, columns and types are as expected'),
+            (6, 'inserts', 'what is inserted here gives every column that needs a value'),
+            (7, 'checks', 'no CHECK on what is written here'),
+            (8, 'indexes', 'keys and indexes are there'),
+            (9, 'inheritance', 'no parents, no children'),
+            (10, 'row_security', 'off, or as it was made here'),
+            (11, 'names', 'none is taken'),
+            (12, 'triggers', 'none of others on the mirrored tables'),
+            (13, 'owner', format('all tables are of %I', coalesce(owner_name, 'nobody'))),
+            (14, 'deployer', format('role %I may deploy', current_user)),
+            (15, 'roles', 'the group roles are there, or can be made'),
+            (16, 'default_shop', CASE WHEN is_deployed THEN 'in tenancy.settings' ELSE format('shop %s', wanted_shop) END),
+            (17, 'transactions', 'none is open for a minute'),
+            (18, 'prepared', 'none')
+    ) AS c (position, name, fine)
+    LEFT JOIN (
+        SELECT
+            q.name,
+            min(q.status) AS status, -- critical before warning
+            regexp_replace(string_agg(q.detail, '; ' ORDER BY q.position), '[^ -~]', '?', 'g') AS detail -- names of others
+        FROM problem AS q
+        GROUP BY q.name
+    ) AS p ON p.name = c.name;
 
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', regexp_replace(problem, '[^ -~]', '?', 'g')
-            USING ERRCODE = 'insufficient_privilege';
-    END IF;
+    PERFORM set_config('tenancy.preconditions', checks::text, TRUE);
+END;
+$preconditions$;
 
-    IF wanted_shop !~ '^[0-9]{1,9}$' THEN
-        RAISE EXCEPTION 'default_shop_id is "%", not the id of a shop: use sqitch deploy --set default_shop_id=N',
-            wanted_shop
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-
-    EXECUTE 'SELECT EXISTS (SELECT FROM public.shops AS s WHERE s.id = $1)'
-    INTO shop_exists
-    USING wanted_shop::integer;
-
-    IF NOT shop_exists THEN
-        RAISE EXCEPTION 'shop %, the default shop, is not in public.shops: create it, or name another: %',
-            wanted_shop, 'sqitch deploy --set default_shop_id=N'
-            USING ERRCODE = 'foreign_key_violation';
+DO $$
+DECLARE
+    found record;
+    refused text;
+BEGIN
+    FOR found IN
+        SELECT
+            c.status,
+            c.detail
+        FROM jsonb_to_recordset(current_setting('tenancy.preconditions')::jsonb) AS c (status text, detail text)
+    LOOP
+        IF found.status = 'warning' THEN
+            RAISE WARNING '%', found.detail;
+        ELSIF found.status = 'critical' THEN
+            refused := concat_ws('; ', refused, found.detail);
+        END IF;
+    END LOOP;
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION '%', refused
+            USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END;
 $$;

@@ -24,10 +24,12 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .backfill import commands as backfill
     from .gate import command as gate
     from .health import command as health
+    from .preflight import command as preflight
     from .repair import command as repair
 
     app.add_typer(backfill.app, name="backfill")
     app.command(cls=health.HealthCommand)(health.health)
+    app.command(cls=health.HealthCommand)(preflight.preflight)
     app.command()(repair.repair)
     app.command()(gate.gate)
     app.command(hidden=True)(gate.contract)
@@ -54,6 +56,7 @@ def convo_tenancy(
     \b
     Examples:
       export DATABASE_URL=postgresql://user@host:5432/database
+      convo-tenancy preflight                can the phases be deployed?
       convo-tenancy health                   is every profile right?
       convo-tenancy backfill --dry-run       how much there is to do
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1

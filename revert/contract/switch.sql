@@ -78,7 +78,7 @@ ADD CONSTRAINT customers_restored_check CHECK (average_spend_cents IS NOT NULL A
 
 COMMIT;
 
-ALTER TABLE public.customers VALIDATE CONSTRAINT customers_restored_check;
+CALL tenancy.validate_constraint('public.customers', 'customers_restored_check');
 
 \ir ../support/begin.sql
 

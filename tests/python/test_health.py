@@ -35,6 +35,7 @@ NAMES = [
     "server_version",
     "phase",
     "plan",
+    "preconditions",
     "default_shop",
     "backfill",
     "drift",

@@ -31,6 +31,7 @@ NAMES = [
     "server_version",
     "phase",
     "plan",
+    "preconditions",
     "default_shop",
     "backfill",
     "drift",

@@ -274,7 +274,7 @@ def test_a_locked_table(legacy_database: str) -> None:
     with psycopg.connect(legacy_database, application_name="a long report") as blocker:
         blocker.execute("UPDATE public.customers SET name = 'Held' WHERE id = 1")
         message = _error(sqitch(legacy_database, "deploy", check=False))
-        assert "could not lock public.customers within 3 attempts; this change left" in message
+        assert "could not lock public.customers within 3 attempts; nothing is half done" in message
         assert (
             f"pid {blocker.info.backend_pid}, user postgres, application a long report" in message
         )

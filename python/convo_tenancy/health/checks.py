@@ -21,6 +21,7 @@ from ..database import (
     rows,
     set_timeouts,
 )
+from ..preflight.preconditions import check_preconditions
 from .contracted import check_archive, check_stray_legacy_table, check_tracking
 from .isolation import check_isolation
 from .legacy_use import (
@@ -188,6 +189,7 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("phase", stands)
     report.phase = phase.tag
     report.checks.append(check_plan(registry.changes, plan_folder))
+    make("preconditions", lambda: check_preconditions(connection))
     make("default_shop", lambda: _default_shop(connection))
     make("backfill", lambda: _backfill(connection, report))
     make("drift", lambda: _drift(connection, phase, report))

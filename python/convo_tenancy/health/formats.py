@@ -12,7 +12,7 @@ from rich.text import Text
 from ..display import printable
 from .model import DoubleWriter, LegacyWriter, Report, Status
 
-_STYLES = {
+STYLES = {
     Status.OK: "green",
     Status.WARNING: "yellow",
     Status.CRITICAL: "bold red",
@@ -30,7 +30,7 @@ def as_text(report: Report) -> None:
             table.add_column(heading, overflow="fold")
         for check in report.checks:
             value = "" if check.value is None else str(check.value)
-            status = Text(check.status.label, _STYLES[check.status])
+            status = Text(check.status.label, STYLES[check.status])
             table.add_row(check.name, status, value, Text(printable(check.detail)))
         console.print(table)
         return

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(50);
+SELECT plan(51);
 
 \ir ../../helpers/salons.sql
 
@@ -23,6 +23,9 @@ SELECT is(current_setting('app.current_shop_id', TRUE), '', 'context: after a SE
 SELECT is(tenancy.checked_shop_context(), NULL, 'context: which is none');
 SELECT pg_temp.in_shop('0902');
 SELECT is(tenancy.checked_shop_context(), 902, 'context: leading zeros are harmless');
+INSERT INTO public.shops (id, name) VALUES (2147483647, 'Last');
+SELECT pg_temp.in_shop('2147483647');
+SELECT is(tenancy.checked_shop_context(), 2147483647, 'context: the greatest id that there is');
 
 SELECT
     throws_ok(

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(11);
+SELECT plan(14);
 
 SAVEPOINT untouched;
 
@@ -51,6 +51,36 @@ SELECT set_eq(
     'locks these tables in this mode'
 );
 SELECT is(current_setting('lock_timeout'), '100ms', 'waits as long as the settings say, and what follows, too');
+ROLLBACK TO SAVEPOINT untouched;
+
+CALL tenancy.lock_tables('SHARE ROW EXCLUSIVE', 'public.customers IN ACCESS SHARE MODE', 'public.shops');
+SELECT bag_eq(
+    $$
+    SELECT
+        l.relation::regclass::text,
+        l.mode
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.pid = pg_backend_pid()
+        AND l.relation IN ('public.customers'::regclass, 'public.shops'::regclass)
+    $$,
+    $$VALUES ('customers', 'AccessShareLock'), ('shops', 'ShareRowExclusiveLock')$$,
+    'a table may have a mode of its own'
+);
+ROLLBACK TO SAVEPOINT untouched;
+
+SET LOCAL lock_timeout = '7s';
+CALL tenancy.lock_to_read();
+SELECT set_has(
+    $$
+    SELECT l.relation
+    FROM pg_catalog.pg_locks AS l
+    WHERE l.pid = pg_backend_pid()
+        AND l.mode = 'AccessShareLock'
+    $$,
+    $$VALUES ('public.bookings'::regclass::oid), ('public.customers'::regclass::oid), ('public.stylists'::regclass::oid)$$,
+    'lock_to_read: nothing is to be waited for later'
+);
+SELECT is(current_setting('lock_timeout'), '7s', 'lock_to_read: other locks are waited for as before');
 ROLLBACK TO SAVEPOINT untouched;
 
 UPDATE tenancy.settings SET lock_timeout_ms = 1000;

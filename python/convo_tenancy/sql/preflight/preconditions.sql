@@ -1,0 +1,1 @@
+../../../../deploy/support/preconditions.sql
