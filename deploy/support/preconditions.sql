@@ -13,6 +13,11 @@
     \set default_shop_id 1
 \endif
 
+-- A new client has a session of its own. One that finds what the client before left in it shares it: through a pooler in transaction
+-- mode, or one that resets nothing. So this client leaves a mark (as tenancy.mark_session() does) and connects anew.
+SELECT pg_catalog.pg_try_advisory_lock_shared(1129270870, 1) \g /dev/null
+\connect -reuse-previous=on
+
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 SET LOCAL search_path = pg_catalog, pg_temp;
@@ -31,6 +36,20 @@ DECLARE
     owner_name name;
     shop_exists boolean;
 BEGIN
+    IF EXISTS (
+        SELECT
+        FROM pg_locks AS l
+        WHERE l.pid = pg_backend_pid()
+            AND l.locktype = 'advisory'
+            AND l.objsubid = 2
+            AND l.classid::bigint = 1129270870
+    ) THEN
+        PERFORM pg_advisory_unlock_shared(1129270870, 1);
+        RAISE EXCEPTION 'a pooler in transaction mode is between: connect to the server itself, or to a pool in session mode, '
+            'and see docs/support.md#poolers for what may be left'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
     IF current_setting('server_version_num')::integer < 150000 THEN
         RAISE EXCEPTION 'PostgreSQL % is too old: upgrade to 15 or later', current_setting('server_version')
             USING ERRCODE = 'feature_not_supported';

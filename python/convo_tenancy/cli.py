@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import Annotated
 
@@ -11,9 +12,11 @@ from . import __version__
 from .backfill import commands as backfill
 from .display import printable
 from .errors import Problem
+from .failures import Command, Group, escape_output
 from .gate import command as gate
 from .health import command as health
 from .repair import command as repair
+from .signals import stoppable
 
 app = typer.Typer(
     add_completion=False,
@@ -21,11 +24,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(backfill.app, name="backfill")
+app.add_typer(backfill.app, name="backfill", cls=Group)
 app.command(cls=health.HealthCommand)(health.health)
-app.command()(repair.repair)
-app.command()(gate.gate)
-app.command(hidden=True)(gate.contract)
+app.command(cls=Command)(repair.repair)
+app.command(cls=Command)(gate.gate)
+app.command(hidden=True, cls=Command)(gate.contract)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,8 +62,12 @@ def convo_tenancy(
 
 def main() -> None:
     """Run the command line; a Problem is one line on stderr and its exit code."""
+    # Whoever reads the output and has enough (| head) ends the command, as they do any other.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        app()
+        escape_output()
+        with stoppable():
+            app()
     except Problem as problem:
         print(f"convo-tenancy: {printable(str(problem))}", file=sys.stderr)
         sys.exit(problem.exit_code)
