@@ -44,7 +44,6 @@ BEGIN
             AND l.objsubid = 2
             AND l.classid::bigint = 1129270870
     ) THEN
-        PERFORM pg_advisory_unlock_shared(1129270870, 1);
         RAISE EXCEPTION 'a pooler in transaction mode is between: connect to the server itself, or to a pool in session mode, '
             'and see docs/support.md#poolers for what may be left'
             USING ERRCODE = 'object_not_in_prerequisite_state';
