@@ -83,7 +83,7 @@ def _from_sqlalchemy(
         result += "@"
     result += server
     if dbname:
-        result += "/" + quote(dbname, safe="")
+        result += "/" + quote(unquote(dbname), safe="")
     values: dict[str, list[str]] = {}
     for name, value in parse_qsl(query or "", keep_blank_values=True):
         if name not in _OF_THE_DRIVER:
@@ -95,7 +95,7 @@ def _from_sqlalchemy(
         values["host"] = [
             match[1] if match else value for match, value in zip(hosts, values["host"], strict=True)
         ]
-    pairs = (f"{quote(name)}={quote(','.join(each), safe=',')}" for name, each in values.items())
+    pairs = (f"{quote(name)}={quote(','.join(each), safe=',/')}" for name, each in values.items())
     return result + "?" * bool(values) + "&".join(pairs)
 
 

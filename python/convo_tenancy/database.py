@@ -343,6 +343,8 @@ def problems(
             message = f"somebody cancelled the statement ({message}): {lost}"
         elif isinstance(error, errors.LockNotAvailable):
             message = f"somebody holds a lock for too long ({message}): {lost}"
+        elif isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            message = f"the database holds what cannot be read here: {message}: correct it there"
         else:
             message = f"the database refused: {message}"
         raise Problem(message) from None
