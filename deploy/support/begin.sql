@@ -48,7 +48,7 @@ SELECT to_regprocedure('tenancy.begin_change(text, text, text)') IS NOT NULL AS 
 \else
 SELECT (random() * 2147483645)::integer + 2 AS client \gset
 \endif
-SELECT tenancy.mark_session(:client) \g /dev/null
+SELECT tenancy.mark_session(:'client') \g /dev/null
 SELECT tenancy.begin_change('deploy', :'change', :'registry') AS is_done \gset
 \if :is_done
 COMMIT;
@@ -319,9 +319,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mark_session(integer) IS
-'Marks this session, until it ends, as one in which something of ours left settings, a role or a key: by a shared advisory lock that '
-'nobody waits for. A script gives the random number of its client, and is refused (55000) in a session that another client''s script '
-'has marked; 0 stands for a call by hand. Example: SELECT tenancy.mark_session()';
+'Marks this session, until it ends, as one in which something of ours left settings, a role or a key: by a shared advisory lock '
+'that nobody waits for. A script gives the random number of its client, and is refused (55000) in a session that another client''s '
+'script has marked; 0 stands for a call by hand. Example: SELECT tenancy.mark_session()';
 
 CREATE OR REPLACE FUNCTION tenancy.random_key()
 RETURNS bigint

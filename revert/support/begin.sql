@@ -47,7 +47,7 @@ SELECT to_regprocedure('tenancy.begin_change(text, text, text)') IS NOT NULL AS 
 \else
 SELECT (random() * 2147483645)::integer + 2 AS client \gset
 \endif
-SELECT tenancy.mark_session(:client) \g /dev/null
+SELECT tenancy.mark_session(:'client') \g /dev/null
 SELECT tenancy.begin_change('revert', :'change', :'registry') AS is_done \gset
 \else
 SELECT to_regclass('tenancy.changes') IS NOT NULL AS has_changes \gset
