@@ -47,10 +47,9 @@ if [[ -z ${DATABASE_URL:-} ]]; then
     done
     DATABASE_URL=$(cluster_url "$PRIVATE_CLUSTER" convo)
 fi
-case $DATABASE_URL in
-    postgresql://* | postgres://*) ;;
-    *) die 'DATABASE_URL is not a URL like postgresql://user@host:5432/database' ;;
-esac
+# As an application has it, with a driver of SQLAlchemy's, or as libpq does: libpq's from here on.
+export DATABASE_URL
+DATABASE_URL=$(python3 "$ROOT/python/convo_tenancy/conninfo.py" 2>&1) || die "$DATABASE_URL"
 
 # Everybody on this machine sees what programs are called with. So the password leaves the URL for the variable where psql, Sqitch and
 # convo-tenancy look for it.

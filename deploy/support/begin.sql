@@ -44,6 +44,11 @@ $$;
 
 SELECT to_regprocedure('tenancy.begin_change(text, text, text)') IS NOT NULL AS is_ready \gset
 \if :is_ready
+\if :{?client}
+\else
+SELECT (random() * 2147483645)::integer + 2 AS client \gset
+\endif
+SELECT tenancy.mark_session(:'client') \g /dev/null
 SELECT tenancy.begin_change('deploy', :'change', :'registry') AS is_done \gset
 \if :is_done
 COMMIT;
@@ -285,6 +290,39 @@ COMMENT ON FUNCTION tenancy.command_for(text, text) IS
 'The one command that has a change stand (direction deploy) or takes it away (revert), from what the database and Sqitch''s '
 'registry say of it now. Example: SELECT tenancy.command_for(''contract/switch'', ''deploy'')';
 
+CREATE OR REPLACE FUNCTION tenancy.mark_session(client integer DEFAULT 0)
+RETURNS void
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mark CONSTANT integer NOT NULL := 1129270870; -- the letters CONV; support/preconditions has it, too
+BEGIN
+    -- A client of its own has a session of its own: what another one's script left here came by a pooler.
+    IF client > 0 AND EXISTS (
+        SELECT
+        FROM pg_locks AS l
+        WHERE l.pid = pg_backend_pid()
+            AND l.locktype = 'advisory'
+            AND l.objsubid = 2
+            AND l.classid::bigint = mark
+            AND l.objid::bigint NOT IN (0, client)
+    ) THEN
+        RAISE EXCEPTION 'another client''s script ran in this session of the server, so a pooler in transaction mode is between: connect '
+            'to the server itself, or to a pool in session mode, and see docs/support.md#poolers for what may be left'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
+    PERFORM pg_try_advisory_lock_shared(mark, client); -- nobody waits for it
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.mark_session(integer) IS
+'Marks this session, until it ends, as one in which something of ours left settings, a role or a key: by a shared advisory lock '
+'that nobody waits for. A script gives the random number of its client, and is refused (55000) in a session that another client''s '
+'script has marked; 0 stands for a call by hand. Example: SELECT tenancy.mark_session()';
+
 CREATE OR REPLACE FUNCTION tenancy.random_key()
 RETURNS bigint
 LANGUAGE sql
@@ -303,6 +341,7 @@ AS $$
 DECLARE
     key CONSTANT bigint NOT NULL := tenancy.random_key();
 BEGIN
+    PERFORM tenancy.mark_session();
     PERFORM pg_advisory_lock(key); -- never waits: nobody else knows it
     RETURN key;
 END;

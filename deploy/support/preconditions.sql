@@ -14,6 +14,11 @@
     \set default_shop_id 1
 \endif
 
+-- A new client has a session of its own. One that finds what the client before left in it shares it: through a pooler in transaction
+-- mode, or one that resets nothing. So this client leaves a mark (as tenancy.mark_session() does) and connects anew.
+SELECT pg_catalog.pg_try_advisory_lock_shared(1129270870, 1) \g /dev/null
+\connect -reuse-previous=on
+
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 SET LOCAL search_path = pg_catalog, pg_temp;
@@ -278,6 +283,22 @@ BEGIN
             'ALTER ROLE or ALTER DATABASE ... RESET it' AS detail
         WHERE current_setting('tenancy.mirroring', TRUE) <> ''
             OR current_setting('tenancy.confirmed', TRUE) <> ''
+        UNION ALL
+        SELECT
+            'session',
+            'critical',
+            0,
+            'a pooler in transaction mode is between: connect to the server itself, or to a pool in session mode, and see '
+            'docs/support.md#poolers for what may be left'
+        WHERE is_script
+            AND EXISTS (
+                SELECT
+                FROM pg_locks AS l
+                WHERE l.pid = pg_backend_pid()
+                    AND l.locktype = 'advisory'
+                    AND l.objsubid = 2
+                    AND l.classid::bigint = 1129270870
+            )
         UNION ALL
         SELECT
             'session',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -11,7 +12,9 @@ import typer
 
 from .display import printable
 from .errors import Problem
+from .failures import Command, Group, escape_output
 from .scan import command as scan
+from .signals import stoppable
 
 app = typer.Typer(
     add_completion=False,
@@ -19,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command()(scan.scan)
+app.command(cls=Command)(scan.scan)
 if find_spec("psycopg"):  # all but the scan work on a database
     from .backfill import commands as backfill
     from .gate import command as gate
@@ -27,12 +30,12 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .preflight import command as preflight
     from .repair import command as repair
 
-    app.add_typer(backfill.app, name="backfill")
+    app.add_typer(backfill.app, name="backfill", cls=Group)
     app.command(cls=health.HealthCommand)(health.health)
     app.command(cls=health.HealthCommand)(preflight.preflight)
-    app.command()(repair.repair)
-    app.command()(gate.gate)
-    app.command(hidden=True)(gate.contract)
+    app.command(cls=Command)(repair.repair)
+    app.command(cls=Command)(gate.gate)
+    app.command(hidden=True, cls=Command)(gate.contract)
 
 
 def _print_version(wanted: bool) -> None:
@@ -68,8 +71,12 @@ def convo_tenancy(
 
 def main() -> None:
     """Run the command line; a Problem is one line on stderr and its exit code."""
+    # Whoever reads the output and has enough (| head) ends the command, as they do any other.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
-        app()
+        escape_output()
+        with stoppable():
+            app()
     except Problem as problem:
         print(f"convo-tenancy: {printable(str(problem))}", file=sys.stderr)
         sys.exit(problem.exit_code)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import psycopg
 import typer
 from psycopg import errors
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow, class_row, scalar_row
 
+from .conninfo import NOT_A_URI, libpq_uri
 from .errors import Problem
+from .pooler import shares_sessions
 from .queries import query
+from .signals import Stopped
 
 Connection = psycopg.Connection[TupleRow]
 Row = TypeVar("Row")
@@ -26,7 +32,7 @@ UrlOption = Annotated[
         "--database-url",
         metavar="URL",
         help="The database: postgresql://user@host:5432/database. No password here, where everybody"
-        " sees it in the process list. [default: $DATABASE_URL]",
+        " sees it in the process list. [default: $DATABASE_URL, or what PG... variables name]",
         show_default=False,
     ),
 ]
@@ -39,48 +45,104 @@ _DEFAULTS: dict[str, str] = {
     "keepalives_count": "3",
 }
 
+_NAMES_A_DATABASE = ("PGSERVICE", "PGHOST", "PGHOSTADDR", "PGDATABASE")
+_TEXTS = (
+    "text",
+    "varchar",
+    "bpchar",
+    "name",
+    '"char"',
+    0,
+)  # 0: types that psycopg has no loader for
+
 
 def connect(url: str | None, application_name: str) -> Connection:
     """Connect in autocommit mode, to a session that no role or database has set up otherwise.
 
     Args:
-        url: a libpq URI; None or empty stands for the environment variable DATABASE_URL.
+        url: a libpq URI, or an URL of SQLAlchemy. None or empty stands for the environment variable
+            DATABASE_URL, and where there is none for the database that libpq's own variables name.
         application_name: what pg_stat_activity shows for the session.
 
     Raises:
-        Problem: no URL, not a URI, or nothing answers there. No password is shown.
+        Problem: no URL, not a URI, nothing answers there, or a pooler in transaction mode does. No
+            password is shown.
     """
     url = url or os.environ.get("DATABASE_URL")
-    if not url:
-        raise Problem(
-            "which database? Set DATABASE_URL or pass --database-url postgresql://user@host:5432/database"
-        )
-    try:
-        if not url.startswith(("postgresql://", "postgres://")):
-            raise psycopg.ProgrammingError
-        parameters = {**_DEFAULTS, **conninfo_to_dict(url)}
-        # A port of letters is a password with a / in it, as a rule.
-        if not all(port.isdecimal() for port in str(parameters.get("port") or 0).split(",")):
-            raise psycopg.ProgrammingError
-    except psycopg.ProgrammingError:
-        # What libpq says would show the whole URL, password and all.
-        raise Problem(
-            "DATABASE_URL (or --database-url) is not a URI like"
-            " postgresql://user@host:5432/database; in a password write @ as %40, / as %2F"
-        ) from None
-    parameters["application_name"] = application_name
-    try:
-        connection = psycopg.connect(
-            **parameters,  # type: ignore[arg-type]
+    parameters = {
+        **_DEFAULTS,
+        **(_parameters(url) if url else _from_environment()),
+        "application_name": application_name,
+        "client_encoding": "UTF8",
+    }
+
+    def new_connection() -> Connection:
+        return psycopg.connect(
+            **parameters,
             autocommit=True,
             cursor_factory=psycopg.RawCursor,
         )
+
+    try:
+        connection = new_connection()
+        # Before anything is set: it would stay, in a session of other clients.
+        if shares_sessions(connection, new_connection):
+            connection.close()
+            raise Problem(
+                "between this command and the server is a pooler that gives one server session to"
+                " several clients: connect to the server itself, or to a pool in session mode"
+            )
         connection.execute(query("session"))
-        return connection
     except psycopg.Error as error:
-        raise Problem(
-            f"cannot connect: {one_line(error)} (check DATABASE_URL or --database-url)"
-        ) from None
+        source = "DATABASE_URL or --database-url" if url else "the PG... variables"
+        raise Problem(f"cannot connect: {one_line(error)} (check {source})") from None
+    for name in _TEXTS:
+        connection.adapters.register_loader(name, _Text)
+    return connection
+
+
+def _from_environment() -> dict[str, str]:
+    """Nothing to add to libpq's own variables, where these name a database."""
+    if any(os.environ.get(name) for name in _NAMES_A_DATABASE):
+        return {}
+    raise Problem(
+        "which database? Set DATABASE_URL, or pass --database-url"
+        " postgresql://user@host:5432/database, or set PGSERVICE, or PGHOST and PGDATABASE"
+    )
+
+
+def _parameters(url: str) -> dict[str, Any]:
+    try:
+        parameters = conninfo_to_dict(libpq_uri(url))
+        # A port of letters is a password with a / in it, as a rule.
+        if not all(port.isdecimal() for port in str(parameters.get("port") or 0).split(",")):
+            raise ValueError(NOT_A_URI)
+    except UnicodeError:
+        problem = "holds bytes that are not UTF-8"
+    except ValueError as error:
+        problem = str(error)
+    except psycopg.ProgrammingError as error:
+        # Nothing else of what libpq says: it would show the whole URL, password and all.
+        unknown = re.match(r'invalid URI query parameter: "(\w+)"', str(error))
+        problem = (
+            f"has a parameter that libpq does not know, {unknown[1]}; for ssl write sslmode"
+            if unknown
+            else NOT_A_URI
+        )
+    else:
+        return parameters
+    raise Problem(f"DATABASE_URL (or --database-url) {problem}")
+
+
+class _Text(Loader):
+    """Text in which what is not UTF-8 shows as such.
+
+    A database in SQL_ASCII takes any bytes, and the name of a role or a database has those of the
+    database in which it was made.
+    """
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode(errors="replace")
 
 
 def set_timeouts(connection: Connection, statement: str, lock: str) -> None:
@@ -255,18 +317,20 @@ def is_undefined(error: psycopg.Error) -> bool:
 def problems(
     *, denied: str = "", undefined: str = "", lost: str = "run it again"
 ) -> Iterator[None]:
-    """Turn every error of the database inside the block into a Problem.
+    """Turn every error of the database inside the block into a Problem, and a signal, too.
 
     Args:
         denied: what to do when the role lacks a right.
         undefined: what to do when a table or function is missing.
-        lost: what to do when the connection breaks.
+        lost: what to do when the connection breaks, or somebody stops the command.
 
     Raises:
-        Problem: in place of any psycopg.Error.
+        Problem: in place of any psycopg.Error, and of Stopped.
     """
     try:
         yield
+    except Stopped as stopped:
+        raise stopped.problem(lost) from None
     except psycopg.Error as error:
         message = one_line(error)
         if is_lost(error):
@@ -279,6 +343,8 @@ def problems(
             message = f"somebody cancelled the statement ({message}): {lost}"
         elif isinstance(error, errors.LockNotAvailable):
             message = f"somebody holds a lock for too long ({message}): {lost}"
+        elif isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            message = f"the database holds what cannot be read here: {message}: correct it there"
         else:
             message = f"the database refused: {message}"
         raise Problem(message) from None

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from .errors import Problem
+
 _NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -20,6 +22,14 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
+
+    def problem(self, advice: str) -> Problem:
+        """What the command ends with.
+
+        Args:
+            advice: what to do next.
+        """
+        return Problem(f"cancelled; {advice}", 128 + self.number)
 
 
 @contextmanager

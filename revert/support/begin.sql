@@ -43,6 +43,11 @@ $$;
 \set is_done yes
 SELECT to_regprocedure('tenancy.begin_change(text, text, text)') IS NOT NULL AS is_ready \gset
 \if :is_ready
+\if :{?client}
+\else
+SELECT (random() * 2147483645)::integer + 2 AS client \gset
+\endif
+SELECT tenancy.mark_session(:'client') \g /dev/null
 SELECT tenancy.begin_change('revert', :'change', :'registry') AS is_done \gset
 \else
 SELECT to_regclass('tenancy.changes') IS NOT NULL AS has_changes \gset
@@ -103,6 +108,7 @@ DROP FUNCTION IF EXISTS tenancy.open_changes();
 DROP VIEW IF EXISTS tenancy.held_keys;
 DROP FUNCTION IF EXISTS tenancy.take_key();
 DROP FUNCTION IF EXISTS tenancy.random_key();
+DROP FUNCTION IF EXISTS tenancy.mark_session(integer);
 DROP FUNCTION IF EXISTS tenancy.command_for(text, text);
 DROP FUNCTION IF EXISTS tenancy.is_registered(text);
 DROP PROCEDURE IF EXISTS tenancy.begin_batch();

@@ -33,6 +33,7 @@ SETTINGS = {
     "intervalstyle": "sql_standard",
     "timezone": "'XYZ-3'",
     "bytea_output": "escape",
+    "extra_float_digits": "-15",
     "standard_conforming_strings": "off",
     "quote_all_identifiers": "on",
     "array_nulls": "off",
@@ -41,6 +42,7 @@ SETTINGS = {
     "plan_cache_mode": "force_generic_plan",
     "jit": "on",
     "client_connection_check_interval": "0",
+    "exit_on_error": "on",
 }
 
 # Operators and functions that hide those of pg_catalog, by the types of their arguments and result.

@@ -300,7 +300,7 @@ def test_a_statement_that_takes_long(phase2_database: str) -> None:
     with Running(url, "gate") as running:
         wait_until(lambda: value(url, f"SELECT count(*) {asking}") == "1", "it asks the gate")
         running.process.send_signal(signal.SIGINT)
-        assert running.end() == (130, "convo-tenancy: cancelled; nothing was changed\n")
+        assert running.end() == (130, "convo-tenancy: cancelled; run it again\n")
     assert value(url, f"SELECT count(*) {asking}") == "0"
 
 

@@ -67,7 +67,7 @@ def _keys(session: psycopg.Connection) -> set[int]:
 
 
 def test_nothing_waits_for_an_advisory_lock() -> None:
-    """But for tenancy.take_key(), whose key nobody knows before."""
+    """But for tenancy.take_key(), whose key nobody knows before; a mark is tried, and shared."""
     found = {
         (match[1], script.relative_to(ROOT / "deploy").as_posix())
         for script in (ROOT / "deploy").rglob("*.sql")
@@ -77,6 +77,8 @@ def test_nothing_waits_for_an_advisory_lock() -> None:
         ("pg_advisory_lock", "support/begin.sql"),
         ("pg_advisory_unlock", "support/begin.sql"),
         ("pg_advisory_unlock", "profiles/backfill_progress.sql"),
+        ("pg_try_advisory_lock_shared", "support/begin.sql"),
+        ("pg_try_advisory_lock_shared", "support/preconditions.sql"),
     }
     queries = "".join(path.read_text() for path in (ROOT / "python").rglob("*.sql"))
     assert "advisory_lock(" not in queries
@@ -172,7 +174,7 @@ def test_a_stranger_keeps_no_backfill_from_running(url: str) -> None:
     ):
         runner.execute("SELECT tenancy.claim_backfill()")
         seen = _keys(stranger)
-        assert len(seen) == 1
+        assert len(seen) == 2  # with the mark of the session
         runner.execute("SELECT tenancy.release_backfill()")
         for key in seen | {7236846203480261}:
             stranger.execute("SELECT pg_advisory_lock(%s)", (key,))

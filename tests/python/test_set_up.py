@@ -71,7 +71,7 @@ def test_somebody_elses_tables_are_left_alone(empty_database: str) -> None:
     ("url", "words"),
     [
         ("postgresql://postgres@/x?host=/nonexistent&port=5432", "No such file"),
-        ("mysql://root@localhost/x", "DATABASE_URL is not a URL like postgresql://"),
+        ("mysql://root@localhost/x", "DATABASE_URL is not a URI like postgresql://"),
     ],
 )
 def test_a_url_that_leads_nowhere(url: str, words: str) -> None:

@@ -22,8 +22,6 @@ from ..database import (
     require_triggers,
 )
 from ..display import Format, FormatOption, Meter, duration, printable, shown
-from ..errors import Problem
-from ..signals import Stopped, stoppable
 from . import control
 
 APPLICATION_NAME = "convo-tenancy backfill"
@@ -97,11 +95,8 @@ def backfill(
         with _session(database_url) as connection:
             _show_estimate(connection, output)
         return
-    try:
-        with stoppable(), _session(database_url) as connection:
-            _run(connection, batch_size)
-    except Stopped as stopped:
-        raise Problem("cancelled; run again to go on", 128 + stopped.number) from None
+    with _session(database_url) as connection:
+        _run(connection, batch_size)
 
 
 def _show_estimate(connection: Connection, output: Format) -> None:

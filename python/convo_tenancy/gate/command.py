@@ -13,7 +13,6 @@ from rich.filesize import decimal
 from ..database import UrlOption, connect, problems, require_deployed, require_legacy_side
 from ..display import Format, FormatOption, printable
 from ..errors import Problem
-from ..signals import Stopped, stoppable
 from .gate import COLUMNS, LOCKED, Gate, ask
 
 COMMAND = "convo-tenancy gate"
@@ -70,25 +69,21 @@ def gate(
       convo-tenancy gate --format json | jq .findings
     """
     deploy = _deploy(quiet_period, despite)
-    try:
-        with (
-            stoppable(),
-            problems(
-                denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
-                undefined="run sqitch verify",
-            ),
-            connect(database_url, COMMAND) as connection,
-        ):
-            require_deployed(
-                connection,
-                "tenancy.contract_findings(interval, text, integer[])",
-                "phase 2",
-                "@phase2",
-            )
-            require_legacy_side(connection, "to take away")
-            found = ask(connection, quiet_period, despite)
-    except Stopped as stopped:
-        raise Problem("cancelled; nothing was changed", 128 + stopped.number) from None
+    with (
+        problems(
+            denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
+            undefined="run sqitch verify",
+        ),
+        connect(database_url, COMMAND) as connection,
+    ):
+        require_deployed(
+            connection,
+            "tenancy.contract_findings(interval, text, integer[])",
+            "phase 2",
+            "@phase2",
+        )
+        require_legacy_side(connection, "to take away")
+        found = ask(connection, quiet_period, despite)
     _SHOWN[output](found, deploy)
     if not found.is_open:
         number = len(found.refused)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from ..database import UrlOption, connect, problems
 from ..errors import Problem
+from ..failures import Command
 from .checks import DENIED, examine
 from .formats import FORMATS
 from .model import Check, Report, Status
@@ -27,8 +27,10 @@ class Format(StrEnum):
     PROMETHEUS = "prometheus"
 
 
-class HealthCommand(TyperCommand):
-    """A monitoring plugin that is called wrongly is unknown (3): 2 would be critical."""
+class HealthCommand(Command):
+    """What ends a monitoring plugin is unknown (3): 1 would be a warning, 2 critical."""
+
+    failure = int(Status.UNKNOWN)
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:
         """Read the arguments."""
@@ -78,6 +80,8 @@ def health(
         ):
             report = examine(connection, timeout, find_plan(plan_directory))
     except Problem as problem:
+        if problem.exit_code > Status.UNKNOWN:  # a signal
+            raise
         if output is Format.TEXT:
             raise Problem(str(problem), int(Status.UNKNOWN)) from None
         report = Report(checks=[Check("connection", Status.UNKNOWN, None, str(problem))])

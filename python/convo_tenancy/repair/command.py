@@ -23,7 +23,6 @@ from ..database import (
 )
 from ..display import Format, FormatOption, Meter, listed, shown
 from ..errors import Problem
-from ..signals import Stopped, stoppable
 from .control import SHOPS, Change, Drift, Outcome, Repair
 
 APPLICATION_NAME = "convo-tenancy repair"
@@ -112,32 +111,28 @@ def repair(
     source = SHOPS if shops else side or Source.LEGACY
     if limit is None and output is Format.TEXT:
         limit = _TEXT_LIMIT
-    try:
-        with (
-            stoppable(),
-            problems(
-                denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
-                undefined="run sqitch deploy --to @phase2 first",
-                lost="run it again to go on",
-            ),
-            connect(database_url, APPLICATION_NAME) as connection,
-        ):
-            require_deployed(
-                connection, "tenancy.repair(integer[], text, boolean)", "phase 2", "@phase2"
-            )
-            require_legacy_side(connection, "to repair")
-            require_triggers(connection)
-            if progress(connection).finished_at is None:
-                raise Problem("the backfill is not complete: run convo-tenancy backfill first")
-            outcome = Outcome(limit)
-            try:
-                _run(Repair(connection, source, dry_run, outcome), batch_size)
-            finally:
-                if outcome.finished or outcome.changed_values:
-                    _SHOWN[output](outcome, source, dry_run)
-            remaining = [*_held(connection, outcome), *_unrepaired(outcome, source)]
-    except Stopped as stopped:
-        raise Problem("cancelled; run it again to go on", 128 + stopped.number) from None
+    with (
+        problems(
+            denied="run it as the owner of the legacy tables, who also runs sqitch deploy",
+            undefined="run sqitch deploy --to @phase2 first",
+            lost="run it again to go on",
+        ),
+        connect(database_url, APPLICATION_NAME) as connection,
+    ):
+        require_deployed(
+            connection, "tenancy.repair(integer[], text, boolean)", "phase 2", "@phase2"
+        )
+        require_legacy_side(connection, "to repair")
+        require_triggers(connection)
+        if progress(connection).finished_at is None:
+            raise Problem("the backfill is not complete: run convo-tenancy backfill first")
+        outcome = Outcome(limit)
+        try:
+            _run(Repair(connection, source, dry_run, outcome), batch_size)
+        finally:
+            if outcome.finished or outcome.changed_values:
+                _SHOWN[output](outcome, source, dry_run)
+        remaining = [*_held(connection, outcome), *_unrepaired(outcome, source)]
     if remaining:
         raise Problem("; ".join(remaining))
 

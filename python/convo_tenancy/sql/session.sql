@@ -12,19 +12,27 @@ SET client_connection_check_interval = '2s'; -- a client that was killed must no
 SET default_transaction_isolation = 'read committed';
 SET default_transaction_read_only = off;
 SET default_transaction_deferrable = off;
-SET client_encoding = 'UTF8';
 SET client_min_messages = notice;
 SET datestyle = 'ISO, YMD';
 SET intervalstyle = postgres;
 SET timezone = 'UTC';
 SET bytea_output = hex;
+SET extra_float_digits = 1;
 SET standard_conforming_strings = on;
 SET quote_all_identifiers = off;
 SET array_nulls = on;
 SET transform_null_equals = off;
 SET row_security = on;
 SET plan_cache_mode = auto;
+SET exit_on_error = off; -- one check that cannot be made does not end all others
 SET jit = off; -- compiling a statement that runs once costs more than it saves
+
+-- In SQL_ASCII there may be any bytes: the server would refuse to send those that are not UTF-8.
+SELECT pg_catalog.set_config(
+    'client_encoding',
+    CASE WHEN pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END,
+    FALSE
+);
 
 -- From PostgreSQL 17 on
 SELECT pg_catalog.set_config('transaction_timeout', '0', FALSE)

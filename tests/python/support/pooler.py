@@ -1,4 +1,4 @@
-"""A throwaway PgBouncer in transaction mode, before a cluster of the tests."""
+"""A throwaway PgBouncer, before a cluster of the tests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ AS_POSTGRES = (
     *("--init-groups", "--reset-env", "--"),
 )
 
-# Without listen_addr it has no TCP socket. Nothing is reset between clients, as is its default in
-# transaction mode; it is said here because the tests depend on it.
+# Without listen_addr it has no TCP socket. Nothing is reset between clients but in session mode, as
+# is its default; it is said here because the tests depend on it.
 SETTINGS = """\
 [databases]
 * = host={server} port=5432
@@ -36,9 +36,10 @@ unix_socket_dir = {directory}
 unix_socket_mode = 0700
 auth_type = trust
 auth_file = {directory}/users
-pool_mode = transaction
+pool_mode = {mode}
 default_pool_size = {connections}
 server_reset_query_always = 0
+server_round_robin = {round_robin}
 """
 
 
@@ -54,12 +55,25 @@ class Pooler:
 
 
 @contextmanager
-def pooler(cluster: Cluster, users: list[str], *, connections: int) -> Iterator[Pooler]:
+def pooler(
+    cluster: Cluster,
+    users: list[str],
+    *,
+    connections: int,
+    mode: str = "transaction",
+    round_robin: int = 0,
+) -> Iterator[Pooler]:
     """One with so many server connections for each database and user; ended and deleted after."""
     directory = Path(tempfile.mkdtemp(prefix="pb.", dir="/tmp"))
     settings = directory / "pgbouncer.ini"
     settings.write_text(
-        SETTINGS.format(server=cluster.directory, directory=directory, connections=connections)
+        SETTINGS.format(
+            server=cluster.directory,
+            directory=directory,
+            connections=connections,
+            mode=mode,
+            round_robin=round_robin,
+        )
     )
     (directory / "users").write_text("".join(f'"{user}" ""\n' for user in users))
     if os.geteuid() == 0:

@@ -48,6 +48,9 @@ def serve(caller: socket.socket, installed: str) -> None:
     os.chdir(folder)
     for number, flags in enumerate((os.O_RDONLY, os.O_WRONLY, os.O_WRONLY)):
         os.dup2(os.open(f"/proc/{pid}/fd/{number}", flags), number)
+    # Anew: those of before may be files, and these pipes.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
     status = command()
     caller.send(str(status).encode())
     os._exit(status)

@@ -1,0 +1,99 @@
+"""Whatever ends a command early is one line, and an exit code that says so."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+from .errors import Problem
+from .signals import Stopped
+
+_PACKAGE = Path(__file__).parent
+
+
+def escape_output() -> None:
+    """Have an output that takes every character: what it cannot show is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def one_line_failures(exit_code: int) -> Iterator[None]:
+    """Turn what nobody expected inside the block into a Problem, the end of the output included.
+
+    Args:
+        exit_code: what the process then ends with.
+
+    Raises:
+        Problem: in place of an OSError, of a signal, and of any error of a programmer. Before the
+            block, if standard output is closed: what the command changes would go unsaid.
+    """
+    if sys.stdout is None:
+        raise Problem("standard output is closed: send it to /dev/null", exit_code)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except Stopped as stopped:
+        raise stopped.problem("run it again") from None
+    except OSError as error:
+        if error.filename is not None:
+            message = f"{error.filename}: {error.strerror}"
+        else:
+            message = f"cannot write the output: {error.strerror or error}"
+            _discard_output()
+        raise Problem(message, exit_code) from None
+    except Exception as error:
+        if hasattr(error, "exit_code"):  # a Problem, and those of typer
+            raise
+        raise Problem(_describe(error), exit_code) from None
+
+
+def _discard_output() -> None:
+    """Or Python would try to write it once more as it ends."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)
+
+
+def _describe(error: Exception) -> str:
+    """An error that is a fault of this project, with the line where it came up."""
+    places = [
+        f"{Path(frame.filename).relative_to(_PACKAGE)}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(_PACKAGE)
+    ]
+    what = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"a fault of convo-tenancy itself, please report it: {what} ({places[-1]})"
+
+
+class _OneLine:
+    """Of a command: what it fails with is one line."""
+
+    failure = 1
+    """Its exit code then."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it."""
+        with one_line_failures(self.failure):
+            return super().invoke(ctx)  # type: ignore[misc]
+
+
+class Command(_OneLine, TyperCommand):
+    """A command of ours."""
+
+
+class Group(_OneLine, TyperGroup):
+    """A command that has others."""
