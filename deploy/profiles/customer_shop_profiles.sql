@@ -30,9 +30,15 @@ FROM (
         tenancy.is_put_aside('customer_shop_profiles') AS is_put_aside
 ) AS found \gset
 
+\if :is_adopted
+\set looks_at_profiles yes
+\ir ../support/preconditions.sql
+\endif
+
 CALL tenancy.lock_tables(:'mode', VARIADIC :'locked'::text[]);
 
 \if :is_adopted
+-- Once more: from here on nobody alters it.
 \set looks_at_profiles yes
 \ir ../support/preconditions.sql
 \endif

@@ -341,7 +341,13 @@ index AS (
                 ))
             ORDER BY a.attname
         ) AS columns,
-        i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid AND i.indnatts = i.indnkeyatts AND m.amname = 'btree' AS is_plain
+        i.indimmediate,
+        i.indpred IS NULL
+        AND i.indexprs IS NULL
+        AND i.indisvalid
+        AND i.indimmediate
+        AND i.indnatts = i.indnkeyatts
+        AND m.amname = 'btree' AS is_plain
     FROM profiles AS t
     JOIN pg_catalog.pg_index AS i ON i.indrelid = t.oid
     JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid
@@ -357,6 +363,7 @@ judged_index AS (
         i.indisvalid
         AND o.name IS NULL
         AND NOT i.indisexclusion
+        AND i.indimmediate
         AND (
             NOT i.indisunique
             OR NOT i.columns && ARRAY(SELECT r.name FROM adr AS r)
@@ -524,12 +531,36 @@ found (position, is_refused, finding) AS (
     WHERE t.is_table
         AND (d.deptype = 'n' OR d.classid = 'pg_catalog.pg_publication_rel'::regclass)
         AND d.classid NOT IN ('pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_trigger'::regclass)
-        AND NOT EXISTS ( -- of its own
+        AND (d.classid, d.objid) NOT IN ( -- its own
             SELECT
+                'pg_catalog.pg_rewrite'::regclass,
+                r.oid
             FROM pg_catalog.pg_rewrite AS r
-            WHERE d.classid = 'pg_catalog.pg_rewrite'::regclass
-                AND r.oid = d.objid
-                AND r.ev_class = t.oid
+            WHERE r.ev_class = t.oid
+            UNION ALL
+            SELECT
+                'pg_catalog.pg_constraint'::regclass,
+                c.oid
+            FROM pg_catalog.pg_constraint AS c
+            WHERE c.conrelid = t.oid
+            UNION ALL
+            SELECT
+                'pg_catalog.pg_attrdef'::regclass,
+                f.oid
+            FROM pg_catalog.pg_attrdef AS f
+            WHERE f.adrelid = t.oid
+            UNION ALL
+            SELECT
+                'pg_catalog.pg_class'::regclass,
+                i.indexrelid
+            FROM pg_catalog.pg_index AS i
+            WHERE i.indrelid = t.oid
+            UNION ALL
+            SELECT
+                'pg_catalog.pg_statistic_ext'::regclass,
+                s.oid
+            FROM pg_catalog.pg_statistic_ext AS s
+            WHERE s.stxrelid = t.oid
         )
     UNION ALL
     SELECT
@@ -580,7 +611,7 @@ DECLARE
     rows_found text;
 BEGIN
     IF state = 'refused' THEN
-        RAISE EXCEPTION 'table public.customer_shop_profiles exists, this plan did not make it, and it cannot be taken over: %. Put that '
+        RAISE EXCEPTION 'table public.customer_shop_profiles exists, and this plan did not make it. It cannot be taken over: %. Put that '
             'right, or rename or drop the table', findings
             USING ERRCODE = 'duplicate_object';
     ELSIF state = 'asked' THEN

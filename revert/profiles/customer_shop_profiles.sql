@@ -16,7 +16,8 @@ DO $$
 DECLARE
     is_adopted CONSTANT boolean NOT NULL := tenancy.is_put_aside('adopted_profiles');
     is_divided CONSTANT boolean NOT NULL := coalesce((SELECT a.is_divided FROM tenancy.adoption AS a), TRUE);
-    put_aside_as text := 'customer_shop_profiles';
+    put_aside_as CONSTANT text NOT NULL := to_char(clock_timestamp(), '"interrupted_profiles_"YYYYMMDDHH24MISS');
+    part record;
 BEGIN
     IF to_regclass('public.customer_shop_profiles') IS NULL THEN
         RETURN;
@@ -84,7 +85,23 @@ BEGIN
     CALL tenancy.create_archive_schema();
     IF NOT is_divided THEN
         -- Most are where the ADR's own statement put them, so a later deploy must not take them back.
-        put_aside_as := to_char(clock_timestamp(), '"interrupted_profiles_"YYYYMMDDHH24MISS');
+        FOR part IN
+            SELECT
+                c.relname AS name,
+                CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'INDEX' END AS kind,
+                row_number() OVER (ORDER BY c.oid) AS number
+            FROM pg_class AS c
+            WHERE c.oid IN (
+                SELECT i.indexrelid
+                FROM pg_index AS i
+                WHERE i.indrelid = 'tenancy.customer_shop_profiles'::regclass
+                UNION ALL
+                SELECT pg_get_serial_sequence('tenancy.customer_shop_profiles', 'id')::regclass
+            )
+        LOOP
+            -- Their names are those of what comes to the archive with a later deploy.
+            EXECUTE format('ALTER %s tenancy.%I RENAME TO %I', part.kind, part.name, format('%s_%s', put_aside_as, part.number));
+        END LOOP;
         EXECUTE format('ALTER TABLE tenancy.customer_shop_profiles RENAME TO %I', put_aside_as);
         EXECUTE format('ALTER TABLE tenancy.%I SET SCHEMA tenancy_archive', put_aside_as);
         CALL tenancy.follow_deletions(format('tenancy_archive.%I', put_aside_as)::regclass);

@@ -16,10 +16,10 @@ _END = ("ROLLBACK", "RESET SESSION AUTHORIZATION", "RESET ALL", r"\unset change"
 _FRESH = [word for command in _END for word in ("-c", command)]
 
 
-def run_scripts(url: str, scripts: Iterable[str]) -> None:
+def run_scripts(url: str, scripts: Iterable[str], *variables: str) -> None:
     """`run_scripts(url, ["deploy/profiles/split", "verify/profiles/split"])`; none may fail."""
     files = [word for one in scripts for word in ("-f", str(ROOT / f"{one}.sql"), *_FRESH)]
-    psql(url, "-v", "contract=yes", "-v", "legacy_quiet_period=0", *files)
+    psql(url, "-v", "contract=yes", "-v", "legacy_quiet_period=0", *variables, *files)
 
 
 def verify(url: str) -> None:
