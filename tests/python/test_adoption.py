@@ -151,6 +151,8 @@ def test_the_dry_run_is_the_refusal(adr_database: str) -> None:
         "column tier is kept",
         "column twice is kept",
         "constraint a_tier is kept",
+        "constraint all_in_one is left out",
+        "constraint customer_shop_profiles_likes_fkey is left out",
         "index prefers is kept",
         "index theirs is called uq_customer_shop_profile",
         'index "by shop" is called idx_customer_shop_profiles_shop',

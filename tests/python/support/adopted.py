@@ -19,7 +19,9 @@ USERS = """
     ALTER TABLE public.customer_shop_profiles
     ADD COLUMN tier varchar(20) COLLATE "C" NOT NULL DEFAULT 'none',
     ADD COLUMN twice integer GENERATED ALWAYS AS (total_bookings * 2) STORED,
-    ADD CONSTRAINT a_tier CHECK (tier <> '');
+    ADD COLUMN likes integer REFERENCES public.services (id) ON DELETE SET NULL,
+    ADD CONSTRAINT a_tier CHECK (tier <> ''),
+    ADD CONSTRAINT all_in_one CHECK (shop_id > 0 AND total_bookings < 1000);
     ALTER TABLE public.customer_shop_profiles RENAME CONSTRAINT uq_customer_shop_profile TO theirs;
     ALTER INDEX public.idx_customer_shop_profiles_shop RENAME TO "by shop";
     COMMENT ON TABLE public.customer_shop_profiles IS 'Ours, since June.';
