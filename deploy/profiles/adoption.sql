@@ -18,11 +18,12 @@ CREATE TABLE IF NOT EXISTS tenancy.adoption (
 );
 
 COMMENT ON TABLE tenancy.adoption IS
-'One row where the profiles stand in for a table that somebody made, which is tenancy_archive.adopted_profiles meanwhile; else none.';
+'One row where the profiles stand in for a table that somebody made, which is tenancy_archive.adopted_profiles meanwhile; else '
+'none.';
 COMMENT ON COLUMN tenancy.adoption.singleton IS 'Always true: there is at most one row.';
 COMMENT ON COLUMN tenancy.adoption.literal_shop_id IS
-'The shop where most customers had a profile: the ADR''s own statement puts everybody''s totals into one. What the profiles of other '
-'shops held, the application has counted there.';
+'The shop where most customers had a profile: the ADR''s own statement puts everybody''s totals into one. What the profiles of '
+'other shops held, the application has counted there.';
 COMMENT ON COLUMN tenancy.adoption.is_divided IS
 'Whether the backfill has divided the profiles of that table anew, all of them.';
 
@@ -54,6 +55,7 @@ RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
@@ -223,10 +225,12 @@ DECLARE
     next_copied pg_catalog.int4;
     is_reported pg_catalog.bool NOT NULL := FALSE;
 BEGIN
+    CALL tenancy.begin_batch();
+
     LOOP
-        CALL tenancy.begin_batch();
         next_copied := tenancy.copy_step(copied, batch_size, columns);
         COMMIT;
+        CALL tenancy.begin_batch();
         EXIT WHEN next_copied IS NULL;
 
         IF next_copied OPERATOR(pg_catalog.=) copied THEN
@@ -239,7 +243,6 @@ BEGIN
         copied := next_copied;
     END LOOP;
 
-    CALL tenancy.begin_batch();
     INSERT INTO tenancy.adoption (literal_shop_id)
     SELECT (
         SELECT p.shop_id

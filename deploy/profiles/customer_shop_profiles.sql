@@ -26,8 +26,13 @@ SELECT
     ) AS locked
 FROM (
     SELECT
-        to_regclass('public.customer_shop_profiles') IS NOT NULL AND to_regclass('tenancy.profile_origins') IS NULL AS is_adopted,
-        tenancy.is_put_aside('customer_shop_profiles') AS is_put_aside
+        o.is_there AND o.is_not_ours AS is_adopted,
+        tenancy.is_put_aside('customer_shop_profiles') AND (o.is_not_ours OR NOT o.is_there) AS is_put_aside
+    FROM (
+        SELECT
+            to_regclass('public.customer_shop_profiles') IS NOT NULL AS is_there,
+            to_regclass('tenancy.profile_origins') IS NULL AS is_not_ours
+    ) AS o
 ) AS found \gset
 
 \if :is_adopted
@@ -48,23 +53,31 @@ SET LOCAL client_min_messages = warning; -- of what is there already, or is not 
 \if :is_put_aside
 -- What an earlier revert put aside comes back as it was, with the record of who wrote it. tenancy.forget_customers() has the place of the
 -- foreign keys, until the profiles get theirs again.
-ALTER TABLE tenancy_archive.customer_shop_profiles DROP CONSTRAINT IF EXISTS customer_shop_profiles_customer_id_fkey;
-ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA tenancy;
-ALTER TABLE IF EXISTS tenancy_archive.profile_origins DROP CONSTRAINT IF EXISTS profile_origins_customer_id_fkey;
-ALTER TABLE IF EXISTS tenancy_archive.profile_origins SET SCHEMA tenancy;
-\if :is_adopted
-CALL tenancy.change_places('tenancy.customer_shop_profiles');
-INSERT INTO tenancy.adoption (is_divided) VALUES (TRUE);
-\else
-ALTER TABLE tenancy.customer_shop_profiles SET SCHEMA public;
-SELECT tenancy.drop_archive_schema() \g /dev/null
-\endif
+DO $$
+BEGIN
+    ALTER TABLE tenancy_archive.customer_shop_profiles DROP CONSTRAINT IF EXISTS customer_shop_profiles_customer_id_fkey;
+    ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA tenancy;
+    ALTER TABLE IF EXISTS tenancy_archive.profile_origins DROP CONSTRAINT IF EXISTS profile_origins_customer_id_fkey;
+    ALTER TABLE IF EXISTS tenancy_archive.profile_origins SET SCHEMA tenancy;
+    IF to_regclass('public.customer_shop_profiles') IS NULL THEN
+        ALTER TABLE tenancy.customer_shop_profiles SET SCHEMA public;
+        PERFORM tenancy.drop_archive_schema(); -- which may hold something else, too
+    ELSE
+        CALL tenancy.change_places('tenancy.customer_shop_profiles');
+        INSERT INTO tenancy.adoption (is_divided) VALUES (TRUE);
+    END IF;
+END;
+$$;
 \endif
 
 \if :is_copied
-CALL tenancy.keep_open(is_begun => TRUE);
 \set home tenancy
-DROP TABLE IF EXISTS tenancy.customer_shop_profiles; -- of a run that was interrupted
+CALL tenancy.keep_open(is_begun => TRUE);
+DO $$
+BEGIN
+    DROP TABLE IF EXISTS tenancy.customer_shop_profiles; -- of a run that was interrupted
+END;
+$$;
 \endif
 
 CREATE TABLE IF NOT EXISTS :"home".customer_shop_profiles (

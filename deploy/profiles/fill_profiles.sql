@@ -194,9 +194,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.split_beside(integer[], integer) IS
-'The backfill rule for a table that was taken over: as tenancy.split(), but no shop gets less than the application counted there, as '
-'far as the customer''s totals go; other shops give it, largest first. In literal_shop_id the profile says nothing: the ADR''s own '
-'statement put all totals into it. Writes nothing. Example: SELECT * FROM tenancy.split_beside(ARRAY[42], 1)';
+'The backfill rule for a table that was taken over: as tenancy.split(), but no shop gets less than the application counted there, '
+'as far as the customer''s totals go; other shops give it, largest first. In literal_shop_id the profile says nothing: the ADR''s '
+'own statement put all totals into it. Writes nothing. Example: SELECT * FROM tenancy.split_beside(ARRAY[42], 1)';
 
 CREATE OR REPLACE FUNCTION tenancy.split_anew(customer_ids integer[], is_adoption boolean DEFAULT FALSE)
 RETURNS bigint
@@ -301,9 +301,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.split_anew(integer[], boolean) IS
-'Writes the profiles of customers as tenancy.split() gives them now, as new ones (created_at), and returns how many they have; in an '
-'adoption as tenancy.split_beside(), and enters what the application counted in tenancy.profile_origins. The caller has seen to it '
-'that nobody else wrote them. Fails (23505) if somebody makes one meanwhile. Example: SELECT tenancy.split_anew(ARRAY[42])';
+'Writes the profiles of customers as tenancy.split() gives them now, as new ones (created_at), and returns how many they have; in '
+'an adoption as tenancy.split_beside(), and enters what the application counted in tenancy.profile_origins. The caller has seen to '
+'it that nobody else wrote them. Fails (23505) if somebody makes one meanwhile. Example: SELECT tenancy.split_anew(ARRAY[42])';
 
 CREATE OR REPLACE VIEW tenancy.written_customers (customer_id)
 WITH (security_invoker = TRUE)

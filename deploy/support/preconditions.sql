@@ -290,16 +290,16 @@ WITH profiles AS (
 
 adr (position, name, type, not_null) AS (
     VALUES
-        (1, 'id', 'integer', TRUE),
-        (2, 'customer_id', 'integer', TRUE),
-        (3, 'shop_id', 'integer', TRUE),
-        (4, 'preferred_stylist_id', 'integer', FALSE),
-        (5, 'total_bookings', 'integer', TRUE),
-        (6, 'total_spend_cents', 'integer', TRUE),
-        (7, 'last_booking_at', 'timestamp with time zone', FALSE),
-        (8, 'no_show_count', 'integer', TRUE),
-        (9, 'created_at', 'timestamp with time zone', TRUE),
-        (10, 'updated_at', 'timestamp with time zone', TRUE)
+    (1, 'id', 'integer', TRUE),
+    (2, 'customer_id', 'integer', TRUE),
+    (3, 'shop_id', 'integer', TRUE),
+    (4, 'preferred_stylist_id', 'integer', FALSE),
+    (5, 'total_bookings', 'integer', TRUE),
+    (6, 'total_spend_cents', 'integer', TRUE),
+    (7, 'last_booking_at', 'timestamp with time zone', FALSE),
+    (8, 'no_show_count', 'integer', TRUE),
+    (9, 'created_at', 'timestamp with time zone', TRUE),
+    (10, 'updated_at', 'timestamp with time zone', TRUE)
 ),
 
 own_column AS (
@@ -326,11 +326,11 @@ index AS (
         i.indisexclusion,
         i.indisvalid,
         -- Of which columns, expressions and condition included
-        ARRAY(
+        ARRAY( -- noqa: CP03
             SELECT a.attname::text
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = i.indrelid
-                AND (a.attnum = ANY (i.indkey) OR EXISTS (
+                AND (a.attnum = ANY (i.indkey) OR EXISTS ( -- noqa: CP03,LT01,LT06
                     SELECT
                     FROM pg_catalog.pg_depend AS d
                     WHERE d.classid = 'pg_catalog.pg_class'::regclass
@@ -366,7 +366,7 @@ judged_index AS (
         AND i.indimmediate
         AND (
             NOT i.indisunique
-            OR NOT i.columns && ARRAY(SELECT r.name FROM adr AS r)
+            OR NOT i.columns && ARRAY(SELECT r.name FROM adr AS r) -- noqa: CP03
             OR i.columns @> '{id}'
             OR i.columns @> '{customer_id,shop_id}'
         ) AS is_kept
@@ -386,7 +386,7 @@ judged_index AS (
 own_constraint AS (
     SELECT
         c.*,
-        c.contype = 'c' AND c.convalidated AND c.conkey <@ ARRAY(SELECT o.attnum FROM own_column AS o) AS is_kept
+        c.contype = 'c' AND c.convalidated AND c.conkey <@ ARRAY(SELECT o.attnum FROM own_column AS o) AS is_kept -- noqa: CP03
     FROM profiles AS t
     JOIN pg_catalog.pg_constraint AS c ON c.conrelid = t.oid
     WHERE t.is_table
@@ -399,13 +399,16 @@ found (position, is_refused, finding) AS (
         TRUE,
         CASE
             WHEN NOT t.is_table THEN 'it is not an ordinary table: rename it'
-            WHEN t.relowner IS DISTINCT FROM t.customers_owner THEN
-                format('it belongs to %I, customers to %I: ALTER TABLE ... OWNER TO', pg_catalog.pg_get_userbyid(t.relowner),
-                    pg_catalog.pg_get_userbyid(t.customers_owner))
+            WHEN t.relowner <> t.customers_owner
+                THEN format(
+                        'it belongs to %I, customers to %I: ALTER TABLE ... OWNER TO',
+                        pg_catalog.pg_get_userbyid(t.relowner), pg_catalog.pg_get_userbyid(t.customers_owner)
+                    )
             WHEN t.relpersistence <> 'p' THEN 'it is not logged: ALTER TABLE ... SET LOGGED'
             WHEN t.reloftype <> 0 THEN 'it is a table OF a type: ALTER TABLE ... NOT OF'
-            WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE t.oid IN (i.inhrelid, i.inhparent)) THEN
-                'it has children or a parent: ALTER TABLE ... NO INHERIT'
+            WHEN EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE t.oid IN (i.inhrelid, i.inhparent))
+                THEN
+                    'it has children or a parent: ALTER TABLE ... NO INHERIT'
             WHEN t.relrowsecurity OR EXISTS (SELECT FROM pg_catalog.pg_policy AS p WHERE p.polrelid = t.oid) THEN
                 'it has row-level security: DISABLE ROW LEVEL SECURITY, and DROP POLICY'
         END
@@ -416,8 +419,9 @@ found (position, is_refused, finding) AS (
         TRUE,
         CASE
             WHEN a.attname IS NULL THEN format('column %s is missing', r.name)
-            WHEN format_type(a.atttypid, a.atttypmod) <> r.type THEN
-                format('column %s is %s, expected %s', r.name, format_type(a.atttypid, a.atttypmod), r.type)
+            WHEN format_type(a.atttypid, a.atttypmod) <> r.type
+                THEN
+                    format('column %s is %s, expected %s', r.name, format_type(a.atttypid, a.atttypmod), r.type)
             WHEN a.attgenerated <> '' THEN format('column %s is generated: DROP EXPRESSION', r.name)
             WHEN r.not_null AND NOT a.attnotnull THEN format('column %s lacks NOT NULL', r.name)
             WHEN a.attnotnull AND NOT r.not_null THEN format('column %s is NOT NULL: ALTER COLUMN ... DROP NOT NULL', r.name)
@@ -435,8 +439,9 @@ found (position, is_refused, finding) AS (
         a.attidentity <> '' OR (a.attnotnull OR y.typnotnull) AND coalesce(a.expression, y.typdefault) IS NULL,
         CASE
             WHEN a.attidentity <> '' THEN format('column %I draws numbers as an identity: DROP IDENTITY', a.attname)
-            WHEN (a.attnotnull OR y.typnotnull) AND coalesce(a.expression, y.typdefault) IS NULL THEN
-                format('column %I is NOT NULL without a default: ALTER COLUMN ... SET DEFAULT, or DROP NOT NULL', a.attname)
+            WHEN (a.attnotnull OR y.typnotnull) AND coalesce(a.expression, y.typdefault) IS NULL
+                THEN
+                    format('column %I is NOT NULL without a default: ALTER COLUMN ... SET DEFAULT, or DROP NOT NULL', a.attname)
             ELSE format('column %I is kept', a.attname)
         END
     FROM own_column AS a
@@ -473,15 +478,16 @@ found (position, is_refused, finding) AS (
         23,
         c.contype = 'f' AND c.confdeltype IN ('a', 'r'),
         CASE
-            WHEN c.contype = 'f' AND c.confdeltype IN ('a', 'r') THEN
-                format('constraint %I stops a DELETE: make it ON DELETE CASCADE or SET NULL', c.conname)
+            WHEN c.contype = 'f' AND c.confdeltype IN ('a', 'r')
+                THEN
+                    format('constraint %I stops a DELETE: make it ON DELETE CASCADE or SET NULL', c.conname)
             WHEN c.is_kept THEN format('constraint %I is kept', c.conname)
-            WHEN NOT (c.contype = 'f' AND c.conkey <@ ARRAY(
-                SELECT a.attnum
-                FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = c.conrelid
-                    AND a.attname IN ('customer_id', 'shop_id', 'preferred_stylist_id')
-            )) THEN format('constraint %I is left out', c.conname)
+            WHEN NOT (c.contype = 'f' AND c.conkey <@ ARRAY( -- noqa: CP03
+                    SELECT a.attnum
+                    FROM pg_catalog.pg_attribute AS a
+                    WHERE a.attrelid = c.conrelid
+                        AND a.attname IN ('customer_id', 'shop_id', 'preferred_stylist_id')
+                )) THEN format('constraint %I is left out', c.conname)
         END
     FROM own_constraint AS c
     UNION ALL
@@ -596,8 +602,9 @@ SELECT
         FROM found AS f
         WHERE f.is_refused OR NOT EXISTS (SELECT FROM found AS r WHERE r.is_refused AND r.finding IS NOT NULL)
     ) AS adoption_findings,
-    ARRAY(SELECT i.oid FROM judged_index AS i WHERE i.is_kept ORDER BY i.name)::text AS kept_indexes,
-    ARRAY(SELECT c.oid FROM own_constraint AS c WHERE c.is_kept ORDER BY c.conname)::text AS kept_checks \gset
+    ARRAY(SELECT i.oid FROM judged_index AS i WHERE i.is_kept ORDER BY i.name)::text AS kept_indexes, -- noqa: CP03
+    ARRAY(SELECT c.oid FROM own_constraint AS c WHERE c.is_kept ORDER BY c.conname)::text AS kept_checks -- noqa: CP03
+\gset
 
 SELECT
     set_config('tenancy.adoption_state', :'adoption_state', TRUE),

@@ -184,7 +184,9 @@ REFUSED = {
     "ALTER TABLE {} ALTER COLUMN last_booking_at SET NOT NULL": (
         "column last_booking_at is NOT NULL: ALTER COLUMN ... DROP NOT NULL"
     ),
-    "ALTER TABLE {} ALTER COLUMN no_show_count DROP NOT NULL": "column no_show_count lacks NOT NULL",
+    "ALTER TABLE {} ALTER COLUMN no_show_count DROP NOT NULL": (
+        "column no_show_count lacks NOT NULL"
+    ),
     "ALTER TABLE {} DROP COLUMN no_show_count": "column no_show_count is missing",
     "ALTER TABLE {} DROP CONSTRAINT uq_customer_shop_profile": (
         "it has no unique index on (customer_id, shop_id): add one"
@@ -204,13 +206,13 @@ REFUSED = {
     "ALTER TABLE {} ADD COLUMN s integer REFERENCES public.services (id)": (
         "constraint customer_shop_profiles_s_fkey stops a DELETE"
     ),
-    "CREATE VIEW public.report AS SELECT * FROM {}": "on view public.report would stay behind: drop it",
+    "CREATE VIEW public.report AS SELECT * FROM {}": "on view public.report would stay behind",
     "CREATE TABLE public.notes (profile integer REFERENCES {} (id))": (
         "constraint notes_profile_fkey on table public.notes would stay behind: drop it"
     ),
     "CREATE FUNCTION public.f({}) RETURNS integer LANGUAGE sql RETURN 1": "would stay behind",
     "CREATE TRIGGER t BEFORE UPDATE ON {} FOR EACH ROW"
-    " EXECUTE FUNCTION suppress_redundant_updates_trigger()": "trigger t would stay behind: drop it",
+    " EXECUTE FUNCTION suppress_redundant_updates_trigger()": "trigger t would stay behind",
     "CREATE RULE r AS ON DELETE TO {} DO INSTEAD NOTHING": "rule r would stay behind: drop it",
     "CREATE PUBLICATION of_it FOR TABLE {}": "in publication of_it would stay behind",
     "ALTER TABLE {} ENABLE ROW LEVEL SECURITY": "it has row-level security",
@@ -287,7 +289,7 @@ def test_an_application_that_goes_on(adr_database: str) -> None:
     # It does not write preferences to profiles.
     assert {row[0] for row in drift(url)} <= {"preferred_stylist"}
     with psycopg.connect(url) as connection:
-        held = dict(
+        held: dict[str, int] = dict(
             connection.execute(
                 "SELECT (customer_id, shop_id)::text, total_bookings"
                 " FROM public.customer_shop_profiles"
@@ -383,9 +385,7 @@ def test_ids_go_on(small_adr: Callable[[str], str]) -> None:
 
 
 @pytest.mark.parametrize("way", ["forward", "back"])
-def test_killed_after_each_statement(
-    cluster: Cluster, stages: Stages, way: str
-) -> None:
+def test_killed_after_each_statement(cluster: Cluster, stages: Stages, way: str) -> None:
     """The same script finishes, or its revert gives back the table as it was."""
     with stages.at(BEFORE) as made:
         run_the_adr(made)
@@ -457,16 +457,12 @@ def test_a_customer_who_is_being_deleted(small_adr: Callable[[str], str]) -> Non
     changes = CHANGES[CHANGES.index(BEFORE) + 1 : CHANGES.index("profiles/backfill_profiles")]
     run_scripts(url, (f"deploy/{change}" for change in changes), *ADOPT_PSQL)
     deleter = Session(url)
-    customer = value(
-        url, "SELECT min(customer_id) + 5 FROM public.customer_shop_profiles"
-    )
+    customer = value(url, "SELECT min(customer_id) + 5 FROM public.customer_shop_profiles")
     deleter.execute(f"SELECT FROM public.customers WHERE id = {customer} FOR UPDATE")
     psql(url, "-c", "SELECT tenancy.prepare_backfill()")
     steps = [value(url, "SELECT state FROM tenancy.backfill_step(15)") for _ in range(3)]
     assert steps == ["working", "waiting", "waiting"]
-    assert value(
-        url, f"SELECT last_customer_id < {customer} FROM tenancy.backfill_progress"
-    ) == "t"
+    assert value(url, f"SELECT last_customer_id < {customer} FROM tenancy.backfill_progress") == "t"
     deleter.rollback()
     deleter.close()
     psql(url, "-c", "CALL tenancy.run_backfill()")

@@ -57,9 +57,7 @@ def book(connection: Connection, booking: Booking) -> None:
     with connection.transaction():
         bookings.legacy(connection, booking, held=False)
         slot = booking.slot
-        connection.execute(
-            _COUNT, (booking.customer.id, slot.shop, slot.price, slot.start)
-        )
+        connection.execute(_COUNT, (booking.customer.id, slot.shop, slot.price, slot.start))
 
 
 def book_all(url: str, wanted: Sequence[Booking]) -> None:
