@@ -145,7 +145,7 @@ BEGIN
         ELSIF source = 'profiles' THEN
             PERFORM tenancy.repair_from_profiles(drifted.id, drifted.kinds);
         ELSIF is_split_anew THEN
-            PERFORM tenancy.split_anew(drifted.id);
+            PERFORM tenancy.split_anew(ARRAY[drifted.id]);
         ELSE
             PERFORM tenancy.repair_from_legacy(drifted.id, drifted.kinds);
         END IF;

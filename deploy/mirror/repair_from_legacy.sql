@@ -5,60 +5,6 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CREATE OR REPLACE FUNCTION tenancy.split_anew(customer_id integer)
-RETURNS void
-LANGUAGE plpgsql
-SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    INSERT INTO tenancy.splits_under_way (xid) VALUES (pg_current_xact_id());
-
-    -- Not deleted: whoever waits for the row is to find one.
-    UPDATE public.customer_shop_profiles AS p
-    SET
-        preferred_stylist_id = NULL,
-        total_bookings = 0,
-        total_spend_cents = 0,
-        last_booking_at = NULL,
-        no_show_count = 0,
-        created_at = now(),
-        updated_at = now()
-    WHERE p.customer_id = split_anew.customer_id;
-
-    INSERT INTO public.customer_shop_profiles (
-        customer_id,
-        shop_id,
-        preferred_stylist_id,
-        total_bookings,
-        total_spend_cents,
-        last_booking_at,
-        no_show_count
-    )
-    SELECT
-        s.customer_id,
-        s.shop_id,
-        s.preferred_stylist_id,
-        s.total_bookings,
-        s.total_spend_cents,
-        s.last_booking_at,
-        s.no_show_count
-    FROM tenancy.split(ARRAY[split_anew.customer_id]) AS s
-    ON CONFLICT ON CONSTRAINT uq_customer_shop_profile DO UPDATE
-    SET
-        preferred_stylist_id = excluded.preferred_stylist_id,
-        total_bookings = excluded.total_bookings,
-        total_spend_cents = excluded.total_spend_cents,
-        last_booking_at = excluded.last_booking_at,
-        no_show_count = excluded.no_show_count;
-
-    DELETE FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id();
-END;
-$$;
-
-COMMENT ON FUNCTION tenancy.split_anew(integer) IS
-'Part of tenancy.repair(): writes the profiles of one customer as tenancy.split() gives them now, as new ones (created_at).';
-
 CREATE OR REPLACE FUNCTION tenancy.settle_inserted(customer_id integer)
 RETURNS void
 LANGUAGE plpgsql

@@ -44,6 +44,7 @@ BEGIN
             FROM public.customer_shop_profiles AS p
             WHERE p.customer_id = t.id
         )
+            OR EXISTS (SELECT FROM tenancy.adoption AS a WHERE NOT a.is_divided)
     );
 
     customers := all_customers * cardinality(sample_to_do) / greatest(cardinality(sample), 1);

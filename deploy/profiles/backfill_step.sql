@@ -24,8 +24,10 @@ SET jit = off
 AS $$
 DECLARE
     progress tenancy.backfill_progress;
+    is_adoption CONSTANT boolean NOT NULL := EXISTS (SELECT FROM tenancy.adoption AS a WHERE NOT a.is_divided);
     wanted integer[];
     locked integer[];
+    passed_over integer; -- the first of those who are being deleted
     end_reached boolean;
 BEGIN
     IF batch_size IS NULL OR batch_size NOT BETWEEN 1 AND 100000 THEN
@@ -50,18 +52,29 @@ BEGIN
     PERFORM set_config('synchronous_commit', 'off', TRUE);
 
     BEGIN
-        wanted := ARRAY(
-            SELECT c.id
-            FROM public.customers AS c
-            WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
-                AND NOT EXISTS (
-                    SELECT
-                    FROM public.customer_shop_profiles AS p
-                    WHERE p.customer_id = c.id
-                )
-            ORDER BY c.id
-            LIMIT batch_size
-        );
+        IF is_adoption THEN
+            -- Everybody, once: the cursor alone tells whose profiles are still those of the table that was taken over.
+            wanted := ARRAY(
+                SELECT c.id
+                FROM public.customers AS c
+                WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
+                ORDER BY c.id
+                LIMIT batch_size
+            );
+        ELSE
+            wanted := ARRAY(
+                SELECT c.id
+                FROM public.customers AS c
+                WHERE c.id > coalesce(progress.last_customer_id, -2147483649)
+                    AND NOT EXISTS (
+                        SELECT
+                        FROM public.customer_shop_profiles AS p
+                        WHERE p.customer_id = c.id
+                    )
+                ORDER BY c.id
+                LIMIT batch_size
+            );
+        END IF;
         end_reached := cardinality(wanted) < batch_size;
 
         -- A customer whose deletion is under way is passed over, not waited for: the transaction that
@@ -74,11 +87,21 @@ BEGIN
             FOR KEY SHARE SKIP LOCKED
         );
 
-        -- A new statement, and so a new snapshot: it sees what those who had the locks committed.
-        profiles := tenancy.fill_profiles(locked);
+        IF is_adoption AND locked <> wanted THEN
+            -- No sweep comes back to them, so the batch ends before the first.
+            passed_over := (SELECT min(w.id) FROM unnest(wanted) AS w (id) WHERE w.id <> ALL (locked));
+            wanted := ARRAY(SELECT w.id FROM unnest(wanted) AS w (id) WHERE w.id <= passed_over ORDER BY w.id);
+            locked := array_remove(wanted, passed_over);
+            end_reached := FALSE;
+        END IF;
+
+        -- New statements, and so new snapshots: they see what those who had the locks committed.
+        profiles := CASE WHEN is_adoption THEN tenancy.split_anew(locked, TRUE) ELSE tenancy.fill_profiles(locked) END;
+        UPDATE tenancy.adoption AS a SET is_divided = TRUE WHERE is_adoption AND end_reached;
 
         customers := cardinality(locked);
         state := CASE
+            WHEN customers = 0 AND passed_over IS NOT NULL THEN 'waiting'
             WHEN NOT (end_reached AND progress.sweeping) THEN 'working'
             WHEN customers < cardinality(wanted) THEN 'waiting'
             ELSE 'finished'
@@ -86,7 +109,10 @@ BEGIN
 
         UPDATE tenancy.backfill_progress AS b
         SET
-            last_customer_id = CASE WHEN NOT end_reached THEN wanted[cardinality(wanted)] END,
+            last_customer_id = CASE
+                WHEN passed_over IS NOT NULL THEN coalesce(locked[customers], b.last_customer_id)
+                WHEN NOT end_reached THEN wanted[cardinality(wanted)]
+            END,
             sweeping = b.sweeping OR end_reached,
             customers_done = b.customers_done + customers,
             profiles_written = b.profiles_written + profiles,
@@ -124,7 +150,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_step(integer) IS
-'One batch of the backfill, with its cursor in the same transaction: the next customers without any profile get theirs. state is '
+'One batch of the backfill, with its cursor in the same transaction: the next customers without any profile get theirs; in a table '
+'that was taken over (tenancy.adoption) first everybody does. state is '
 'working (call again), waiting (call again after a pause; detail says for what) or finished. Never waits for more than a moment. '
 'Call tenancy.claim_backfill() and tenancy.prepare_backfill() first. Example: SELECT * FROM tenancy.backfill_step(2000)';
 

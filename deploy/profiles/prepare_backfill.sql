@@ -12,6 +12,7 @@ SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    batch_size CONSTANT integer NOT NULL := (SELECT s.backfill_batch_size FROM tenancy.settings AS s);
     stale integer[];
 BEGIN
     CALL tenancy.lock_to_read();
@@ -34,25 +35,32 @@ BEGIN
     END IF;
 
     -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made anew, unless somebody else
-    -- than the split wrote them: that, the legacy side cannot give again.
+    -- than the split wrote them: that, the legacy side cannot give again. A table that was taken over is the batches' work.
     IF (SELECT b.started_at IS NULL FROM tenancy.backfill_progress AS b)
         AND EXISTS (SELECT FROM public.customer_shop_profiles)
+        AND NOT EXISTS (SELECT FROM tenancy.adoption AS a WHERE NOT a.is_divided)
     THEN
         stale := ARRAY(
-            SELECT p.id
-            FROM public.customer_shop_profiles AS p
-            WHERE p.customer_id IN (SELECT d.customer_id FROM tenancy.drift AS d)
-                AND NOT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = p.customer_id)
-            ORDER BY p.id
-            FOR UPDATE OF p
+            SELECT DISTINCT d.customer_id
+            FROM tenancy.drift AS d
+            WHERE EXISTS (SELECT FROM public.customer_shop_profiles AS p WHERE p.customer_id = d.customer_id)
         );
+        PERFORM
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = ANY (stale)
+        ORDER BY p.id
+        FOR NO KEY UPDATE;
 
         -- A new statement, and so a new snapshot: it sees what those who had the locks committed.
-        INSERT INTO tenancy.splits_under_way (xid) VALUES (pg_current_xact_id());
-        DELETE FROM public.customer_shop_profiles AS p
-        WHERE p.id = ANY (stale)
-            AND NOT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = p.customer_id);
-        DELETE FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id();
+        stale := ARRAY(
+            SELECT t.id
+            FROM unnest(stale) AS t (id)
+            WHERE NOT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = t.id)
+            ORDER BY t.id
+        );
+        FOR batch_start IN 1 .. cardinality(stale) BY batch_size LOOP
+            PERFORM tenancy.split_anew(stale[batch_start : batch_start + batch_size - 1]);
+        END LOOP;
 
         UPDATE tenancy.backfill_progress AS b
         SET (customers_done, profiles_written) = (

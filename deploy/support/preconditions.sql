@@ -2,7 +2,8 @@
 
 -- Refuses a database that the plan does not fit, before anything in it is changed: for all that phases 1 to 3 need. Warns of what would
 -- hold them up. It only looks, and runs again where phase 2 begins, since the application may alter its tables meanwhile.
--- Variable: default_shop_id, the shop that owns what no booking places (1).
+-- Variables: default_shop_id, the shop that owns what no booking places (1); adopt, yes to take over a table customer_shop_profiles that
+-- is there already. profiles/customer_shop_profiles includes this file, with looks_at_profiles, for the look at that table alone.
 
 \set ON_ERROR_STOP on
 \set ON_ERROR_ROLLBACK off
@@ -13,6 +14,13 @@
 \else
     \set default_shop_id 1
 \endif
+\if :{?adopt}
+\else
+    \set adopt no
+\endif
+
+\if :{?looks_at_profiles}
+\else
 
 -- A new client has a session of its own. One that finds what the client before left in it shares it: through a pooler in transaction
 -- mode, or one that resets nothing. So this client leaves a mark (as tenancy.mark_session() does) and connects anew.
@@ -31,6 +39,400 @@ SELECT
     set_config('tenancy.default_shop_id', :'default_shop_id', TRUE) AS default_shop_id,
     set_config('tenancy.target_phase', '', TRUE) AS target_phase
 \gset
+
+\endif
+
+SELECT set_config('tenancy.adopt', :'adopt', TRUE) \g /dev/null
+
+-- A table of the ADR that somebody made: what of it cannot be taken over, and what of it is different. convo-tenancy preflight runs this
+-- block, too. It leaves in tenancy.adoption its state (absent, refused, asked or agreed), what is to be said of it, and which of its
+-- indexes and CHECKs are kept. Its argument is the setting tenancy.adopt.
+DO $adoption$
+-- convo-tenancy: nobody's read of the legacy side (mirror/legacy_readers)
+DECLARE
+    adoption record;
+    rows_found text;
+    refusal text;
+BEGIN
+    WITH profiles AS (
+        SELECT
+            t.*,
+            t.relkind = 'r' AND NOT t.relispartition AS is_table,
+            (SELECT o.relowner FROM pg_class AS o WHERE o.oid = to_regclass('public.customers')) AS customers_owner
+        FROM pg_class AS t
+        WHERE t.oid = to_regclass('public.customer_shop_profiles')
+            AND to_regclass('tenancy.profile_origins') IS NULL -- else it is ours
+    ),
+
+    adr (position, name, type, not_null) AS (
+        VALUES
+        (1, 'id', 'integer', TRUE),
+        (2, 'customer_id', 'integer', TRUE),
+        (3, 'shop_id', 'integer', TRUE),
+        (4, 'preferred_stylist_id', 'integer', FALSE),
+        (5, 'total_bookings', 'integer', TRUE),
+        (6, 'total_spend_cents', 'integer', TRUE),
+        (7, 'last_booking_at', 'timestamp with time zone', FALSE),
+        (8, 'no_show_count', 'integer', TRUE),
+        (9, 'created_at', 'timestamp with time zone', TRUE),
+        (10, 'updated_at', 'timestamp with time zone', TRUE)
+    ),
+
+    own_column AS (
+        SELECT
+            a.*,
+            pg_get_expr(d.adbin, d.adrelid) AS expression
+        FROM profiles AS t
+        JOIN pg_attribute AS a
+            ON a.attrelid = t.oid
+            AND a.attnum > 0
+            AND NOT a.attisdropped
+        LEFT JOIN pg_attrdef AS d
+            ON d.adrelid = a.attrelid
+            AND d.adnum = a.attnum
+        WHERE t.is_table
+            AND a.attname NOT IN (SELECT r.name FROM adr AS r)
+    ),
+
+    index AS (
+        SELECT
+            c.oid,
+            c.relname AS name,
+            i.indisunique,
+            i.indisexclusion,
+            i.indisvalid,
+            -- Of which columns, expressions and condition included
+            ARRAY( -- noqa: CP03
+                SELECT a.attname::text
+                FROM pg_attribute AS a
+                WHERE a.attrelid = i.indrelid
+                    AND (a.attnum = ANY (i.indkey) OR EXISTS ( -- noqa: CP03,LT01,LT06
+                        SELECT
+                        FROM pg_depend AS d
+                        WHERE d.classid = 'pg_class'::regclass
+                            AND d.objid = i.indexrelid
+                            AND d.refclassid = 'pg_class'::regclass
+                            AND d.refobjid = i.indrelid
+                            AND d.refobjsubid = a.attnum
+                    ))
+                ORDER BY a.attname
+            ) AS columns,
+            i.indimmediate,
+            i.indpred IS NULL
+            AND i.indexprs IS NULL
+            AND i.indisvalid
+            AND i.indimmediate
+            AND i.indnatts = i.indnkeyatts
+            AND m.amname = 'btree' AS is_plain
+        FROM profiles AS t
+        JOIN pg_index AS i ON i.indrelid = t.oid
+        JOIN pg_class AS c ON c.oid = i.indexrelid
+        JOIN pg_am AS m ON m.oid = c.relam
+        WHERE t.is_table
+    ),
+
+    -- Ours by another name, or one that stops none of our rows, or neither
+    judged_index AS (
+        SELECT
+            i.*,
+            o.name AS own_name,
+            i.indisvalid
+            AND o.name IS NULL
+            AND NOT i.indisexclusion
+            AND i.indimmediate
+            AND (
+                NOT i.indisunique
+                OR NOT i.columns && ARRAY(SELECT r.name FROM adr AS r) -- noqa: CP03
+                OR i.columns @> '{id}'
+                OR i.columns @> '{customer_id,shop_id}'
+            ) AS is_kept
+        FROM index AS i
+        LEFT JOIN (
+            VALUES
+            ('customer_shop_profiles_pkey', '{id}'::text[], TRUE),
+            ('uq_customer_shop_profile', '{customer_id,shop_id}', TRUE),
+            ('idx_customer_shop_profiles_shop', '{shop_id}', FALSE),
+            ('idx_customer_shop_profiles_customer', '{customer_id}', FALSE)
+        ) AS o (name, columns, is_unique)
+            ON o.columns = i.columns
+            AND o.is_unique = i.indisunique
+            AND i.is_plain
+    ),
+
+    own_constraint AS (
+        SELECT
+            c.*,
+            c.contype = 'c' AND c.convalidated AND c.conkey <@ ARRAY(SELECT o.attnum FROM own_column AS o) AS is_kept -- noqa: CP03
+        FROM profiles AS t
+        JOIN pg_constraint AS c ON c.conrelid = t.oid
+        WHERE t.is_table
+            AND c.contype IN ('c', 'f')
+    ),
+
+    found (position, is_refused, finding) AS (
+        SELECT
+            1,
+            TRUE,
+            CASE
+                WHEN NOT t.is_table THEN 'it is not an ordinary table: rename it'
+                WHEN t.relowner <> t.customers_owner
+                    THEN format(
+                            'it belongs to %I, customers to %I: ALTER TABLE ... OWNER TO',
+                            pg_get_userbyid(t.relowner), pg_get_userbyid(t.customers_owner)
+                        )
+                WHEN t.relpersistence <> 'p' THEN 'it is not logged: ALTER TABLE ... SET LOGGED'
+                WHEN t.reloftype <> 0 THEN 'it is a table OF a type: ALTER TABLE ... NOT OF'
+                WHEN EXISTS (SELECT FROM pg_inherits AS i WHERE t.oid IN (i.inhrelid, i.inhparent))
+                    THEN
+                        'it has children or a parent: ALTER TABLE ... NO INHERIT'
+                WHEN t.relrowsecurity OR EXISTS (SELECT FROM pg_policy AS p WHERE p.polrelid = t.oid) THEN
+                    'it has row-level security: DISABLE ROW LEVEL SECURITY, and DROP POLICY'
+            END
+        FROM profiles AS t
+        UNION ALL
+        SELECT
+            1 + r.position,
+            TRUE,
+            CASE
+                WHEN a.attname IS NULL THEN format('column %s is missing', r.name)
+                WHEN format_type(a.atttypid, a.atttypmod) <> r.type
+                    THEN
+                        format('column %s is %s, expected %s', r.name, format_type(a.atttypid, a.atttypmod), r.type)
+                WHEN a.attgenerated <> '' THEN format('column %s is generated: DROP EXPRESSION', r.name)
+                WHEN r.not_null AND NOT a.attnotnull THEN format('column %s lacks NOT NULL', r.name)
+                WHEN a.attnotnull AND NOT r.not_null THEN format('column %s is NOT NULL: ALTER COLUMN ... DROP NOT NULL', r.name)
+            END
+        FROM profiles AS t
+        CROSS JOIN adr AS r
+        LEFT JOIN pg_attribute AS a
+            ON a.attrelid = t.oid
+            AND a.attname = r.name
+            AND NOT a.attisdropped
+        WHERE t.is_table
+        UNION ALL
+        SELECT
+            20,
+            a.attidentity <> '' OR (a.attnotnull OR y.typnotnull) AND coalesce(a.expression, y.typdefault) IS NULL,
+            CASE
+                WHEN a.attidentity <> '' THEN format('column %I draws numbers as an identity: DROP IDENTITY', a.attname)
+                WHEN (a.attnotnull OR y.typnotnull) AND coalesce(a.expression, y.typdefault) IS NULL
+                    THEN
+                        format('column %I is NOT NULL without a default: ALTER COLUMN ... SET DEFAULT, or DROP NOT NULL', a.attname)
+                ELSE format('column %I is kept', a.attname)
+            END
+        FROM own_column AS a
+        JOIN pg_type AS y ON y.oid = a.atttypid
+        UNION ALL
+        SELECT
+            21,
+            n.is_unique,
+            format('it has no %s on (%s)%s', n.kind, n.columns, CASE WHEN n.is_unique THEN ': add one' END)
+        FROM profiles AS t
+        CROSS JOIN (
+            VALUES
+            ('unique index', 'id', 'customer_shop_profiles_pkey', TRUE),
+            ('unique index', 'customer_id, shop_id', 'uq_customer_shop_profile', TRUE),
+            ('index', 'shop_id', 'idx_customer_shop_profiles_shop', FALSE),
+            ('index', 'customer_id', 'idx_customer_shop_profiles_customer', FALSE)
+        ) AS n (kind, columns, name, is_unique)
+        WHERE t.is_table
+            AND n.name NOT IN (SELECT i.own_name FROM judged_index AS i WHERE i.own_name IS NOT NULL)
+        UNION ALL
+        SELECT
+            22,
+            NOT i.is_kept AND i.own_name IS NULL AND i.indisvalid,
+            CASE
+                WHEN i.own_name <> i.name THEN format('index %I is called %s', i.name, i.own_name)
+                WHEN i.own_name IS NOT NULL THEN NULL
+                WHEN NOT i.indisvalid THEN format('index %I is not valid, and left out', i.name)
+                WHEN i.is_kept THEN format('index %I is kept', i.name)
+                ELSE format('index %I may stop profiles of other shops: drop it', i.name)
+            END
+        FROM judged_index AS i
+        UNION ALL
+        SELECT
+            23,
+            c.contype = 'f' AND c.confdeltype IN ('a', 'r'),
+            CASE
+                WHEN c.contype = 'f' AND c.confdeltype IN ('a', 'r')
+                    THEN
+                        format('constraint %I stops a DELETE: make it ON DELETE CASCADE or SET NULL', c.conname)
+                WHEN c.is_kept THEN format('constraint %I is kept', c.conname)
+                WHEN NOT (c.contype = 'f' AND c.conkey <@ ARRAY( -- noqa: CP03
+                        SELECT a.attnum
+                        FROM pg_attribute AS a
+                        WHERE a.attrelid = c.conrelid
+                            AND a.attname IN ('customer_id', 'shop_id', 'preferred_stylist_id')
+                    )) THEN format('constraint %I is left out', c.conname)
+            END
+        FROM own_constraint AS c
+        UNION ALL
+        SELECT
+            24,
+            TRUE,
+            format('%I has a name that is needed: rename it', k.name)
+        FROM (
+            SELECT i.name FROM judged_index AS i WHERE i.is_kept
+            UNION ALL
+            SELECT c.conname FROM own_constraint AS c WHERE c.is_kept
+        ) AS k (name)
+        WHERE k.name IN ('uq_customer_shop_profile', 'idx_customer_shop_profiles_shop', 'idx_customer_shop_profiles_customer')
+            OR k.name IN ('customer_shop_profiles_pkey', 'customer_shop_profiles_check', 'customer_shop_profiles_id_seq')
+            OR k.name LIKE 'customer\_shop\_profiles\_%\_fkey'
+        UNION ALL
+        SELECT
+            25,
+            TRUE,
+            format('trigger %I would stay behind: drop it', g.tgname)
+        FROM profiles AS t
+        JOIN pg_trigger AS g
+            ON g.tgrelid = t.oid
+            AND NOT g.tgisinternal
+        JOIN pg_proc AS f ON f.oid = g.tgfoid
+        WHERE t.is_table
+            AND f.pronamespace IS DISTINCT FROM to_regnamespace('tenancy')
+        UNION ALL
+        SELECT
+            26,
+            TRUE,
+            format('rule %I would stay behind: drop it', r.rulename)
+        FROM profiles AS t
+        JOIN pg_rewrite AS r ON r.ev_class = t.oid
+        WHERE t.is_table
+        UNION ALL
+        SELECT DISTINCT
+            27,
+            TRUE,
+            format('%s would stay behind: drop it, and make it again afterwards', pg_describe_object(d.classid, d.objid, 0))
+        FROM profiles AS t
+        JOIN pg_depend AS d
+            ON (d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid)
+            OR (d.refclassid = 'pg_type'::regclass AND d.refobjid IN (t.reltype, (
+                SELECT y.typarray FROM pg_type AS y WHERE y.oid = t.reltype
+            )))
+        WHERE t.is_table
+            AND (d.deptype = 'n' OR d.classid = 'pg_publication_rel'::regclass)
+            AND d.classid NOT IN ('pg_policy'::regclass, 'pg_trigger'::regclass)
+            AND (d.classid, d.objid) NOT IN ( -- its own
+                SELECT
+                    'pg_rewrite'::regclass,
+                    r.oid
+                FROM pg_rewrite AS r
+                WHERE r.ev_class = t.oid
+                UNION ALL
+                SELECT
+                    'pg_constraint'::regclass,
+                    c.oid
+                FROM pg_constraint AS c
+                WHERE c.conrelid = t.oid
+                UNION ALL
+                SELECT
+                    'pg_attrdef'::regclass,
+                    f.oid
+                FROM pg_attrdef AS f
+                WHERE f.adrelid = t.oid
+                UNION ALL
+                SELECT
+                    'pg_class'::regclass,
+                    i.indexrelid
+                FROM pg_index AS i
+                WHERE i.indrelid = t.oid
+                UNION ALL
+                SELECT
+                    'pg_statistic_ext'::regclass,
+                    s.oid
+                FROM pg_statistic_ext AS s
+                WHERE s.stxrelid = t.oid
+            )
+        UNION ALL
+        SELECT
+            28,
+            TRUE,
+            'tenancy_archive.adopted_profiles exists: rename it'
+        WHERE to_regclass('tenancy_archive.adopted_profiles') IS NOT NULL
+        UNION ALL
+        SELECT
+            29,
+            TRUE,
+            format('column %I is not in tenancy_archive.customer_shop_profiles, which comes back: add it there', a.attname)
+        FROM own_column AS a
+        WHERE to_regclass('tenancy_archive.customer_shop_profiles') IS NOT NULL
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_attribute AS z
+                WHERE z.attrelid = to_regclass('tenancy_archive.customer_shop_profiles')
+                    AND z.attname = a.attname
+                    AND NOT z.attisdropped
+            )
+    )
+
+    SELECT
+        CASE
+            WHEN NOT EXISTS (SELECT FROM profiles) THEN 'absent'
+            WHEN EXISTS (SELECT FROM found AS f WHERE f.is_refused AND f.finding IS NOT NULL) THEN 'refused'
+            WHEN current_setting('tenancy.adopt', TRUE) = 'yes' OR to_regclass('tenancy.customer_shop_profiles') IS NOT NULL
+                THEN 'agreed' -- or begun
+            ELSE 'asked'
+        END AS state,
+        (
+            SELECT regexp_replace(coalesce(string_agg(f.finding, '; ' ORDER BY f.position, f.finding), ''), '[^ -~]', '?', 'g')
+            FROM found AS f
+            WHERE f.is_refused OR NOT EXISTS (SELECT FROM found AS r WHERE r.is_refused AND r.finding IS NOT NULL)
+        ) AS findings,
+        ARRAY(SELECT i.oid FROM judged_index AS i WHERE i.is_kept ORDER BY i.name)::text AS kept_indexes, -- noqa: CP03
+        ARRAY(SELECT c.oid FROM own_constraint AS c WHERE c.is_kept ORDER BY c.conname)::text AS kept_checks -- noqa: CP03
+    INTO STRICT adoption;
+
+    IF adoption.state = 'refused' THEN
+        refusal := format(
+            'table public.customer_shop_profiles exists, and this plan did not make it. It cannot be taken over: %s. Put that right, or '
+            'rename or drop the table', adoption.findings
+        );
+    ELSIF adoption.state = 'asked' THEN
+        BEGIN
+            SELECT string_agg(format('%s in shop %s', s.profiles, s.shop_id), ', ' ORDER BY s.shop_id)
+            INTO rows_found
+            FROM (SELECT p.shop_id, count(*) AS profiles FROM public.customer_shop_profiles AS p GROUP BY p.shop_id) AS s;
+        EXCEPTION
+            WHEN insufficient_privilege OR lock_not_available THEN
+                rows_found := 'not known, ' || SQLERRM;
+        END;
+        refusal := format(
+            'table public.customer_shop_profiles exists, and this plan did not make it. To take it over, run sqitch deploy '
+            '--set adopt=yes (docs/phase-1.md says what that does). It has profiles: %s. Other than in ADR-0001: %s',
+            coalesce(rows_found, 'none'), coalesce(nullif(adoption.findings, ''), 'nothing')
+        );
+    END IF;
+    PERFORM set_config('tenancy.adoption', jsonb_build_object(
+        'state', adoption.state,
+        'refusal', refusal,
+        'kept_indexes', adoption.kept_indexes,
+        'kept_checks', adoption.kept_checks
+    )::text, TRUE);
+END;
+$adoption$;
+
+\if :{?looks_at_profiles}
+
+DO $$
+DECLARE
+    refusal CONSTANT text := current_setting('tenancy.adoption')::jsonb ->> 'refusal';
+BEGIN
+    IF refusal IS NOT NULL THEN
+        RAISE EXCEPTION '%', refusal
+            USING ERRCODE = 'duplicate_object';
+    END IF;
+END;
+$$;
+
+SELECT
+    a.value ->> 'kept_indexes' AS kept_indexes,
+    a.value ->> 'kept_checks' AS kept_checks
+FROM (SELECT current_setting('tenancy.adoption')::jsonb AS value) AS a \gset
+
+\unset looks_at_profiles
+
+\else
 
 -- convo-tenancy preflight runs this block, too, in a transaction that only reads. It leaves what it found in tenancy.preconditions: a row
 -- a check, with its name, its status (ok, warning or critical, which refuses) and what to do. Its arguments are settings:
@@ -369,11 +771,18 @@ BEGIN
                         'schema tenancy was deployed from an older plan: revert it with the checkout that it was deployed from'
                     WHEN to_regnamespace('tenancy') IS NOT NULL THEN
                         'schema tenancy exists, and this plan did not make it: rename or drop it'
-                    WHEN to_regclass('public.customer_shop_profiles') IS NOT NULL THEN
-                        'table public.customer_shop_profiles exists, and this plan did not make it: rename or drop it'
                 END AS detail
         ) AS s
         WHERE s.detail IS NOT NULL
+        UNION ALL
+        SELECT
+            'schemas',
+            CASE WHEN is_script OR a.adoption ->> 'state' = 'refused' THEN 'critical' ELSE 'warning' END,
+            3,
+            a.adoption ->> 'refusal'
+        FROM (SELECT nullif(current_setting('tenancy.adoption', TRUE), '')::jsonb AS adoption) AS a
+        WHERE NOT is_deployed
+            AND a.adoption ->> 'refusal' IS NOT NULL
         UNION ALL
         SELECT
             'schemas',
@@ -903,3 +1312,5 @@ END;
 $$;
 
 COMMIT;
+
+\endif

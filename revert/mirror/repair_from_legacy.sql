@@ -7,6 +7,5 @@
 
 DROP FUNCTION IF EXISTS tenancy.repair_from_legacy(integer, text[]);
 DROP FUNCTION IF EXISTS tenancy.settle_inserted(integer);
-DROP FUNCTION IF EXISTS tenancy.split_anew(integer);
 
 COMMIT;

@@ -246,6 +246,7 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
     settings = {"confirmed", "mirroring", "written_legacy", "written_profiles"}
     settings |= {"begun", "change", "default_shop_id", "parts_before"}  # of the scripts
     settings |= {"preconditions", "target_phase"}
+    settings |= {"adopt", "adoption"}
     own = {"with_keys", "without_keys"}  # a measurement makes them
     for page in PAGES:
         named = set(re.findall(r"\btenancy\.(\w+)", page.read_text()))

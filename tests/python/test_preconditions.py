@@ -13,11 +13,13 @@ import psycopg
 import pytest
 
 from convo_tenancy.health.model import Check, Status
-from convo_tenancy.preflight.preconditions import block, read_checks
+from convo_tenancy.preflight.preconditions import blocks, read_checks
 from support.cluster import ROOT
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, value
 from support.health import health
 from support.stages import Stages
+
+BLOCK = blocks()[b"preconditions"].decode()
 
 LEGACY_TABLES = {
     *("shops", "stylists", "services", "bookings", "customers", "customer_booking_stats"),
@@ -418,9 +420,7 @@ def test_what_would_hold_it_up(legacy: str, connection: psycopg.Connection) -> N
 
 def _listed() -> list[tuple[str, str, str]]:
     """Table, column and use of each column that the block lists."""
-    return re.findall(
-        r"\('(\w+)', '(\w+)', (?:NULL|'[^']+'), (?:NULL|'\w+'), '(\w+)'\)", block().decode()
-    )
+    return re.findall(r"\('(\w+)', '(\w+)', (?:NULL|'[^']+'), (?:NULL|'\w+'), '(\w+)'\)", BLOCK)
 
 
 def test_every_insert() -> None:
@@ -469,9 +469,7 @@ def test_every_constraint_by_name() -> None:
     """ON CONFLICT names no constraint of the legacy schema that is not looked at."""
     text = "".join(SCRIPTS.values())
     named = {*re.findall(r"ON CONFLICT ON CONSTRAINT (\w+)", text)}
-    made = {
-        *re.findall(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE)", text.replace(block().decode(), ""))
-    }
+    made = {*re.findall(r"CONSTRAINT (\w+) (?:PRIMARY KEY|UNIQUE)", text.replace(BLOCK, ""))}
     assert named - made == {"uq_customer_stylist_preference"}
 
 
@@ -483,7 +481,7 @@ def test_every_trigger() -> None:
         (name, table)
         for name, table in re.findall(r"'(track_\w+)'.*?'public\.(\w+)'", text, re.DOTALL)
     ]
-    [names] = re.findall(r"g\.tgname IN \(([^)]*)\)", block().decode())
+    [names] = re.findall(r"g\.tgname IN \(([^)]*)\)", BLOCK)
     assert {*re.findall(r"\w+", names)} == {name for name, table in made if table in LEGACY_TABLES}
 
 

@@ -1,4 +1,4 @@
-"""The preconditions, by the block of deploy/support/preconditions.sql that a deploy runs, too."""
+"""The preconditions, by the blocks of deploy/support/preconditions.sql that a deploy runs, too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LAST_PHASE = 3
 _LASTING = {
     *("legacy_schema", "inserts", "indexes", "inheritance", "row_security", "names", "owner"),
 }
-_BLOCK = re.compile(rb"^DO \$preconditions\$\n.*?^\$preconditions\$;$", re.MULTILINE | re.DOTALL)
+_BLOCKS = re.compile(rb"^DO \$(\w+)\$\n.*?^\$\1\$;$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,18 +38,15 @@ class Preconditions:
     report: Report
 
 
-def block() -> bytes:
-    """The DO statement of the script: the rest of it is for psql."""
-    found = _BLOCK.search(query("preflight/preconditions"))
-    if found is None:
-        raise LookupError("preconditions.sql has no block $preconditions$")
-    return found[0]
+def blocks() -> dict[bytes, bytes]:
+    """The DO statements of the script, by the name in their quotes: the rest of it is for psql."""
+    return {found[1]: found[0] for found in _BLOCKS.finditer(query("preflight/preconditions"))}
 
 
 def read_checks(connection: Connection, target: int, default_shop_id: str = "1") -> list[Check]:
     """All checks of the block; as look(), in a transaction of the caller."""
     connection.execute(query("preflight/arguments"), (default_shop_id, str(target)))
-    connection.execute(block())
+    connection.execute(blocks()[b"preconditions"])
     return [
         Check(found.name, Status[found.status.upper()], None, found.detail)
         for found in rows(connection, _Found, "preflight/checks")
@@ -84,6 +81,7 @@ def look(connection: Connection, target: int, default_shop_id: str) -> Precondit
     with on_one_snapshot(connection):
         is_deployed = scalar(connection, "preflight/stands")
         phase = read_phase(connection) if is_deployed else None
+        connection.execute(blocks()[b"adoption"])
         checks = read_checks(connection, target, default_shop_id)
     return Preconditions(
         (phase and phase.number) or 0, Report(phase=phase.tag if phase else "none", checks=checks)

@@ -331,7 +331,8 @@ SELECT is_empty(
         AND c.relname NOT IN (
             'settings', 'changes', 'deployed_parts', 'definitions', 'moved_stylists', 'inserted_statistics', 'remembered_profiles',
             'profile_origins', 'splits_under_way', 'backfill_progress', 'legacy_writes', 'double_writes', 'mirror_watch', 'contracted',
-            'tracked_customers', 'customers_under_way', 'introductions', 'isolation', 'unproven_bookings'
+            'tracked_customers', 'customers_under_way', 'introductions', 'isolation', 'unproven_bookings',
+            'adoption'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'
