@@ -61,7 +61,7 @@ def _of_f_string(node: ast.expr, whole: ast.JoinedStr, named: Named) -> list[Pie
 def position(source: str, parts: Iterable[Piece], offset: int, word: str) -> tuple[int, int] | None:
     """Line and column, from 1, of a word at an offset of the text; None if it is from elsewhere."""
     pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
-    start, before = 0, 0
+    start = 0
     seen: dict[int, int] = {}
     for part in parts:
         if start <= offset < start + len(part.text):

@@ -1,7 +1,7 @@
-"""The modules of a program: what their names mean, and what is known of a value.
+"""A program: which classes are mapped to which table, and what is known of a value.
 
-Every name is resolved as Python does it, through imports, aliases and packages. A value is known by
-where it comes from: a mapped class, a query of one, an annotation, a statement's text.
+A value is known by where it comes from: a mapped class, a query of one, an annotation, a
+statement's text.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from enum import Enum
 
 from . import sql
 from .legacy import COLUMNS, CUSTOMERS, STATISTICS
-from .literals import pieces
 from .names import Bound, Class, Module, Routine, Scope, bind, last_name, own_nodes
+from .resolver import Resolver, dotted_name, parsed_text
 
 OTHER = "other"
 """The label of what certainly is not the legacy side's."""
@@ -88,7 +88,7 @@ _SAME_TABLE = {
 }
 
 
-class Program:
+class Program(Resolver):
     """All modules that were read together."""
 
     def __init__(self, modules: Iterable[Module]) -> None:
@@ -96,11 +96,9 @@ class Program:
         self.names: dict[str, set[str]] = {CUSTOMERS: set(), STATISTICS: set()}
         self.classes: list[Class] = []
         self.functions: dict[str, list[Routine]] = {}
-        self._by_end: dict[str, list[Module]] = {}
         self._values: dict[object, Value] = {}
         self._fields: dict[str, list[tuple[Class, ast.expr]]] = {}
         self._depth = 0
-        self._found: dict[tuple[str, tuple[str, ...]], Module | None] = {}
         self.modules: list[Module] = []
         for module in modules:
             try:
@@ -114,7 +112,7 @@ class Program:
                     self.functions.setdefault(function.node.name, []).append(function)
                 for name, each, annotation in module.fields:
                     self._fields.setdefault(name, []).append((each, annotation))
-                self._by_end.setdefault((module.dotted or ("",))[-1], []).append(module)
+        super().__init__(self.modules)
         self.tables: dict[Class, str] = {}
         self._mapped_by_call: dict[Class, Value] = {}
         self._find_imperative()
@@ -128,96 +126,6 @@ class Program:
             for table in (CUSTOMERS, STATISTICS)
         }
         self.going = self._going()
-
-    # Names
-
-    def find_module(self, dotted: str, module: Module) -> Module | None:
-        """The module that an import names; relative ones begin with dots."""
-        key = dotted, module.package if dotted.startswith(".") else ()
-        if key not in self._found:
-            self._found[key] = self._find_module(dotted, module)
-        return self._found[key]
-
-    def _find_module(self, dotted: str, module: Module) -> Module | None:
-        level = len(dotted) - len(dotted.lstrip("."))
-        parts = tuple(part for part in dotted.lstrip(".").split(".") if part)
-        if level:
-            package = module.package
-            wanted = package[: len(package) - level + 1] + parts
-            candidates = self._by_end.get((wanted or ("",))[-1], [])
-            found = [each for each in candidates if each.dotted == wanted]
-        else:
-            candidates = self._by_end.get(parts[-1] if parts else "", [])
-            found = [each for each in candidates if each.dotted[-len(parts) :] == parts]
-        return min(found, key=lambda each: len(each.path), default=None)
-
-    def resolve(
-        self, node: ast.expr, scope: Scope, seen: frozenset[object] = frozenset()
-    ) -> Class | Routine | Module | None:
-        """The class, function or module that an expression names."""
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            parsed = _parsed(node.value)
-            return self.resolve(parsed, scope, seen) if parsed else None
-        if isinstance(node, ast.Name):
-            return self._resolve_name(node.id, scope, seen)
-        if isinstance(node, ast.Attribute):
-            holder = self.resolve(node.value, scope, seen)
-            if isinstance(holder, Module):
-                return self._resolve_in(holder, node.attr, seen)
-            if isinstance(holder, Class):
-                return self._resolve_name(
-                    node.attr, Scope(holder.module, None, holder.scope.names), seen
-                )
-            dotted = _dotted(node)
-            if dotted and scope.lookup(dotted.split(".")[0]):
-                return self._imported_module(dotted, scope)
-        return None
-
-    def _imported_module(self, dotted: str, scope: Scope) -> Module | None:
-        found = scope.lookup(dotted.split(".")[0])
-        if not found or not any(each.imported for each in found[1]):
-            return None
-        return self.find_module(dotted, scope.module)
-
-    def _resolve_in(
-        self, module: Module, name: str, seen: frozenset[object]
-    ) -> Class | Routine | Module | None:
-        if (module, name) in seen:
-            return None
-        found = self._resolve_name(name, module.scope, seen | {(module, name)})
-        return found or self.find_module(".".join([*module.dotted, name]), module)
-
-    def _resolve_name(
-        self, name: str, scope: Scope, seen: frozenset[object]
-    ) -> Class | Routine | Module | None:
-        found = scope.lookup(name)
-        if found is None:
-            for star in scope.module.stars:
-                starred = self.find_module(star, scope.module)
-                if starred and (resolved := self._resolve_in(starred, name, seen)):
-                    return resolved
-            return None
-        where, bounds = found
-        for bound in reversed(bounds):
-            if bound in seen:
-                continue
-            if bound.definition:
-                return bound.definition
-            if bound.imported:
-                dotted, inner = bound.imported
-                if inner is None:
-                    return self.find_module(dotted, where.module)
-                module = self.find_module(dotted, where.module)
-                if module:
-                    return self._resolve_in(module, inner, seen | {bound})
-                return self.find_module(f"{dotted.rstrip('.')}.{inner}", where.module) or (
-                    self.find_module(f"{dotted}{inner}", where.module)
-                    if dotted.strip(".") == ""
-                    else None
-                )
-            if isinstance(bound.expression, ast.Name | ast.Attribute) and not bound.path:
-                return self.resolve(bound.expression, where, seen | {bound})
-        return None
 
     # Tables
 
@@ -323,44 +231,11 @@ class Program:
 
     # Values
 
-    def text(self, node: ast.expr, scope: Scope) -> str | None:
-        """The text of an expression, with holes for what is not known; None if it is none."""
-        found = pieces(node, lambda each: self.named_text(each, scope))
-        return None if found is None else "".join(piece.text for piece in found)
-
-    def named_text(self, node: ast.expr, scope: Scope) -> str | None:
-        """The text of a constant by its name, as TABLE or Customer.__tablename__."""
-        key = ("text", node, scope)
-        if key in self._values:
-            return None
-        bounds: tuple[Scope, list[Bound]] | None = None
-        if isinstance(node, ast.Name):
-            bounds = scope.lookup(node.id)
-        elif isinstance(node, ast.Attribute):
-            holder = self.resolve(node.value, scope)
-            if isinstance(holder, Class | Module) and node.attr in holder.scope.names:
-                bounds = holder.scope, holder.scope.names[node.attr]
-        if bounds is None or len(bounds[1]) != 1:
-            return None
-        where, [bound] = bounds
-        self._values[key] = UNKNOWN
-        try:
-            if bound.imported and bound.imported[1] and isinstance(node, ast.Name):
-                module = self.find_module(bound.imported[0], where.module)
-                if module is None:
-                    return None
-                return self.named_text(ast.Name(bound.imported[1], ast.Load()), module.scope)
-            if bound.expression is None or bound.path:
-                return None
-            return self.text(bound.expression, where)
-        finally:
-            del self._values[key]
-
     def annotated(self, node: ast.expr, scope: Scope) -> Value:
         """What an annotation says."""
         match node:
             case ast.Constant(value=str(text)):
-                parsed = _parsed(text)
+                parsed = parsed_text(text)
                 return self.annotated(parsed, scope) if parsed else UNKNOWN
             case ast.BinOp(left=left, right=right):
                 return self.annotated(left, scope) | self.annotated(right, scope)
@@ -429,7 +304,7 @@ class Program:
         """The value of a name in a scope."""
         found = scope.lookup(name)
         if found is None:
-            starred = self._resolve_name(name, scope, frozenset())
+            starred = self.resolve_name(name, scope, frozenset())
             if isinstance(starred, Class):
                 return self._class_value(starred, Nature.CLASS)
             return UNKNOWN
@@ -585,7 +460,7 @@ class Program:
 
     def _is_ours(self, node: ast.expr, scope: Scope) -> bool:
         """Whether a function is imported from convo_tenancy, which knows no legacy side."""
-        dotted = _dotted(node)
+        dotted = dotted_name(node)
         found = scope.lookup(dotted.split(".")[0]) if dotted else None
         return bool(
             found
@@ -629,22 +504,6 @@ def _named_after(name: str) -> str:
     return next(
         (table for table in (CUSTOMERS, STATISTICS) if table in (snake, snake + "s")), OTHER
     )
-
-
-def _dotted(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        holder = _dotted(node.value)
-        return None if holder is None else f"{holder}.{node.attr}"
-    return None
-
-
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return None
 
 
 def _keyword_text(node: ast.expr, name: str) -> str | None:

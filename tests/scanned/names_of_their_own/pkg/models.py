@@ -1,0 +1,2 @@
+class S(Base):  # FOUND statistics
+    __tablename__ = "customer_booking_stats"  # FOUND statistics

@@ -1,0 +1,3 @@
+from .a import T  # FOUND statistics
+
+y = T  # FOUND statistics
