@@ -303,3 +303,12 @@ def test_who_does_not_fit_is_named(phase3_database: str) -> None:
         """,
     )
     assert drift(url) == []
+
+
+def test_a_publication_of_all_tables(small_at: Callable[[str | None], str]) -> None:
+    """It would refuse to delete from a table whose rows have no identity."""
+    url = small_at("@phase2")
+    psql(url, "-c", "CREATE PUBLICATION everything FOR ALL TABLES")
+    despite = ("--set", "contract_despite=publication everything")
+    sqitch(url, "deploy", "--to", "@phase3", *CONTRACT, *despite)
+    sqitch(url, "revert", "--to", "@phase2", "-y")
