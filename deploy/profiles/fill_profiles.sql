@@ -6,6 +6,7 @@
 \if :is_done \quit \endif
 
 CALL tenancy.lock_to_read();
+SET LOCAL check_function_bodies = off; -- the contract takes away what one of them names, and this script may run again then
 
 CREATE OR REPLACE FUNCTION tenancy.fill_profiles(
     customer_ids integer[],
