@@ -18,11 +18,12 @@ from support.front_desk import STEPS, FrontDesk, Source
 from support.health import health
 from support.sides import drift
 from support.soak import SOAK
-from support.visits import GUESTS, SHOPS, Visits
+from support.visits import CLIENTS, GUESTS, SHOPS, Visits
 from support.waiting import wait_until
 
 OWNER = "front_desk"
 VISITS = 60 if SOAK else 3  # of each client, between two changes
+DURING_SQITCH = CLIENTS if SOAK else 1  # all of them take the machine from Sqitch
 
 MODELS = "models.py"
 # After each step: which files still use the legacy side. The models alone write nothing to it.
@@ -104,10 +105,13 @@ class Walk:
     def _sqitch(self, phase: int, *words: str) -> None:
         self._visits.apart = min(phase, self._phase) < 2
         self._visits.go_on(1)
+        self._visits.at_once = DURING_SQITCH
         sqitch(self._url, *words)
+        self._visits.at_once = CLIENTS
         self._phase = phase
         self._visits.go_on(VISITS)
         self._check()
+        self._check_health()
         self._visits.apart = phase < 2
 
     def step(self, step: Path) -> None:
@@ -159,6 +163,12 @@ class Walk:
                 assert (written >= shops) if writes else (written == set())
             assert is_read(self._url) == bool(left)
 
+    def _check_health(self) -> None:
+        """Both sides are kept in step, as the health check sees it."""
+        if self._phase >= 2:
+            found = health(self._url)
+            assert found.status == "ok", found.checks
+
     def _check(self) -> None:
         """Each booking is counted once, in its shop, and both sides agree."""
         self._visits.pause()
@@ -169,8 +179,6 @@ class Walk:
             assert counted(self._url, STATISTICS) == by_guest
         if self._phase >= 2:
             assert counted(self._url, PROFILES) == self._visits.counted
-            found = health(self._url)
-            assert found.status == "ok", found.checks
         if self._phase == 2:
             assert drift(self._url) == []
         for guest in GUESTS[:3]:  # one of each kind

@@ -73,6 +73,7 @@ class Visits:
         self.counted: Counter[tuple[str, int]] = Counter()  # bookings of a guest in a shop
         self.retried: Counter[str] = Counter()  # by SQLSTATE
         self.apart = True
+        self.at_once = CLIENTS  # so many come at once
         self._failures: list[str] = []
         self._done = [0] * CLIENTS
         self._ended = False
@@ -120,7 +121,7 @@ class Visits:
     def _run(self, client: int) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._paused or self._ended)
+                self._changed.wait_for(self._may_go_on)
                 if self._ended:
                     return
                 self._busy += 1
@@ -135,6 +136,9 @@ class Visits:
                     self._busy -= 1
                     self._done[client] += 1
                     self._changed.notify_all()
+
+    def _may_go_on(self) -> bool:
+        return self._ended or (not self._paused and self._busy < self.at_once)
 
     def _visit(self, client: int, number: int) -> None:
         """A booking, and two things more, those of this client."""
