@@ -37,20 +37,20 @@ SELECT
     END
 FROM tenancy.parts AS p
 WHERE (
-        p.kind = 'trigger'
-        OR (
-            p.kind IN ('constraint', 'index')
-            AND NOT p.is_valid
-            AND p.name || tenancy.part_definition(p.kind, p.oid) LIKE '% public.customer_shop_profiles%'
-        )
+    p.kind = 'trigger'
+    OR (
+        p.kind IN ('constraint', 'index')
+        AND NOT p.is_valid
+        AND p.name || tenancy.part_definition(p.kind, p.oid) LIKE '% public.customer_shop_profiles%'
     )
-    AND NOT EXISTS (
-        SELECT
-        FROM tenancy.deployed_parts AS d
-        WHERE d.kind = p.kind
-            AND d.name = p.name
-            AND d.is_there
-    )
+)
+AND NOT EXISTS (
+    SELECT
+    FROM tenancy.deployed_parts AS d
+    WHERE d.kind = p.kind
+        AND d.name = p.name
+        AND d.is_there
+)
 ORDER BY
     1,
     2;
