@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import NoReturn
 
 import psycopg
@@ -47,9 +48,16 @@ def left(url: str) -> list[str]:
     return rows.splitlines()
 
 
+def fill(url: str, connections: int) -> None:
+    """Have the pool open all its sessions: as many transactions at once."""
+    with ExitStack() as stack:
+        for _ in range(connections):
+            stack.enter_context(psycopg.connect(url)).execute("SELECT 1")
+
+
 @pytest.mark.parametrize(
     ("mode", "round_robin", "connections"),
-    [("transaction", 0, 1), ("transaction", 0, 5), ("transaction", 1, 5), ("statement", 0, 3)],
+    [("transaction", 0, 1), ("transaction", 0, 5), ("transaction", 1, 20), ("statement", 0, 3)],
 )
 def test_the_command_line_refuses(
     cluster: Cluster, phase1_database: str, mode: str, round_robin: int, connections: int
@@ -58,6 +66,8 @@ def test_the_command_line_refuses(
         cluster, ["postgres"], connections=connections, mode=mode, round_robin=round_robin
     ) as started:
         url = started.url(name_of(phase1_database), "postgres")
+        if mode == "transaction":
+            fill(url, connections)
         for _ in range(3):
             with pytest.raises(Problem, match=REFUSED):
                 connect(url, "test")

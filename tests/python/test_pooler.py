@@ -273,6 +273,9 @@ def test_other_drivers(pooled: str, isolated_database: str, driver: str) -> None
                             await client.call("get_customer_context", customers[0], 1)
 
     asyncio.run(scenario())
+    # The next client may be another process, which gives its statements the same names.
+    with _connect(pooled) as next_client:
+        assert _value(next_client, "SELECT count(*) FROM pg_prepared_statements") == 0
 
 
 def test_many_clients(cluster: Cluster, login: str, isolated_database: str) -> None:

@@ -259,8 +259,8 @@ SELECT is_empty(
     'nor says that it is'
 );
 SELECT is_empty(
-    $$SELECT l.objid FROM pg_catalog.pg_locks AS l WHERE l.locktype = 'advisory' AND l.pid = pg_backend_pid()$$,
-    'nor locked'
+    'SELECT h.key FROM tenancy.held_keys AS h WHERE h.pid = pg_backend_pid()',
+    'nor holds its key'
 );
 
 SELECT tenancy.begin_change('revert', :'next');
