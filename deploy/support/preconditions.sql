@@ -714,11 +714,12 @@ BEGIN
         UNION ALL
         -- By which emails get their lower case (api/customer_identity): not every server has ICU, nor ICU every encoding.
         SELECT
-            'server_version',
-            'critical',
+            'letters',
+            'warning',
             1,
             format(
-                'collation "und-x-icu" is not there for encoding %s: use a database in UTF8, on a server with ICU',
+                'collation "und-x-icu" is not there for encoding %s: of emails, A to Z alone get their lower case; '
+                'use a database in UTF8, on a server with ICU',
                 current_setting('server_encoding')
             )
         WHERE to_regcollation('pg_catalog."und-x-icu"') IS NULL
@@ -1256,23 +1257,24 @@ BEGIN
     FROM (
         VALUES
             (1, 'server_version', format('PostgreSQL %s', current_setting('server_version'))),
-            (2, 'session', 'no setting switches triggers off'),
-            (3, 'timeouts', 'none ends a session of Sqitch'),
-            (4, 'schemas', 'nothing is where tenancy and tenancy_archive come'),
-            (5, 'legacy_schema', 'tables, columns and types are as expected'),
-            (6, 'inserts', 'what is inserted here gives every column that needs a value'),
-            (7, 'checks', 'no CHECK on what is written here'),
-            (8, 'indexes', 'keys and indexes are there'),
-            (9, 'inheritance', 'no parents, no children'),
-            (10, 'row_security', 'off, or as it was made here'),
-            (11, 'names', 'none is taken'),
-            (12, 'triggers', 'none of others on the mirrored tables'),
-            (13, 'owner', format('all tables are of %I', coalesce(owner_name, 'nobody'))),
-            (14, 'deployer', format('role %I may deploy', current_user)),
-            (15, 'roles', 'the group roles are there, or can be made'),
-            (16, 'default_shop', CASE WHEN is_deployed THEN 'in tenancy.settings' ELSE format('shop %s', wanted_shop) END),
-            (17, 'transactions', 'none is open for a minute'),
-            (18, 'prepared', 'none')
+            (2, 'letters', 'ICU knows their lower case'),
+            (3, 'session', 'no setting switches triggers off'),
+            (4, 'timeouts', 'none ends a session of Sqitch'),
+            (5, 'schemas', 'nothing is where tenancy and tenancy_archive come'),
+            (6, 'legacy_schema', 'tables, columns and types are as expected'),
+            (7, 'inserts', 'what is inserted here gives every column that needs a value'),
+            (8, 'checks', 'no CHECK on what is written here'),
+            (9, 'indexes', 'keys and indexes are there'),
+            (10, 'inheritance', 'no parents, no children'),
+            (11, 'row_security', 'off, or as it was made here'),
+            (12, 'names', 'none is taken'),
+            (13, 'triggers', 'none of others on the mirrored tables'),
+            (14, 'owner', format('all tables are of %I', coalesce(owner_name, 'nobody'))),
+            (15, 'deployer', format('role %I may deploy', current_user)),
+            (16, 'roles', 'the group roles are there, or can be made'),
+            (17, 'default_shop', CASE WHEN is_deployed THEN 'in tenancy.settings' ELSE format('shop %s', wanted_shop) END),
+            (18, 'transactions', 'none is open for a minute'),
+            (19, 'prepared', 'none')
     ) AS c (position, name, fine)
     LEFT JOIN (
         SELECT
