@@ -80,12 +80,9 @@ need_database() {
     fi
 }
 
-# For the rest of this script: a cluster in CONVO_TEST_CLUSTER, unless the caller brings one. What a crash of the machine
-# would lose is lost on purpose.
+# For the rest of this shell: a cluster in CONVO_TEST_CLUSTER. What a crash of the machine would lose is lost on purpose.
 need_test_cluster() {
-    if [[ -n ${CONVO_TEST_CLUSTER:-} ]]; then return; fi
     CONVO_TEST_CLUSTER=$(mktemp -d /tmp/ct.XXXXXX)
-    export CONVO_TEST_CLUSTER
     trap '"$ROOT/scripts/cluster.sh" remove "$CONVO_TEST_CLUSTER"' EXIT
     "$ROOT/scripts/cluster.sh" start "$CONVO_TEST_CLUSTER" \
         -c fsync=off -c max_connections=100 -c shared_buffers=256MB

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The pgTAP tests: for each tag a database deployed to it. There run
+# The pgTAP tests: for each tag a cluster with a database deployed to it. There run
 #   tests/pgtap/<room>/behaviour   of the rooms that the tag completes; they bring rows of their own
 #   tests/pgtap/<room>/schema      of all rooms that are complete there; they only look
 #   tests/pgtap/every_phase
@@ -17,22 +17,35 @@ parts=$(rooms | awk -v wanted="$wanted" '
 ')
 [[ -n $parts ]] || die "sqitch.plan has no room $wanted"
 
-need_test_cluster
 export SQITCH_FULLNAME=pgtap SQITCH_EMAIL=pgtap@localhost
-server=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" postgres)
-number=0
-while read -r tag completed <&3; do
-    number=$((number + 1))
-    echo "== pgTAP $number/$(wc -l <<<"$parts"): ${completed// /, }, deployed to $tag"
-    database=pgtap_${tag#@}
-    query "DROP DATABASE IF EXISTS $database WITH (FORCE)" "$server" 2>/dev/null
-    query "CREATE DATABASE $database TEMPLATE template0" "$server"
-    DATABASE_URL=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" "$database")
+total=$(wc -l <<<"$parts")
+printed=$(mktemp -d)
+trap 'rm -rf "$printed"' EXIT
+
+# Each part has a cluster of its own, for roles are a cluster's, and all run at once.
+part() {
+    local tag=$1 completed=$2 log folders=()
+    need_test_cluster
+    query "CREATE DATABASE pgtap TEMPLATE template0" "$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" postgres)"
+    DATABASE_URL=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" pgtap)
     scripts/load-legacy.sh "$DATABASE_URL" minimal
     log=$(sqitch deploy --to "$tag" --set contract=yes --set legacy_quiet_period=0 --target "db:$DATABASE_URL" 2>&1) ||
         die "sqitch deploy --to $tag failed:"$'\n'"$log"
-    folders=()
     for room in ${wanted:-$(rooms_at "$tag")}; do folders+=("tests/pgtap/$room/schema"); done
     for room in $completed; do folders+=("tests/pgtap/$room/behaviour"); done
     prove "${folders[@]}" tests/pgtap/every_phase
+}
+
+pids=() titles=()
+while read -r tag completed <&3; do
+    titles+=("${completed// /, }, deployed to $tag")
+    part "$tag" "$completed" >"$printed/${#titles[@]}" 2>&1 &
+    pids+=($!)
 done 3<<<"$parts"
+failed=()
+for number in "${!pids[@]}"; do
+    echo "== pgTAP $((number + 1))/$total: ${titles[number]}"
+    wait "${pids[number]}" || failed+=("${titles[number]}")
+    cat "$printed/$((number + 1))"
+done
+[[ ${#failed[@]} -eq 0 ]] || die "pgTAP failed: ${failed[*]}"

@@ -8,7 +8,6 @@ cd "$ROOT"
 
 scripts/install.sh server
 PG_BINDIR=$(newest_server) # which may be there only now
-need_test_cluster
 export SOAK=1
 mapfile -t files < <(grep -l '^from support\.soak' tests/python/test_*.py)
 .venv/bin/pytest --timeout=14400 -s -v "${files[@]}" "$@" # -s: what they counted

@@ -7,7 +7,6 @@ cd "$ROOT"
 
 scripts/install.sh server
 PG_BINDIR=$(newest_server) # which may be there only now
-need_test_cluster
 echo '== Part 1 of 2: pgTAP, tag by tag'
 scripts/pgtap.sh
 echo '== Part 2 of 2: pytest, a dot a test, with the share that is done'

@@ -30,6 +30,7 @@ from support.attacks import (
 from support.cluster import Cluster
 from support.commands import psql
 from support.defences import DEFENCES, Defence
+from support.soak import share
 
 # All that the other shop has, and all that is known of its customers.
 FINGERPRINT = f"""
@@ -227,7 +228,7 @@ def test_names_cannot_be_shadowed(
             clerk.execute(f"SELECT * FROM {call}")
 
 
-@pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: defence.name)
+@pytest.mark.parametrize("defence", share(DEFENCES, 2), ids=lambda defence: defence.name)
 def test_every_defence_is_needed(database: str, at: Target, defence: Defence) -> None:
     """Without it, some attack has an outcome that it must not have, or the shop cannot work."""
     with (

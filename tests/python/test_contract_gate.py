@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
@@ -22,12 +23,13 @@ from support.commands import (
     value,
 )
 from support.sessions import Session, waiting_for
+from support.soak import share
 from support.waiting import wait_until
 
 _WITHOUT_MIRRORS = "SET session_replication_role = replica"
 _DRIFT = """
     UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
-    WHERE customer_id = 10
+    WHERE customer_id = 7
 """
 _LEGACY_WRITE = """
     SET application_name = 'old front desk';
@@ -47,8 +49,8 @@ class Refusal:
 REFUSALS = {
     "drift": Refusal(
         f"{_WITHOUT_MIRRORS}; {_DRIFT}",
-        "drift: customers drift (1 times; customer 10, totals: legacy",
-        "SELECT tenancy.repair(ARRAY[10])",
+        "drift: customers drift (1 times; customer 7, totals: legacy",
+        "SELECT tenancy.repair(ARRAY[7])",
     ),
     "mirror disabled": Refusal(
         "ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles",
@@ -65,12 +67,12 @@ REFUSALS = {
     "bookings in a wrong shop": Refusal(
         """
         UPDATE public.customer_shop_profiles
-        SET total_bookings = total_bookings + CASE shop_id WHEN 2 THEN 3 ELSE -3 END
-        WHERE customer_id = 7 AND shop_id IN (2, 4)
+        SET total_bookings = total_bookings + CASE shop_id WHEN 3 THEN 2 ELSE -2 END
+        WHERE customer_id = 11 AND shop_id IN (1, 3)
         """,
-        "shops: bookings count for a wrong shop (1 customers; customer 7, 3 of shop 2 belong to"
-        " shop 4; remedy: convo-tenancy repair --shops)",
-        "SELECT tenancy.repair(ARRAY[7], 'shops')",
+        "shops: bookings count for a wrong shop (1 customers; customer 11, 2 of shop 3 belong to"
+        " shop 1; remedy: convo-tenancy repair --shops)",
+        "SELECT tenancy.repair(ARRAY[11], 'shops')",
     ),
     "mirror missing": Refusal(
         "DROP TRIGGER confirm_booking ON public.bookings",
@@ -195,9 +197,9 @@ def assert_refused(url: str, done: Completed) -> None:
     assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
 
 
-@pytest.mark.parametrize("name", REFUSALS)
-def test_refused(phase2_database: str, name: str) -> None:
-    url, refusal = phase2_database, REFUSALS[name]
+@pytest.mark.parametrize("name", share([*REFUSALS], 2))
+def test_refused(small_at: Callable[[str | None], str], name: str) -> None:
+    url, refusal = small_at("@phase2"), REFUSALS[name]
     watched(url)
     assert findings(url) == []
     psql(url, "-c", refusal.cause)
@@ -297,7 +299,7 @@ def test_a_shorter_time_since_the_last_legacy_write(phase2_database: str) -> Non
 
 
 LATE = {
-    "a row drifts": (f"{_WITHOUT_MIRRORS}; {_DRIFT}", "customer 10, totals"),
+    "a row drifts": (f"{_WITHOUT_MIRRORS}; {_DRIFT}", "customer 7, totals"),
     "a profile goes": (
         f"""
         {_WITHOUT_MIRRORS};
@@ -340,10 +342,10 @@ LATE = {
 }
 
 
-@pytest.mark.parametrize("name", LATE)
-def test_between_check_and_lock(phase2_database: str, name: str) -> None:
+@pytest.mark.parametrize("name", share([*LATE], 2))
+def test_between_check_and_lock(small_at: Callable[[str | None], str], name: str) -> None:
     """Caught under the lock."""
-    url = phase2_database
+    url = small_at("@phase2")
     psql(url, "-c", "INSERT INTO public.shops (id, name) VALUES (99, 'New')")
     psql(
         url,
@@ -403,6 +405,7 @@ def test_deletions_meanwhile_are_no_drift(phase2_database: str) -> None:
 def test_an_untouched_database(legacy_database: str) -> None:
     """Nobody wrote in the last day, and nobody watched: in one go, the contract is refused."""
     url = legacy_database
+    move_to(url, "mirror/mirrors")
     done = contract(url)
     assert_refused(url, done)
     assert "watch: nobody knows who wrote to the legacy side within 1 day" in done.stderr

@@ -12,6 +12,7 @@ from support.commands import psql, psql_file, sqitch, start_sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
 from support.sides import drift
+from support.soak import share
 from support.statements import start_psql, statements
 from support.waiting import wait_until
 
@@ -61,7 +62,7 @@ def hold_and_write(url: str, write: str, *command: str) -> str:
     return output
 
 
-@pytest.mark.parametrize("write", WRITES)
+@pytest.mark.parametrize("write", share([*WRITES], 2))
 def test_written_before_the_lock(phase2_database: str, write: str) -> None:
     """The archive has what was there in the last moment, and what comes back is that."""
     url = phase2_database
@@ -158,7 +159,7 @@ PAST_TRIGGERS = {
 }
 
 
-@pytest.mark.parametrize("damage", [*PAST_TRIGGERS, "a table that is emptied"])
+@pytest.mark.parametrize("damage", share([*PAST_TRIGGERS, "a table that is emptied"], 2))
 def test_past_the_triggers(phase2_database: str, damage: str) -> None:
     """What no trigger sees is refused under the lock, and the same command again looks anew."""
     url = phase2_database

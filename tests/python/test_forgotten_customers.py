@@ -11,6 +11,7 @@ from support.at_once import move_to, verify
 from support.commands import psql, psql_file, run, sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session
+from support.soak import share
 
 EMAIL, PHONE, NAME = "eve.adams@example.test", "+15550199", "Eve Adams-Example"
 
@@ -160,7 +161,7 @@ def leave_traces(url: str, customer: int) -> None:
     )
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", share([*CHANGES], 3))
 def test_at_a_change(small_at: Callable[[str | None], str], change: str) -> None:
     url = small_at("@phase2" if change == "@phase3" else change)
     customer = known_customer(url)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from support.at_once import run_scripts
+from support.at_once import move_to, run_scripts
 from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql, psql_file, run, sqitch, start_sqitch, value
 from support.history import legacy_history
@@ -257,8 +257,8 @@ def test_another_encoding_and_locale(cluster: Cluster, encoding: str) -> None:
     try:
         psql_file(url, "tests/legacy/schema.sql")
         psql_file(url, "tests/legacy/sample.sql", "-v", "customers=20")
-        sqitch(url, "deploy", "--set", "contract=yes", "--set", "legacy_quiet_period=0")
-        sqitch(url, "revert", "-y")
+        move_to(url, "@phase3")
+        move_to(url, None)
     finally:
         cluster.drop_database("encoded")
 

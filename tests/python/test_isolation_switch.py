@@ -25,6 +25,7 @@ from support.isolation import (
 )
 from support.plan import CHANGES, CONTRACT, TAGS
 from support.sessions import Session
+from support.soak import share
 from support.waiting import wait_until
 
 ON, OFF = "CALL tenancy.enforce_isolation()", "CALL tenancy.relax_isolation()"
@@ -678,7 +679,7 @@ def test_it_is_refused(strangers: str, what: str) -> None:
     assert (state(strangers), secured(strangers), granted(strangers)) == ("off", [], [])
 
 
-@pytest.mark.parametrize("what", [*SOME, "who could no longer dump"])
+@pytest.mark.parametrize("what", share([*SOME, "who could no longer dump"], 2))
 def test_it_is_seen_once_it_is_on(strangers: str, what: str) -> None:
     """By the health check, and by the script that puts the rights back."""
     psql(strangers, "-c", ON)

@@ -21,7 +21,7 @@ from support.legacy_replay import (
     new_customers,
     replay,
 )
-from support.soak import SOAK
+from support.soak import SOAK, share
 
 SEED = 20261122
 CUSTOMERS = 15
@@ -130,14 +130,17 @@ def test_before_phase_2_the_application_loses_bookings(phase1_database: str) -> 
 
 @pytest.mark.parametrize(
     ("history", "one_price", "held", "savepoints"),
-    [
-        pytest.param(True, False, True, False, id="held"),
-        pytest.param(True, True, True, False, id="average stays"),
-        pytest.param(False, False, True, False, id="first booking"),
-        pytest.param(True, False, False, False, id="inserted as CONFIRMED"),
-        pytest.param(True, False, True, True, id="savepoints"),
-        pytest.param(False, True, False, True, id="all of it"),
-    ],
+    share(
+        [
+            pytest.param(True, False, True, False, id="held"),
+            pytest.param(True, True, True, False, id="average stays"),
+            pytest.param(False, False, True, False, id="first booking"),
+            pytest.param(True, False, False, False, id="inserted as CONFIRMED"),
+            pytest.param(True, False, True, True, id="savepoints"),
+            pytest.param(False, True, False, True, id="all of it"),
+        ],
+        2,
+    ),
 )
 def test_nothing_is_lost(
     phase2_database: str, history: bool, one_price: bool, held: bool, savepoints: bool

@@ -112,7 +112,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
     if tag == "@phase3":  # the commands that are offered do not wait for the quiet period
         psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
     history = legacy_history(url)
-    for number in share(numbers_of(tag), 16):
+    for number in share(numbers_of(tag), 24):
         change = CHANGES[number]
         if registered(url) != CHANGES[:number]:
             move_to(url, CHANGES[number - 1])
@@ -136,7 +136,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
 def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, tag: str) -> None:
     """The same on the way back: a deploy must not build on what is gone."""
     url = request.getfixturevalue(f"{tag.removeprefix('@')}_database")
-    for number in share([*reversed(numbers_of(tag))], 16):
+    for number in share([*reversed(numbers_of(tag))], 24):
         change = CHANGES[number]
         if registered(url) != CHANGES[: number + 1]:
             move_to(url, change)
@@ -334,7 +334,7 @@ def test_a_script_that_runs_again_later(small_at: Small, tag: str) -> None:
     before = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
     there = CHANGES[: TAGS[tag] + 1]
     run_scripts(url, (f"deploy/{change}" for change in there))
-    for change in there[1:-1]:
+    for change in share(there[1:-1], 8):
         assert psql_file(url, f"revert/{change}.sql", check=False).returncode != 0, change
     after = pg_dump_schema(url, "public", "tenancy*"), pg_dump_data(url, "public", "tenancy*")
     assert after == before
