@@ -110,9 +110,9 @@ def ascii_database(cluster: Cluster) -> Iterator[str]:
             result = connection.pgconn.exec_(statement % NOT_UTF_8)
             assert not result.error_message
     yield url
-    with psycopg.connect(cluster.url(), autocommit=True) as connection:
-        connection.execute("DROP DATABASE in_ascii WITH (FORCE)")
-        connection.pgconn.exec_(b'DROP ROLE "%s"' % NOT_UTF_8)
+    with psycopg.connect(url, autocommit=True) as connection:  # elsewhere its name cannot be sent
+        assert not connection.pgconn.exec_(b'DROP ROLE "%s"' % NOT_UTF_8).error_message
+    cluster.drop_database("in_ascii")
 
 
 def test_bytes_that_are_not_utf_8(ascii_database: str, phase1_database: str) -> None:
