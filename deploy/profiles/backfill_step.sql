@@ -121,7 +121,15 @@ BEGIN
     EXCEPTION
         WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
             state := 'waiting';
-            detail := format('customers from %s on: %s', coalesce(wanted[1]::text, 'the next'), tenancy.printable(sqlerrm));
+            detail := format(
+                '%s, and it tries again (%s)',
+                CASE sqlstate
+                    WHEN '55P03' THEN 'somebody holds a lock'
+                    WHEN '23505' THEN 'somebody makes profiles of the same customers'
+                    ELSE 'somebody deletes what the profiles refer to'
+                END,
+                concat_ws(': ', 'customers from ' || wanted[1]::text || ' on', tenancy.printable(sqlerrm))
+            );
             customers := 0;
             profiles := 0;
             RETURN;

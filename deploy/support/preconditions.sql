@@ -64,18 +64,18 @@ BEGIN
             AND to_regclass('tenancy.profile_origins') IS NULL -- else it is ours
     ),
 
-    adr (position, name, type, not_null) AS (
+    adr (position, name, type, not_null, default_value) AS (
         VALUES
-        (1, 'id', 'integer', TRUE),
-        (2, 'customer_id', 'integer', TRUE),
-        (3, 'shop_id', 'integer', TRUE),
-        (4, 'preferred_stylist_id', 'integer', FALSE),
-        (5, 'total_bookings', 'integer', TRUE),
-        (6, 'total_spend_cents', 'integer', TRUE),
-        (7, 'last_booking_at', 'timestamp with time zone', FALSE),
-        (8, 'no_show_count', 'integer', TRUE),
-        (9, 'created_at', 'timestamp with time zone', TRUE),
-        (10, 'updated_at', 'timestamp with time zone', TRUE)
+        (1, 'id', 'integer', TRUE, NULL),
+        (2, 'customer_id', 'integer', TRUE, NULL),
+        (3, 'shop_id', 'integer', TRUE, NULL),
+        (4, 'preferred_stylist_id', 'integer', FALSE, NULL),
+        (5, 'total_bookings', 'integer', TRUE, '0'),
+        (6, 'total_spend_cents', 'integer', TRUE, '0'),
+        (7, 'last_booking_at', 'timestamp with time zone', FALSE, NULL),
+        (8, 'no_show_count', 'integer', TRUE, '0'),
+        (9, 'created_at', 'timestamp with time zone', TRUE, 'now()'),
+        (10, 'updated_at', 'timestamp with time zone', TRUE, 'now()')
     ),
 
     own_column AS (
@@ -208,6 +208,105 @@ BEGIN
             ON a.attrelid = t.oid
             AND a.attname = r.name
             AND NOT a.attisdropped
+        WHERE t.is_table
+        UNION ALL
+        -- The application may draw ids by name.
+        SELECT
+            12,
+            TRUE,
+            'column id does not draw from its own sequence customer_shop_profiles_id_seq: rename the sequence, make it OWNED BY that column, '
+            'and SET DEFAULT nextval(...)'
+        FROM profiles AS t
+        JOIN pg_attribute AS a
+            ON a.attrelid = t.oid
+            AND a.attname = 'id'
+            AND NOT a.attisdropped
+        LEFT JOIN pg_attrdef AS d
+            ON d.adrelid = a.attrelid
+            AND d.adnum = a.attnum
+        WHERE t.is_table
+            AND (
+                pg_get_serial_sequence('public.customer_shop_profiles', 'id') IS DISTINCT FROM 'public.customer_shop_profiles_id_seq'
+                OR (
+                    a.attidentity = ''
+                    AND pg_get_expr(d.adbin, d.adrelid)
+                    IS DISTINCT FROM 'nextval(''public.customer_shop_profiles_id_seq''::regclass)'
+                )
+            )
+        UNION ALL
+        SELECT
+            13,
+            TRUE,
+            format('sequence %s is owned by column %I, and would go with it: ALTER SEQUENCE ... OWNED BY NONE', q.oid::regclass, a.attname)
+        FROM profiles AS t
+        JOIN pg_depend AS d
+            ON d.classid = 'pg_class'::regclass
+            AND d.refclassid = 'pg_class'::regclass
+            AND d.refobjid = t.oid
+            AND d.deptype = 'a'
+        JOIN pg_class AS q
+            ON q.oid = d.objid
+            AND q.relkind = 'S'
+        JOIN pg_attribute AS a
+            ON a.attrelid = t.oid
+            AND a.attnum = d.refobjsubid
+            AND a.attname <> 'id'
+        WHERE t.is_table
+        UNION ALL
+        SELECT
+            14,
+            FALSE,
+            CASE
+                WHEN a.attidentity <> '' THEN format('column %I is an identity, and a serial until the revert', a.attname)
+                WHEN a.attname <> 'id' THEN format('the default of column %I is that of ADR-0001 until the revert', a.attname)
+            END
+        FROM profiles AS t
+        CROSS JOIN adr AS r
+        JOIN pg_attribute AS a
+            ON a.attrelid = t.oid
+            AND a.attname = r.name
+            AND NOT a.attisdropped
+        LEFT JOIN pg_attrdef AS d
+            ON d.adrelid = a.attrelid
+            AND d.adnum = a.attnum
+        WHERE t.is_table
+            AND (a.attidentity <> '' OR pg_get_expr(d.adbin, d.adrelid) IS DISTINCT FROM r.default_value)
+        UNION ALL
+        SELECT
+            15,
+            FALSE,
+            CASE
+                WHEN q.seqmax < 2147483647 OR q.seqincrement <> 1 OR q.seqcycle
+                    THEN 'the options of sequence customer_shop_profiles_id_seq are left out until the revert'
+            END
+        FROM profiles AS t
+        JOIN pg_sequence AS q ON q.seqrelid = to_regclass('public.customer_shop_profiles_id_seq')
+        WHERE t.is_table
+        UNION ALL
+        SELECT
+            16,
+            FALSE,
+            CASE WHEN o.is_so THEN format('%s left out until the revert', o.what) END
+        FROM profiles AS t
+        CROSS JOIN LATERAL (
+            VALUES
+            ('its REPLICA IDENTITY is', t.relreplident <> 'd'),
+            ('its storage parameters are', t.reloptions IS NOT NULL),
+            ('its extended statistics are', EXISTS (SELECT FROM pg_statistic_ext AS x WHERE x.stxrelid = t.oid)),
+            ('CLUSTER is', EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = t.oid AND i.indisclustered)),
+            (
+                'STORAGE and STATISTICS of columns are',
+                EXISTS (
+                    SELECT
+                    FROM pg_attribute AS a
+                    JOIN pg_type AS y ON y.oid = a.atttypid
+                    WHERE a.attrelid = t.oid
+                        AND a.attnum > 0
+                        AND NOT a.attisdropped
+                        AND (a.attstorage <> y.typstorage OR a.attstattarget >= 0)
+                )
+            )
+        ) AS o (what, is_so)
         WHERE t.is_table
         UNION ALL
         SELECT
@@ -383,7 +482,9 @@ BEGIN
         ARRAY(SELECT c.oid FROM own_constraint AS c WHERE c.is_kept ORDER BY c.conname)::text AS kept_checks -- noqa: CP03
     INTO STRICT adoption;
 
-    IF adoption.state = 'refused' THEN
+    IF current_setting('tenancy.adopt', TRUE) NOT IN ('', 'yes', 'no') THEN
+        refusal := format('adopt is "%s": yes, or leave it out', current_setting('tenancy.adopt', TRUE));
+    ELSIF adoption.state = 'refused' THEN
         refusal := format(
             'table public.customer_shop_profiles exists, and this plan did not make it. It cannot be taken over: %s. Put that right, or '
             'rename or drop the table', adoption.findings
@@ -1260,7 +1361,7 @@ BEGIN
             (2, 'letters', 'ICU knows their lower case'),
             (3, 'session', 'no setting switches triggers off'),
             (4, 'timeouts', 'none ends a session of Sqitch'),
-            (5, 'schemas', 'nothing is where tenancy and tenancy_archive come'),
+            (5, 'schemas', CASE WHEN is_deployed THEN 'tenancy is of this plan' ELSE 'nothing is where tenancy and tenancy_archive come' END),
             (6, 'legacy_schema', 'tables, columns and types are as expected'),
             (7, 'inserts', 'what is inserted here gives every column that needs a value'),
             (8, 'checks', 'no CHECK on what is written here'),
@@ -1283,7 +1384,9 @@ BEGIN
             regexp_replace(string_agg(q.detail, '; ' ORDER BY q.position), '[^ -~]', '?', 'g') AS detail -- names of others
         FROM problem AS q
         GROUP BY q.name
-    ) AS p ON p.name = c.name;
+    ) AS p ON p.name = c.name
+    WHERE c.position <= 6
+        OR owner IS NOT NULL; -- of what is not there, nothing is known
 
     PERFORM set_config('tenancy.preconditions', checks::text, TRUE);
 END;

@@ -163,8 +163,52 @@ def test_the_dry_run_is_the_refusal(adr_database: str) -> None:
     assert value(url, "SELECT to_regnamespace('tenancy') IS NULL") == "t"
 
 
+def test_what_is_left_out_is_said(cluster: Cluster, adr_template: str) -> None:
+    """Of the table itself, and of the columns that are ours."""
+    url = cluster.create_database("adr_other", adr_template)
+    psql(
+        url,
+        "-c",
+        """
+        ALTER TABLE public.customer_shop_profiles ALTER total_bookings SET DEFAULT 1;
+        ALTER TABLE public.customer_shop_profiles ALTER created_at DROP DEFAULT;
+        ALTER TABLE public.customer_shop_profiles REPLICA IDENTITY FULL;
+        ALTER TABLE public.customer_shop_profiles SET (fillfactor = 70);
+        ALTER TABLE public.customer_shop_profiles ALTER shop_id SET STATISTICS 500;
+        CREATE STATISTICS public.both ON customer_id, shop_id FROM public.customer_shop_profiles;
+        ALTER SEQUENCE public.customer_shop_profiles_id_seq MAXVALUE 100000;
+        """,
+    )
+    refused = sqitch(url, "deploy", "--to", "@phase1", check=False)
+    for told in (
+        "the default of column total_bookings is that of ADR-0001 until the revert",
+        "the default of column created_at is that of ADR-0001 until the revert",
+        "its REPLICA IDENTITY is left out until the revert",
+        "its storage parameters are left out until the revert",
+        "its extended statistics are left out until the revert",
+        "STORAGE and STATISTICS of columns are left out until the revert",
+        "the options of sequence customer_shop_profiles_id_seq are left out until the revert",
+    ):
+        assert told in refused.stderr
+    assert "To take it over, run sqitch deploy --set adopt=yes" in refused.stderr
+    maybe = sqitch(url, "deploy", "--to", "@phase1", "--set", "adopt=maybe", check=False)
+    assert 'adopt is "maybe": yes, or leave it out' in maybe.stderr
+    cluster.drop_database("adr_other")
+
+
 # Each with what the refusal says of it.
 REFUSED = {
+    "CREATE SEQUENCE numbers; ALTER TABLE {} ALTER id SET DEFAULT nextval('numbers')": (
+        "column id does not draw from its own sequence customer_shop_profiles_id_seq: rename"
+    ),
+    "ALTER SEQUENCE public.customer_shop_profiles_id_seq RENAME TO numbers": (
+        "column id does not draw from its own sequence"
+    ),
+    "ALTER TABLE {} ALTER id DROP DEFAULT": "column id does not draw from its own sequence",
+    "CREATE SEQUENCE places OWNED BY {}.shop_id": (
+        "sequence public.places is owned by column shop_id, and would go with it: ALTER SEQUENCE"
+    ),
+    "ALTER TABLE {} ADD COLUMN n serial": "is owned by column n, and would go with it",
     "ALTER TABLE {} ADD COLUMN needed integer NOT NULL": (
         "column needed is NOT NULL without a default: ALTER COLUMN ... SET DEFAULT"
     ),

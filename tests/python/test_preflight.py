@@ -68,7 +68,7 @@ def test_text_and_table(legacy_database: str) -> None:
     done = call(legacy_database, "preflight", "--to", "@phase1")
     lines = done.stdout.splitlines()
     assert done.returncode == 2
-    assert lines[0] == "convo-tenancy preflight: critical, from none to @phase1"
+    assert lines[0] == "convo-tenancy preflight: critical, from the legacy schema to @phase1"
     needed = "public.customers needs a unique index on (email): CREATE UNIQUE INDEX CONCURRENTLY"
     assert any(line.startswith(f"critical  indexes          {needed}") for line in lines)
     assert any(line.startswith("lock      profiles/stylist_moves ") for line in lines)
@@ -128,6 +128,15 @@ def test_unknown(legacy_database: str) -> None:
     assert "cannot connect" in refusal(nowhere, "preflight", exit_code=3)
     done = call(legacy_database, "preflight", "--to", "@phase4")
     assert (done.returncode, done.stdout) == (3, "")
+
+
+def test_of_what_is_not_there_nothing_is_said(cluster: Cluster) -> None:
+    """An empty database lacks the legacy schema, and is not called right for what lacks, too."""
+    url = cluster.create_database("preflight_empty")
+    checks = {check["name"] for check in report(url)["checks"]}
+    assert "legacy_schema" in checks
+    assert not {"inserts", "indexes", "owner", "default_shop"} & checks
+    cluster.drop_database("preflight_empty")
 
 
 def test_the_locks_are_those_of_the_pages() -> None:

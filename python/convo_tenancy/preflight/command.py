@@ -80,7 +80,8 @@ def preflight(
 
 def _title(found: Preconditions, to: Phase) -> str:
     report = found.report
-    way = f"from {report.phase} to {to}" if found.stands < to.number else f"{report.phase} stands"
+    start = "the legacy schema" if report.phase == "none" else report.phase
+    way = f"from {start} to {to}" if found.stands < to.number else f"{report.phase} stands"
     return f"{COMMAND}: {report.status.label}, {way}"
 
 
