@@ -12,7 +12,7 @@ import pytest
 
 from convo_tenancy.scan.tree import scan
 from support.cluster import ROOT
-from support.commands import Completed, convo_tenancy, run
+from support.commands import CONVO_TENANCY, Completed, convo_tenancy, run
 
 SCANNED = ROOT / "tests/scanned"
 TREES = sorted(each.name for each in SCANNED.iterdir())
@@ -112,6 +112,22 @@ def test_cannot_look(tmp_path: Path) -> None:
     assert "1 could not be read (mem.py: Input/output error)" in done.stderr
 
 
+def test_nothing_to_look_at(tmp_path: Path) -> None:
+    """A wrong folder is no pass, and what cannot be written is no finding."""
+    done = command(tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.endswith(": say the folder of the application\n")
+    done = run("bash", "-c", f"{CONVO_TENANCY} scan {SCANNED}/migrated >/dev/full", check=False)
+    assert done.returncode == 3
+    assert "cannot write the output" in done.stderr
+
+
+def test_one_long_run(tmp_path: Path) -> None:
+    """As in minified sources: it takes no longer than its length."""
+    (tmp_path / "a.js").write_text(f"a = '{'iVBORw0KGgo' * 100_000}'; t = 'customer_booking_stats'")
+    assert [each.column for each in scan(tmp_path).findings] == [1_100_014]
+
+
 def test_without_a_driver(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['psycopg'] = None; from convo_tenancy.cli import main; main()"
@@ -128,6 +144,9 @@ def test_baseline(tmp_path: Path) -> None:
     assert command(source, "--baseline", known).returncode == 3
     done = command(source, "--baseline", known, "--write-baseline")
     assert (done.returncode, done.stdout) == (0, f"2 findings are known now: {known}\n")
+
+    done = command(source, "--baseline", known, "--write-baseline", "--format", "json")
+    assert json.loads(done.stdout) == {"baseline": str(known), "known": 2}
 
     # Moved and indented, it is known; the same once more is new.
     write(source, a=f"import os\n\nif os:\n    {DELETES}    {DELETES}")

@@ -12,6 +12,7 @@ import typer
 
 from ..display import Format, FormatOption, listed, printable
 from ..errors import Problem
+from ..failures import Command
 from . import baseline
 from .finding import Finding, Report
 from .legacy import instead_of
@@ -19,6 +20,12 @@ from .tree import scan as scan_tree
 
 _CANNOT_LOOK = 3
 _EXAMPLES = 3
+
+
+class ScanCommand(Command):
+    """What ends it early is no finding."""
+
+    failure = _CANNOT_LOOK
 
 
 def scan(
@@ -59,13 +66,18 @@ def scan(
         report = scan_tree(path)
     except OSError as error:
         raise Problem(f"cannot read {path}: {error.strerror}", _CANNOT_LOOK) from None
+    if report.files == 0 and not report.unread:
+        raise Problem(f"no source file in {path}: say the folder of the application", _CANNOT_LOOK)
     if write_baseline and known is not None:
         _refuse_unread(report)
         try:
             baseline.write(known, report)
         except OSError as error:
             raise Problem(f"cannot write {known}: {error.strerror}", _CANNOT_LOOK) from None
-        print(f"{len(report.findings):,} findings are known now: {printable(str(known))}")
+        if output is Format.JSON:
+            print(json.dumps({"baseline": str(known), "known": len(report.findings)}))
+        else:
+            print(f"{len(report.findings):,} findings are known now: {printable(str(known))}")
         return
     if known is not None:
         baseline.apply(known, report, _CANNOT_LOOK)

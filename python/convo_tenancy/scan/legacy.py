@@ -5,6 +5,8 @@ from __future__ import annotations
 STATISTICS = "customer_booking_stats"
 CUSTOMERS = "customers"
 PROFILES = "customer_shop_profiles"
+STYLISTS = "stylists"
+PREFERRED = "preferred_stylist_id"
 
 _CONTEXT = "tenancy.customer_context()"
 

@@ -202,6 +202,9 @@ class _Binder(ast.NodeVisitor):
         self.generic_visit(node)
 
 
+RELATIONSHIPS = ("relationship", "dynamic_loader")
+
+
 def last_name(node: ast.expr) -> str:
     if isinstance(node, ast.Attribute):
         return node.attr
@@ -210,7 +213,7 @@ def last_name(node: ast.expr) -> str:
 
 def _related(node: ast.expr) -> ast.expr | None:
     """The class that relationship("Class") or relationship(Class) names."""
-    if isinstance(node, ast.Call) and last_name(node.func) in ("relationship", "dynamic_loader"):
+    if isinstance(node, ast.Call) and last_name(node.func) in RELATIONSHIPS:
         return node.args[0] if node.args else None
     return None
 

@@ -13,8 +13,18 @@ from dataclasses import dataclass
 from enum import Enum
 
 from . import sql
-from .legacy import COLUMNS, CUSTOMERS, STATISTICS
-from .names import Bound, Class, Module, Routine, Scope, bind, last_name, own_nodes
+from .legacy import COLUMNS, CUSTOMERS, PREFERRED, STATISTICS, STYLISTS, column
+from .names import (
+    RELATIONSHIPS,
+    Bound,
+    Class,
+    Module,
+    Routine,
+    Scope,
+    bind,
+    last_name,
+    own_nodes,
+)
 from .resolver import Resolver, dotted_name, parsed_text
 
 OTHER = "other"
@@ -75,6 +85,7 @@ _PASSES_ON = {
     *("filter", "cast", "copy", "deepcopy", "anext", "aiter", "islice", "chain", "gather"),
     *("wait_for", "shield", "dict", "first", "aliased", "with_polymorphic"),
 }
+_OTHER_JOINS = {"foreign_keys", "primaryjoin", "secondary"}  # of a relationship: it says how
 _DEEP = 60  # of expressions in expressions; what is further down is not known
 _SAME_TABLE = {
     "c",
@@ -125,6 +136,8 @@ class Program(Resolver):
             table: {each.node.name for each, mapped in self.tables.items() if mapped == table}
             for table in (CUSTOMERS, STATISTICS)
         }
+        self._stylists = {each for each in self.classes if self._is_of_stylists(each)}
+        self.relations = {*self._relations()}
         self.going = self._going()
 
     # Tables
@@ -203,7 +216,37 @@ class Program(Resolver):
                                 going.setdefault(backref, STATISTICS)
         return going
 
+    def _is_of_stylists(self, each: Class) -> bool:
+        texts = (
+            self._text_of_bound(at, each.scope) for at in each.scope.names.get("__tablename__", [])
+        )
+        return any(text and text.removeprefix("public.") == STYLISTS for text in texts)
+
+    def _relations(self) -> Iterator[ast.expr]:
+        """Relationships of customers and stylists that name no key: it is the preferred stylist's,
+        unless customers have another one."""
+        names = {each.node.name for each in self._stylists}
+        customers = [each for each, table in self.tables.items() if table == CUSTOMERS]
+        for each in customers:
+            for name, bounds in each.scope.names.items():
+                for bound in bounds:
+                    text = ast.unparse(bound.expression) if bound.expression else ""
+                    words = {*re.findall(r"\w+", text)}
+                    is_key = "ForeignKey" in words and words & {STYLISTS, *names}
+                    if is_key and PREFERRED not in {name, *words}:
+                        return
+        for classes, others in ((customers, names), (self._stylists, self.names[CUSTOMERS])):
+            for each in classes:
+                for bounds in each.scope.names.values():
+                    yield from (
+                        bound.expression
+                        for bound in bounds
+                        if bound.expression is not None and _relates(bound, others)
+                    )
+
     def _goes(self, bound: Bound, each: Class, name: str) -> str | None:
+        if bound.expression in self.relations:
+            return column(PREFERRED)
         for expression in filter(None, (bound.annotation, bound.expression)):
             if STATISTICS in self.annotated(expression, each.scope).labels:
                 return STATISTICS
@@ -504,6 +547,17 @@ def _named_after(name: str) -> str:
     return next(
         (table for table in (CUSTOMERS, STATISTICS) if table in (snake, snake + "s")), OTHER
     )
+
+
+def _relates(bound: Bound, others: set[str]) -> bool:
+    """Whether it is a relationship to one of these classes, by the key that there is."""
+    call = bound.expression
+    if not isinstance(call, ast.Call) or last_name(call.func) not in RELATIONSHIPS:
+        return False
+    if any(keyword.arg in _OTHER_JOINS for keyword in call.keywords):
+        return False
+    named = call.args[0] if call.args else bound.annotation
+    return named is not None and not others.isdisjoint(re.findall(r"\w+", ast.unparse(named)))
 
 
 def _keyword_text(node: ast.expr, name: str) -> str | None:

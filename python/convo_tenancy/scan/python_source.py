@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from . import sql
 from .finding import Kind
-from .legacy import COLUMNS, CUSTOMERS, PROFILES, STATISTICS, STATISTICS_COLUMNS, column
+from .legacy import COLUMNS, CUSTOMERS, PREFERRED, PROFILES, STATISTICS, STATISTICS_COLUMNS, column
 from .literals import Piece, pieces, position
 from .names import Class, Function, Module, Scope, last_name, own_nodes
 from .program import OTHER, Nature, Program, Value
@@ -251,6 +251,8 @@ class _Finder:
     # Calls
 
     def _visit_Call(self, node: ast.Call) -> None:
+        if node in self._program.relations:
+            self._at(node, Kind.COLUMN, column(PREFERRED))
         named = self._program.resolve(node.func, self._where.scope)
         name = last_name(node.func)
         texts = [

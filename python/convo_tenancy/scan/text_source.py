@@ -56,7 +56,9 @@ _STRING = re.compile(
 )
 _PARAGRAPH = re.compile(r"(?:[^\n]*\S[^\n]*\n?)+")
 _TABLE = re.compile(rf"(?<!\w)(?<!archive\.){STATISTICS}(?!\w)", re.IGNORECASE)
-_COLUMN = re.compile(rf"(?:(\w+)(?:\?|!|\))*\.)?(?<!\w)({'|'.join(COLUMNS)})(?!\w)")
+_COLUMN = re.compile(rf"(?<!\w)({'|'.join(COLUMNS)})(?!\w)")
+_OWNER = re.compile(r"(\w+)[?!)]*\.$")  # of a column, before it
+_LONGEST_OWNER = 100
 
 
 def find(path: str, text: str, emit: Emit) -> None:
@@ -101,8 +103,9 @@ def _uses(ending: str, text: str) -> Iterator[tuple[int, Kind, str, bool]]:
     for match in _TABLE.finditer(text):
         yield match.start(), Kind.TABLE, STATISTICS, True
     for match in _COLUMN.finditer(text):
-        owner, name = match[1] or "", match[2]
-        offset = match.start(2)
+        name, offset = match[1], match.start()
+        before = _OWNER.search(text[max(offset - _LONGEST_OWNER, 0) : offset])
+        owner = before[1] if before else ""
         if any(offset in each for each in in_statements):
             continue
         if owner == CUSTOMERS:
