@@ -228,9 +228,9 @@ def test_tables_that_are_locked_for_a_while(database: str) -> None:
         assert "paused" in running.read_until("waiting:")
         booting.execute("LOCK TABLE public.customer_booking_stats IN ACCESS EXCLUSIVE MODE")
         call(database, "backfill", "resume")
-        assert "customers from 1 on: canceling" in running.read_until("waiting:")
+        assert "customers from 1 on: canceling" in running.read_until("waiting: somebody holds a")
         booting.execute("LOCK TABLE public.customers IN ACCESS EXCLUSIVE MODE")
-        assert "lock timeout" in running.read_until("waiting: customers from the next on")
+        assert "lock timeout" in running.read_until("tries again (canceling")
         booting.commit()
         code, output = running.end()
         assert code == 0, output
@@ -248,7 +248,7 @@ def test_a_pause_that_is_not_committed(database: str) -> None:
         undecided.execute("SELECT tenancy.resume_backfill()")
         undecided.commit()
         undecided.execute("SELECT tenancy.pause_backfill()")
-        assert "lock timeout" in running.read_until("waiting: customers from")
+        assert "lock timeout" in running.read_until("waiting: somebody holds a lock")
         undecided.rollback()
         code, output = running.end()
         assert code == 0, output
