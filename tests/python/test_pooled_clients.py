@@ -18,6 +18,7 @@ from support.command_line import refusal
 from support.commands import psql, psql_file, run, sqitch, value
 from support.health import health
 from support.pooler import pooler
+from support.waiting import wait_until
 
 REFUSED = "a pooler that gives one server session to several clients"
 SCRIPT = "deploy/support/has_legacy_side.sql"
@@ -48,6 +49,11 @@ def left(url: str) -> list[str]:
     return rows.splitlines()
 
 
+def ends_without_a_mark(url: str) -> None:
+    """The pool closes a session whose transaction failed, a moment after its client has gone."""
+    wait_until(lambda: left(url) == [], "nothing of it is left")
+
+
 def fill(url: str, connections: int) -> None:
     """Have the pool open all its sessions: as many transactions at once."""
     with ExitStack() as stack:
@@ -74,7 +80,7 @@ def test_the_command_line_refuses(
         with psycopg.connect(url, autocommit=True, prepare_threshold=None) as other:
             row = other.execute("SHOW search_path").fetchone()
             assert row == ('"$user", public',)
-    assert left(phase1_database) == []
+    ends_without_a_mark(phase1_database)
 
 
 def test_each_command_says_so_with_its_exit_code(pooled: str) -> None:
@@ -127,7 +133,7 @@ def test_sqitch_is_refused_and_what_it_leaves_is_found(
         assert left(legacy_database) == ["0 75474063"]  # Sqitch's own
 
         clean_up(legacy_database)
-        assert left(legacy_database) == []
+        ends_without_a_mark(legacy_database)
         sqitch(legacy_database, "deploy", "--to", "support/begin")
 
 
@@ -164,7 +170,7 @@ def test_what_scripts_leave_is_found(pooled: str, phase1_database: str) -> None:
     assert len(left(phase1_database)) == 3
     assert "another backfill is running" in refusal(phase1_database, "backfill")
     clean_up(phase1_database)
-    assert left(phase1_database) == []
+    ends_without_a_mark(phase1_database)
     psql_file(pooled, SCRIPT)
 
 
@@ -172,7 +178,7 @@ def test_a_call_by_hand(pooled: str, phase1_database: str) -> None:
     """The first script before it keeps it from running; connected directly, it runs."""
     refused = psql(pooled, *BY_HAND, check=False)
     assert "a pooler in transaction mode is between" in refused.stderr
-    assert left(phase1_database) == []
+    ends_without_a_mark(phase1_database)
     psql(phase1_database, *BY_HAND)
 
 
