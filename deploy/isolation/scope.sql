@@ -143,28 +143,33 @@ SELECT
     CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind,
     c.oid,
     c.oid::regclass::text AS name,
-    a.column_name,
+    NULL::name AS column_name,
     c.relowner AS owner,
     a.grantor,
     a.grantee,
     a.privilege_type AS privilege,
     a.is_grantable
 FROM pg_class AS c
-CROSS JOIN LATERAL (
-    SELECT
-        NULL::name AS column_name,
-        x.*
-    FROM aclexplode(c.relacl) AS x
-    UNION
-    SELECT
-        t.attname,
-        x.*
-    FROM pg_attribute AS t
-    CROSS JOIN LATERAL aclexplode(t.attacl) AS x
-    WHERE t.attrelid = c.oid
-        AND NOT t.attisdropped
-) AS a
+CROSS JOIN LATERAL aclexplode(c.relacl) AS a
 WHERE a.grantee <> c.relowner
+UNION ALL
+-- One pass over pg_attribute: a look-up for each table takes ten times as long.
+SELECT
+    CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, -- named again: else a restored dump would have another name
+    c.oid,
+    c.oid::regclass::text,
+    t.attname,
+    c.relowner,
+    a.grantor,
+    a.grantee,
+    a.privilege_type,
+    a.is_grantable
+FROM pg_attribute AS t
+JOIN pg_class AS c ON c.oid = t.attrelid
+CROSS JOIN LATERAL aclexplode(t.attacl) AS a
+WHERE t.attacl IS NOT NULL
+    AND NOT t.attisdropped
+    AND a.grantee <> c.relowner
 UNION ALL
 SELECT
     'ROUTINE',
