@@ -38,16 +38,6 @@ WHERE CASE
     END
 UNION ALL
 SELECT
-    CASE WHEN d.is_switched THEN 'switch' ELSE 'ours' END,
-    CASE d.difference WHEN 'missing' THEN 'the group lacks a right' ELSE 'the group has more rights than are listed' END,
-    d.name,
-    'see tenancy.listed_rights',
-    CASE d.difference WHEN 'missing' THEN 'psql -f deploy/isolation/rights.sql' ELSE d.statement END
-FROM tenancy.right_differences AS d
-CROSS JOIN tenancy.isolation AS i
-WHERE NOT (d.is_optional AND i.state IN ('enforcing', 'on')) -- a risk, which may be taken
-UNION ALL
-SELECT
     'ours',
     format('it is not as it was deployed, but %s', p.problem),
     format('%s %s', p.kind, p.name),
@@ -153,6 +143,16 @@ predefined AS MATERIALIZED (
         AND r.rolname NOT IN ('pg_database_owner', 'pg_checkpoint', 'pg_use_reserved_connections', 'pg_read_all_settings')
 ),
 
+relation AS MATERIALIZED (
+    SELECT r.*
+    FROM tenancy.isolation_relations AS r
+),
+
+given_right AS MATERIALIZED (
+    SELECT g.*
+    FROM tenancy.given_rights AS g
+),
+
 relation_right AS MATERIALIZED (
     SELECT
         r.oid,
@@ -160,8 +160,8 @@ relation_right AS MATERIALIZED (
         r.is_written,
         g.grantee,
         g.privilege
-    FROM tenancy.isolation_relations AS r
-    JOIN tenancy.given_rights AS g
+    FROM relation AS r
+    JOIN given_right AS g
         ON g.oid = r.oid
         AND g.kind IN ('TABLE', 'SEQUENCE')
 ),
@@ -179,7 +179,7 @@ any_right AS (
         g.name,
         g.grantee,
         g.privilege
-    FROM tenancy.given_rights AS g
+    FROM given_right AS g
     WHERE g.kind = 'ROUTINE'
         OR (g.kind = 'SCHEMA' AND g.name = 'tenancy')
         OR (g.kind = 'SCHEMA' AND g.name = 'public' AND g.privilege = 'CREATE') -- by which others run what it makes there
@@ -308,7 +308,7 @@ power AS (
         g.grantee,
         g.privilege,
         'SCHEMA ' || g.name
-    FROM tenancy.given_rights AS g
+    FROM given_right AS g
     WHERE g.kind = 'SCHEMA'
         AND g.name IN ('tenancy', 'tenancy_archive')
         AND g.privilege = 'CREATE'
@@ -421,16 +421,7 @@ JOIN pg_roles AS r
     ON r.oid = f.proowner
     AND NOT r.rolsuper
 JOIN owner AS o ON o.oid <> r.oid
-WHERE t.tgrelid IN (SELECT w.oid FROM tenancy.isolation_relations AS w)
-UNION ALL
-SELECT
-    'the group has more rights than are listed',
-    d.name,
-    'a column that tenancy.listed_rights does not have',
-    d.statement,
-    TRUE
-FROM tenancy.right_differences AS d
-WHERE d.is_optional
+WHERE t.tgrelid IN (SELECT n.oid FROM relation AS n)
 UNION ALL
 SELECT
     'who sets nothing there has a setting that decides what is seen or mirrored',
@@ -501,6 +492,23 @@ SELECT
     FALSE,
     FALSE
 FROM tenancy.isolation_faults AS f
+UNION ALL
+SELECT
+    CASE WHEN d.is_risk THEN 'theirs' WHEN d.is_switched THEN 'switch' ELSE 'ours' END,
+    CASE d.difference WHEN 'missing' THEN 'the group lacks a right' ELSE 'the group has more rights than are listed' END,
+    d.name,
+    CASE WHEN d.is_risk THEN 'a column that tenancy.listed_rights does not have' ELSE 'see tenancy.listed_rights' END,
+    CASE d.difference WHEN 'missing' THEN 'psql -f deploy/isolation/rights.sql' ELSE d.statement END,
+    d.is_risk,
+    d.is_risk AND d.name = ANY (d.despite) -- noqa: CP03,LT01,LT06
+FROM (
+    SELECT
+        r.*,
+        i.despite,
+        r.is_optional AND i.state IN ('enforcing', 'on') AS is_risk -- which may be taken
+    FROM tenancy.right_differences AS r
+    CROSS JOIN tenancy.isolation AS i
+) AS d
 UNION ALL
 SELECT
     'theirs',
