@@ -153,8 +153,8 @@ def _connection(database: Database) -> Check:
     where = f'connected to database "{database.database_name}" as {database.role_name}'
     if database.is_standby:
         replayed = database.replayed_at
-        as_of = f" of {replayed:{TIME}}" if replayed else ""
-        where += f", on a standby: what follows is the primary{as_of}"
+        as_of = f", as of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is what it has replayed{as_of}"
     return Check("connection", Status.OK, database.database_name, where)
 
 
