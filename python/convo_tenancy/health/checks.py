@@ -149,7 +149,7 @@ def examine(
         psycopg.OperationalError: the connection broke.
     """
     clock = _Clock(timeout_seconds, max_seconds)
-    clock.set(connection)
+    set_timeouts(connection, str(max(round(timeout_seconds * 1000), 1)), "500ms")
     report = Report(thresholds=thresholds or Thresholds())
     is_kept = memory is not None
     memory = memory or Memory()
