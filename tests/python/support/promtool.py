@@ -91,7 +91,7 @@ def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str]]:
 
 def _series(text: str, instance: str) -> Iterable[tuple[str, str, float, int]]:
     """Name, labels, first value and what is added each minute; health ran in each minute."""
-    ran = re.search(r"^convo_tenancy_health_timestamp_seconds\S* (\S+)$", text, re.MULTILINE)
+    ran = re.search(r"^convo_tenancy_health_run_timestamp_seconds\S* (\S+)$", text, re.MULTILINE)
     assert ran, text
     for sample in SAMPLE.finditer(text):
         labels = [sample["labels"]] if sample["labels"] else []
@@ -99,7 +99,7 @@ def _series(text: str, instance: str) -> Iterable[tuple[str, str, float, int]]:
         value, step = float(sample["value"]), 0
         if sample["name"].endswith("_timestamp_seconds"):  # promtool's time begins at 0
             value -= float(ran[1]) - _MINUTES * 60
-        if sample["name"] == "convo_tenancy_health_timestamp_seconds":
+        if sample["name"] == "convo_tenancy_health_run_timestamp_seconds":
             value, step = 0, 60
         yield sample["name"], ",".join(labels), value, step
 
