@@ -101,6 +101,11 @@ def _lock_waits(report: Report) -> list[float] | None:
     return [each.seconds for each in report.lock_waits if each.is_ours]
 
 
+def _quiet_period_end(report: Report) -> float | None:
+    watch = report.legacy_watch
+    return None if watch is None or watch.gap else _timestamp(watch.over_at)
+
+
 def _longest(seconds: list[float] | None) -> float | None:
     return None if seconds is None else max(seconds, default=0.0)
 
@@ -210,6 +215,12 @@ MEASURES = (
         lambda report: [
             (_legacy_writer(each), each.last_at.timestamp()) for each in report.legacy_writers
         ],
+        is_figure=False,
+    ),
+    Measure(
+        "quiet_period_end_timestamp_seconds",
+        "When the mirrors have watched for the whole quiet period who writes to the legacy side.",
+        _one(_quiet_period_end),
         is_figure=False,
     ),
     Measure(
