@@ -102,6 +102,7 @@ def _lock_waits(report: Report) -> list[float] | None:
 
 
 def _quiet_period_end(report: Report) -> float | None:
+    """None after a gap: the watch has to begin anew."""
     watch = report.legacy_watch
     return None if watch is None or watch.gap else _timestamp(watch.over_at)
 
@@ -218,12 +219,6 @@ MEASURES = (
         is_figure=False,
     ),
     Measure(
-        "quiet_period_end_timestamp_seconds",
-        "When the mirrors have watched for the whole quiet period who writes to the legacy side.",
-        _one(_quiet_period_end),
-        is_figure=False,
-    ),
-    Measure(
         "legacy_read_calls",
         "Calls of statements that name the legacy side, as far as pg_stat_statements knows them.",
         lambda report: [({"role": each.role_name}, each.calls) for each in report.legacy_readers],
@@ -232,9 +227,7 @@ MEASURES = (
     Measure(
         "legacy_quiet_end_timestamp_seconds",
         "When the legacy writers will have been watched for as long as the contract asks for.",
-        _one(
-            lambda report: _timestamp(report.legacy_watch.over_at if report.legacy_watch else None)
-        ),
+        _one(_quiet_period_end),
         is_figure=False,
     ),
     Measure(

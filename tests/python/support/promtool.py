@@ -32,10 +32,18 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+def cases() -> Iterable[tuple[str, bool]]:
+    """Of each case in the tests of the rules: which alert, and whether it is to fire."""
+    for file in TESTS:
+        for test in yaml.safe_load(file.read_text())["tests"]:
+            for case in test["alert_rule_test"]:
+                yield case["alertname"], bool(case.get("exp_alerts"))
+
+
 def expressions(expr: Iterable[str]) -> str:
     """A file of rules that has these expressions, for promtool to parse."""
     recorded = [{"record": f"r{number}", "expr": each} for number, each in enumerate(expr)]
-    return yaml.safe_dump({"groups": [{"name": "expressions", "rules": recorded}]})
+    return json.dumps({"groups": [{"name": "expressions", "rules": recorded}]})  # YAML, too
 
 
 def families(text: str) -> dict[str, set[str]]:
@@ -47,18 +55,18 @@ def families(text: str) -> dict[str, set[str]]:
     return found
 
 
-def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str]]:
+def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str, str]]:
     """The alerts that fire once health has said nothing else for three hours.
 
     Args:
-        outputs: of health in Prometheus' format, each with the instance that Prometheus has it from.
+        outputs: of health in Prometheus' format, by the instance that Prometheus has each from.
         folder: for files.
 
     Returns:
-        Instance and name of each alert; the instance is empty where the alert names none.
+        Instance, name and check of each alert; a label that an alert does not have is empty.
     """
     series = [
-        {"series": f"{name}{{{labels}}}", "values": f"{first:.0f}+{step}x{_MINUTES}"}
+        {"series": f"{name}{{{labels}}}", "values": f"{first:f}+{step}x{_MINUTES}"}
         for instance, text in outputs.items()
         for name, labels, first, step in _series(text, instance)
     ]
@@ -78,11 +86,11 @@ def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str]]:
         ],
     }
     file = folder / "generated.yml"
-    file.write_text(json.dumps(test))  # which is YAML, too
+    file.write_text(json.dumps(test))  # YAML, too
     done = promtool("test", "rules", file, check=False)
     said = done.stdout + done.stderr
     fired = {
-        (_label(labels, "instance"), _label(labels, "alertname"))
+        (_label(labels, "instance"), _label(labels, "alertname"), _label(labels, "check"))
         for labels in re.findall(r"^ *Labels:\{(.*)\}$", said, re.MULTILINE)
     }
     assert (done.returncode == 0) == (not fired), said
@@ -105,4 +113,4 @@ def _series(text: str, instance: str) -> Iterable[tuple[str, str, float, int]]:
 
 
 def _label(labels: str, name: str) -> str:
-    return dict(LABEL.findall(labels)).get(name, "")
+    return next((value for label, value in LABEL.findall(labels) if label == name), "")
