@@ -7,13 +7,14 @@ import re
 import shlex
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from convo_tenancy.health.formats import FORMATS
-from convo_tenancy.health.model import Replica, Report, skipped
+from convo_tenancy.health.model import LegacyReader, Replica, Report, skipped
 from support.cluster import ROOT
 from support.command_line import call
 from support.commands import Completed, psql, run
@@ -101,7 +102,7 @@ def parsed(query: str) -> str:
 def asked_for(query: str) -> tuple[set[str], set[str]]:
     """The metrics of ours that a query names, and the labels that it expects of them."""
     labels = set(re.findall(r'([a-z]+)[!=]~?"', query))
-    for listed in re.findall(r"(?:by|on) \(([^)]*)\)", query):
+    for listed in re.findall(r"(?:by|on) \(([a-z, ]*)\)", query):
         labels |= {label.strip() for label in listed.split(",")}
     labels |= set(re.findall(r", (\w+)\)$", query)) if query.startswith("label_values") else set()
     return set(METRIC.findall(query)), labels
@@ -131,12 +132,17 @@ WRITES_BOTH = """
 """
 
 
-def of_a_standby(capsys: pytest.CaptureFixture[str]) -> str:
-    """What health prints where there are standbys and slots, which takes other servers."""
-    replicas = [
-        Replica("reports", kind, "streaming", True, 1024, 2.5) for kind in ("standby", "slot")
-    ]
-    FORMATS["prometheus"](Report(checks=[skipped("replicas", "")], replicas=replicas))
+def elsewhere(capsys: pytest.CaptureFixture[str]) -> str:
+    """What health prints where there are standbys, slots and pg_stat_statements."""
+    FORMATS["prometheus"](
+        Report(
+            checks=[skipped("replicas", "")],
+            replicas=[
+                Replica("other", kind, "streaming", True, 1024, 2.5) for kind in ("standby", "slot")
+            ],
+            legacy_readers=[LegacyReader("app", 1, 2, "SELECT", datetime.now(UTC))],
+        )
+    )
     return capsys.readouterr().out
 
 
@@ -204,7 +210,7 @@ def test_what_health_prints_raises(
 
     # What rules and dashboard ask for is printed, with these labels.
     printed: dict[str, set[str]] = {}
-    for text in [*seen.values(), of_a_standby(capsys)]:
+    for text in [*seen.values(), elsewhere(capsys)]:
         for name, labels in families(text).items():
             printed.setdefault(name, set()).update(labels)
     for query in [*(rule["expr"] for rule in rules()), *queries()]:
