@@ -187,8 +187,8 @@ def _connection(database: Database) -> Check:
     where = f'connected to database "{database.database_name}" as {database.role_name}'
     if database.is_standby:
         replayed = database.replayed_at
-        as_of = f" of {replayed:{TIME}}" if replayed else ""
-        where += f", on a standby: what follows is the primary{as_of}"
+        as_of = f", as of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is what it has replayed{as_of}"
     return Check("connection", Status.OK, database.database_name, where)
 
 
@@ -343,6 +343,9 @@ def _guarded(
             return Check(name, Status.UNKNOWN, None, f"{message}: raise {option}")
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
+        if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            unreadable = f"the database holds what cannot be read here: {message}: correct it there"
+            return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, "not deployed yet")
         if is_undefined(error):
@@ -364,7 +367,11 @@ def _default_shop(connection: Connection) -> Check:
             " tenancy.settings.default_shop_id",
         )
     return Check(
-        "default_shop", Status.CRITICAL, None, "tenancy.settings is empty: run sqitch verify"
+        "default_shop",
+        Status.CRITICAL,
+        None,
+        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (1),"
+        " with the id of the shop that owns what no booking places",
     )
 
 
@@ -392,5 +399,9 @@ def _backfill(connection: Connection, report: Report) -> Check:
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
     return Check(
-        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run sqitch verify"
+        "backfill",
+        Status.CRITICAL,
+        None,
+        "tenancy.backfill_progress is empty: run INSERT INTO tenancy.backfill_progress DEFAULT"
+        " VALUES, then convo-tenancy backfill",
     )

@@ -5,7 +5,7 @@ WITH ours AS MATERIALIZED (
         c.oid,
         n.nspname IN ('tenancy', 'tenancy_archive') OR (
             n.nspname = 'public'
-            AND c.relname = ANY ($1)
+            AND c.relname IN (SELECT unnest($1::text[]))
         ) AS is_ours,
         format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_class AS c
@@ -27,6 +27,7 @@ waiting AS MATERIALIZED (
         a.usename::text AS role_name,
         coalesce(a.application_name, '') AS application_name,
         l.mode,
+        l.locktype IN ('transactionid', 'tuple', 'spectoken') AS is_row,
         l.relation,
         extract(EPOCH FROM clock_timestamp() - coalesce(l.waitstart, clock_timestamp()))::double precision AS seconds
     FROM locks AS l
@@ -42,10 +43,11 @@ SELECT
     w.role_name,
     w.application_name,
     w.mode,
+    w.is_row,
     t.name AS table_name,
     coalesce(t.is_ours, FALSE) AS is_ours,
     w.seconds,
-    ARRAY(SELECT DISTINCT b.pid FROM unnest(pg_blocking_pids(w.pid)) AS b (pid) ORDER BY b.pid) AS blocked_by
+    coalesce(b.pids, '{}') AS blocked_by
 FROM waiting AS w
 LEFT JOIN LATERAL (
     SELECT
@@ -68,6 +70,10 @@ LEFT JOIN LATERAL (
         o.name
     LIMIT 1
 ) AS t ON TRUE
+CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT p.pid) AS pids
+    FROM unnest(pg_blocking_pids(w.pid)) AS p (pid)
+) AS b
 ORDER BY
     w.seconds DESC,
     w.pid;
