@@ -1,0 +1,615 @@
+"""Each check is broken in a real database, and mended by the commands of docs/runbook.md.
+
+It alone turns, for the owner, and for a role that only monitors, in every format.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from convo_tenancy.database import connect
+from convo_tenancy.health.checks import examine
+from convo_tenancy.health.formats import FORMATS
+from convo_tenancy.health.model import Report
+from support.at_once import move_to
+from support.cluster import ROOT, Cluster
+from support.commands import Completed, psql, run, value
+from support.isolation import as_role
+from support.runbook import ENTRIES, perform
+from support.sessions import Session
+from support.stages import Stages
+
+OWNER = "runbook_owner"
+MONITOR = "runbook_monitor"
+MONITOR_OF_PHASE_1 = "runbook_reader"  # convo_health has its rights from phase 2 on
+STATUSES = ["ok", "warning", "critical", "unknown"]
+
+Values = dict[str, str]
+Damage = Callable[[str], AbstractContextManager[Values]]
+"""Breaks the database of a superuser's URL, and gives what the message names besides $STATEMENT."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One thing that is broken."""
+
+    check: str
+    """That turns, and no other."""
+
+    cause: str
+    """By which the entry has its commands."""
+
+    stage: str
+    status: str
+    damage: str | Damage
+    values: Values = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    """Of health, so that it need not wait until something lasts for long."""
+
+    shows: str = ""
+    """What "confirm" shows meanwhile."""
+
+
+def profiles(do: str) -> str:
+    """Past the mirrors."""
+    return f"SET session_replication_role = replica; {do}"
+
+
+@contextmanager
+def half_deployed(url: str) -> Iterator[Values]:
+    move_to(url, "profiles/stylists_id_shop_id_key")
+    yield {}
+
+
+@contextmanager
+def half_reverted(url: str) -> Iterator[Values]:
+    move_to(url, "mirror/shop_context")
+    yield {}
+
+
+@contextmanager
+def open_transaction(url: str) -> Iterator[Values]:
+    with ending(Session(url)) as session:
+        session.execute("SELECT FROM public.customers FOR UPDATE")
+        yield {"PID": str(session.pid)}
+
+
+@contextmanager
+def ending(session: Session) -> Iterator[Session]:
+    """It may be gone by then."""
+    try:
+        yield session
+    finally:
+        with suppress(psycopg.OperationalError):
+            session.close()
+
+
+@contextmanager
+def lock_wait(url: str) -> Iterator[Values]:
+    with ending(Session(url)) as first, ending(Session(url)) as second:
+        first.execute("LOCK TABLE public.bookings")
+        waiting = second.start("SELECT FROM public.bookings")
+        second.wait_until_blocked_by(first)
+        yield {"PID": str(first.pid)}
+        waiting.result(timeout=60)
+
+
+@contextmanager
+def prepared(url: str) -> Iterator[Values]:
+    psql(url, "-c", "BEGIN; SELECT FROM public.shops; PREPARE TRANSACTION 'forgotten ''one'")
+    yield {"GID": "forgotten ''one"}
+
+
+@contextmanager
+def inactive_slot(url: str) -> Iterator[Values]:
+    psql(url, "-c", "SELECT pg_create_physical_replication_slot('gone', TRUE)")
+    yield {"SLOT": "gone"}
+
+
+@contextmanager
+def role_setting(url: str) -> Iterator[Values]:
+    psql(url, "-c", "CREATE ROLE loader", "-c", REPLICA.format("ROLE loader"))
+    try:
+        yield {}
+    finally:
+        psql(url, "-c", "DROP ROLE loader")
+
+
+REPLICA = "ALTER {} SET session_replication_role = replica"
+
+
+@contextmanager
+def database_setting(url: str) -> Iterator[Values]:
+    psql(url, "-c", REPLICA.format(f"DATABASE {value(url, 'SELECT current_database()')}"))
+    yield {}
+
+
+@contextmanager
+def subscription(url: str) -> Iterator[Values]:
+    """As it is when the publisher cannot be reached."""
+    psql(
+        url,
+        "-c",
+        "CREATE SUBSCRIPTION brings CONNECTION 'host=/nowhere' PUBLICATION it"
+        " WITH (connect = FALSE, slot_name = NONE)",
+        "-c",
+        """
+        INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
+        SELECT s.oid, 'public.customers'::regclass, 'r' FROM pg_subscription AS s
+        WHERE s.subname = 'brings'
+        """,
+    )
+    try:
+        yield {"TABLE": "public.customers"}
+    finally:
+        psql(url, "-c", "DROP SUBSCRIPTION brings")
+
+
+@contextmanager
+def role_that_is_bound_to_nothing(url: str) -> Iterator[Values]:
+    psql(url, "-c", "CREATE ROLE helper LOGIN IN ROLE convo_shop, convo_back_office")
+    try:
+        yield {"STATEMENT": "REVOKE convo_back_office FROM helper"}
+    finally:
+        psql(url, "-c", "DROP ROLE helper")
+
+
+MISPLACED = """
+    WITH moved AS (
+        SELECT min(p.shop_id) AS here, max(p.shop_id) AS there, p.customer_id
+        FROM public.customer_shop_profiles AS p
+        JOIN tenancy.shop_check AS c USING (customer_id, shop_id)
+        WHERE c.class = 'agrees' AND p.total_bookings > 0
+        GROUP BY p.customer_id
+        HAVING count(*) > 1
+        LIMIT 1
+    )
+    UPDATE public.customer_shop_profiles AS p
+    SET total_bookings = p.total_bookings + CASE p.shop_id WHEN m.here THEN -1 ELSE 1 END
+    FROM moved AS m
+    WHERE p.customer_id = m.customer_id AND p.shop_id IN (m.here, m.there)
+"""
+OLD_TABLE = """
+    CREATE TABLE public.customer_booking_stats (
+        customer_id integer PRIMARY KEY REFERENCES public.customers (id),
+        total_bookings integer NOT NULL DEFAULT 0
+    )
+"""
+NOW = ("--threshold", "transaction_warning_seconds=0")
+
+BROKEN = [
+    Broken(
+        "phase", "forward", "@phase1", "warning", half_deployed, shows="stylists_id_shop_id_key"
+    ),
+    Broken("phase", "back", "@phase1", "warning", half_reverted, shows="mirror/shop_context"),
+    Broken(
+        "preconditions",
+        "statement",
+        "@phase1",
+        "critical",
+        "DROP INDEX public.ix_customers_phone",
+        shows="needs an index",
+    ),
+    Broken(
+        "default_shop",
+        "gone",
+        "@phase2",
+        "critical",
+        profiles("UPDATE tenancy.settings SET default_shop_id = 999"),
+        {"SHOP": "1"},
+        shows="999",
+    ),
+    Broken(
+        "default_shop",
+        "empty",
+        "@phase2",
+        "critical",
+        "DELETE FROM tenancy.settings",
+        {"SHOP": "1"},
+        shows="(0 rows)",
+    ),
+    Broken(
+        "backfill",
+        "stopped",
+        "@phase1",
+        "warning",
+        "UPDATE tenancy.backfill_progress SET finished_at = NULL",
+        shows="not",
+    ),
+    Broken(
+        "backfill",
+        "paused",
+        "@phase1",
+        "warning",
+        "UPDATE tenancy.backfill_progress SET finished_at = NULL, paused = TRUE",
+        shows="paused",
+    ),
+    Broken(
+        "backfill",
+        "empty",
+        "@phase1",
+        "critical",
+        "DELETE FROM tenancy.backfill_progress",
+    ),
+    Broken(
+        "drift",
+        "phase 1",
+        "@phase1",
+        "warning",
+        "UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1"
+        " WHERE customer_id = 7",
+        shows="totals",
+    ),
+    Broken(
+        "drift",
+        "legacy side is right",
+        "@phase2",
+        "critical",
+        profiles("UPDATE public.customers SET no_show_count = 7 WHERE id IN (3, 4)"),
+        shows="no_show_count",
+    ),
+    Broken(
+        "drift",
+        "profiles are right",
+        "@phase2",
+        "critical",
+        profiles("DELETE FROM public.customer_booking_stats WHERE customer_id = 7"),
+        shows="totals",
+    ),
+    Broken("shops", "move", "@phase2", "warning", MISPLACED, shows="misplaced"),
+    Broken(
+        "constraints",
+        "statement",
+        "@phase2",
+        "critical",
+        """
+        ALTER TABLE public.customer_shop_profiles
+            DROP CONSTRAINT customer_shop_profiles_shop_id_fkey,
+            ADD CONSTRAINT customer_shop_profiles_shop_id_fkey FOREIGN KEY (shop_id)
+            REFERENCES public.shops (id) ON DELETE CASCADE NOT VALID
+        """,
+        shows="not validated",
+    ),
+    Broken(
+        "constraints",
+        "script",
+        "@phase3",
+        "critical",
+        "ALTER TABLE public.customer_shop_profiles"
+        " DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey",
+        shows="missing",
+    ),
+    Broken(
+        "indexes",
+        "statement",
+        "@phase1",
+        "critical",
+        "DROP INDEX public.idx_customer_shop_profiles_shop",
+        shows="missing",
+    ),
+    Broken(
+        "triggers",
+        "statement",
+        "@phase2",
+        "critical",
+        "ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles",
+        shows="disabled",
+    ),
+    Broken(
+        "functions",
+        "script",
+        "@phase2",
+        "critical",
+        "ALTER FUNCTION tenancy.repair(integer[], text, boolean) RESET lock_timeout",
+        shows="altered",
+    ),
+    Broken(
+        "parts", "script", "@phase2", "critical", "DROP VIEW tenancy.customer_totals", shows="missing"
+    ),
+    Broken(
+        "parts",
+        "meant",
+        "@phase3",
+        "warning",
+        "ALTER TABLE public.customer_shop_profiles ADD COLUMN note text",
+        shows="altered",
+    ),
+    Broken(
+        "other_triggers",
+        "drop",
+        "@phase2",
+        "warning",
+        """
+        CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER touch BEFORE UPDATE ON public.customers
+        FOR EACH ROW EXECUTE FUNCTION public.touch()
+        """,
+        {"FUNCTION": "public.touch", "TRIGGER": "touch", "TABLE": "public.customers"},
+        shows="RETURN NEW",
+    ),
+    Broken("replication_role", "reset", "@phase2", "warning", role_setting, shows="loader"),
+    Broken(
+        "replication_role", "reset", "@phase3", "critical", database_setting, shows="=replica"
+    ),
+    Broken("subscriptions", "fire", "@phase2", "warning", subscription, shows="brings"),
+    Broken(
+        "double_writers",
+        "clear",
+        "@phase2",
+        "critical",
+        """
+        BEGIN;
+        UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7;
+        UPDATE public.customer_shop_profiles SET no_show_count = no_show_count + 1
+        WHERE customer_id = 7;
+        COMMIT
+        """,
+        shows="no-shows",
+    ),
+    Broken(
+        "isolation",
+        "script",
+        "@phase2",
+        "critical",
+        "DROP POLICY as_before ON public.services",
+        shows="missing",
+    ),
+    Broken(
+        "isolation",
+        "rights",
+        "@phase3",
+        "warning",
+        "REVOKE SELECT ON tenancy.contracted FROM convo_health",
+        shows="lacks a right",
+    ),
+    Broken(
+        "isolation",
+        "statement",
+        "isolated",
+        "critical",
+        role_that_is_bound_to_nothing,
+        shows="several groups",
+    ),
+    Broken(
+        "isolation",
+        "go on",
+        "isolated",
+        "critical",
+        "ALTER TABLE public.bookings DISABLE ROW LEVEL SECURITY",
+        shows="row-level security",
+    ),
+    Broken(
+        "isolation",
+        "go back",
+        "@phase2",
+        "warning",
+        "UPDATE tenancy.isolation SET state = 'enforcing'",
+        shows="half-way",
+    ),
+    Broken(
+        "isolation", "empty", "isolated", "critical", "DELETE FROM tenancy.isolation", shows="(0 rows)"
+    ),
+    Broken("tracking", "give up", "@phase2", "warning", "CALL tenancy.start_tracking()"),
+    Broken("stray_legacy_table", "empty", "@phase3", "critical", OLD_TABLE, shows="table"),
+    Broken(
+        "stray_legacy_table",
+        "empty",
+        "@phase3",
+        "critical",
+        "ALTER TABLE public.customers ADD COLUMN no_show_count integer DEFAULT 0",
+        shows="no_show_count",
+    ),
+    Broken(
+        "stray_legacy_table",
+        "rows",
+        "@phase3",
+        "critical",
+        f"{OLD_TABLE}; INSERT INTO public.customer_booking_stats VALUES (10, 1)",
+        shows="table",
+    ),
+    Broken(
+        "archive",
+        "purge",
+        "@phase3",
+        "warning",
+        "DROP TABLE tenancy_archive.customers",
+        shows="customer_booking_stats",
+    ),
+    Broken(
+        "archive",
+        "contracted",
+        "@phase3",
+        "critical",
+        "DELETE FROM tenancy.contracted",
+        shows="(0 rows)",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def templates(cluster: Cluster, stages: Stages) -> Iterator[Callable[[str], str]]:
+    """Called with a stage: a template of it, with an owner who is no superuser, all of it ok."""
+    made: dict[str, str] = {}
+    url = cluster.url()
+    psql(
+        url,
+        "-c",
+        f"""
+        CREATE ROLE {OWNER} LOGIN IN ROLE pg_read_all_stats;
+        CREATE ROLE {MONITOR_OF_PHASE_1} LOGIN IN ROLE pg_read_all_stats, pg_read_all_data
+        """,
+    )
+
+    def template(stage: str) -> str:
+        if stage not in made:
+            name = f"template_runbook_{len(made)}"
+            with stages.at("@phase2" if stage == "isolated" else stage) as small:
+                own = cluster.create_database(name, small.partition("@/")[2].partition("?")[0])
+            give_to_owner(own)
+            if stage == "isolated":
+                psql(own, "-c", "CALL tenancy.enforce_isolation()")
+            assert run_health(as_role(own, OWNER)).returncode == 0
+            cluster.mark_template(name)
+            made[stage] = name
+        return made[stage]
+
+    yield template
+    for name in made.values():
+        cluster.drop_database(name)
+    psql(url, "-c", f"DROP ROLE IF EXISTS {OWNER}, {MONITOR_OF_PHASE_1}, {MONITOR}")
+
+
+def give_to_owner(url: str) -> None:
+    """By the statement of docs/isolation.md; Sqitch's registry is of who deploys."""
+    page = (ROOT / "docs/isolation.md").read_text().partition("\n### The owner\n")[2]
+    statement = page.partition("<<'SQL'\n")[2].partition("\nSQL\n")[0]
+    for old, new in (
+        ("convo_owner", OWNER),
+        ("'tenancy_archive')", "'tenancy_archive', 'sqitch')"),
+        ("LIKE 'tenancy%'", "~ '^(tenancy|sqitch)'"),
+    ):
+        assert old in statement
+        statement = statement.replace(old, new)
+    name = value(url, "SELECT current_database()")
+    psql(
+        url,
+        "-c",
+        f"GRANT CREATE ON DATABASE {name} TO {OWNER}",
+        "-c",
+        f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}",
+    )
+    psql(url, "-1", stdin=statement)
+
+
+_serial = count(1)
+
+
+@pytest.fixture
+def database(cluster: Cluster, templates: Callable[[str], str]) -> Iterator[Callable[[str], str]]:
+    """Called with a stage: a superuser's URL of a fresh copy."""
+    with ExitStack() as made:
+
+        def copy(stage: str) -> str:
+            name = f"runbook_{next(_serial)}"
+            url = cluster.create_database(name, templates(stage))
+            made.callback(cluster.drop_database, name)
+            return url
+
+        yield copy
+
+
+def monitor_of(url: str, stage: str) -> str:
+    """The URL for a role that monitors, with the rights that the pages give it, and no others."""
+    if stage == "@phase1":
+        return as_role(url, MONITOR_OF_PHASE_1)
+    psql(
+        url,
+        "-c",
+        f"""
+        DO $$ BEGIN
+            IF to_regrole('{MONITOR}') IS NULL THEN
+                CREATE ROLE {MONITOR} LOGIN IN ROLE convo_health, pg_read_all_stats;
+            END IF;
+        END $$
+        """,
+    )
+    return as_role(url, MONITOR)
+
+
+def run_health(url: str, *args: str, folder: Path = ROOT) -> Completed:
+    return run(
+        "convo-tenancy", "health", *args, check=False, env={"DATABASE_URL": url}, cwd=folder
+    )
+
+
+def look(url: str) -> Report:
+    with connect(url, "convo-tenancy health") as connection:
+        return examine(connection, 60, ROOT)
+
+
+def printed(report: Report, output: str) -> str:
+    with redirect_stdout(io.StringIO()) as shown:
+        FORMATS[output](report)
+    return shown.getvalue()
+
+
+def said(output: str, text: str) -> dict[str, str]:
+    """The status of each check, as this format has it."""
+    if output == "json":
+        return {each["name"]: each["status"] for each in json.loads(text)["checks"]}
+    if output == "prometheus":
+        samples = re.findall(r'^convo_tenancy_check_status\{.*?check="(\w+)".*\} (\d)$', text, re.M)
+        return {name: STATUSES[int(number)] for name, number in samples}
+    lines = [line.split() for line in text.splitlines()[1:]]
+    return {name: status for status, name, *_ in lines}
+
+
+_formats = cycle(FORMATS)
+RUN = re.compile(r"\brun ([A-Z].*?)(?:,? (?:and look )?again| goes on.*|, if it is meant)?(?:; |$)")
+SCRIPT = re.compile(r"psql -f deploy/([\w/]+)\.sql")
+
+
+def named(detail: str) -> Values:
+    """What the message names, as the page says to read it."""
+    values: Values = {}
+    if script := SCRIPT.search(detail):
+        values["CHANGE"] = script[1]
+    bracket = re.search(r"\(((?:ALTER|CREATE|GRANT) [^()]*)\)", detail)
+    statement = RUN.search(detail) or bracket or re.search(r": (CREATE .*)$", detail)
+    if statement:
+        values["STATEMENT"] = statement[1]
+    return values
+
+
+@pytest.mark.parametrize(
+    "broken", BROKEN, ids=[f"{one.check}, {one.cause}" for one in BROKEN]
+)
+def test_broken_and_mended(database: Callable[[str], str], broken: Broken) -> None:
+    url = database(broken.stage)
+    owner, entry = as_role(url, OWNER), ENTRIES[broken.check]
+    with ExitStack() as damaged:
+        values = dict(broken.values)
+        if isinstance(broken.damage, str):
+            psql(url, "-c", broken.damage)
+        else:
+            values |= damaged.enter_context(broken.damage(url))
+
+        # It, and no other; by a role that only monitors, in each format.
+        expected = STATUSES.index(broken.status)
+        output = next(_formats)
+        done = run_health(owner, "--format", output, *broken.options)
+        assert done.returncode == expected, (done.stdout, done.stderr)
+        assert alone(said(output, done.stdout)) == {broken.check: broken.status}, done.stdout
+        report = look(monitor_of(url, broken.stage))
+        assert report.status == expected
+        for each in FORMATS:
+            assert alone(said(each, printed(report, each))) == {broken.check: broken.status}
+
+        [check] = [one for one in report.checks if one.name == broken.check]
+        values = named(check.detail) | values
+        if report.ways:
+            values |= {"FORWARD": report.ways.forward.command, "BACK": report.ways.back.command}
+        if entry.confirm:
+            done = perform(entry.confirm, owner, url, values)
+            assert done.returncode == entry.confirmed_exit_code, (done.stdout, done.stderr)
+            assert broken.shows in done.stdout
+
+        done = perform(entry.remedies[broken.cause], owner, url, values)
+        assert done.returncode == 0, (done.stdout, done.stderr)
+        done = run_health(owner, *broken.options)
+        assert done.returncode == 0, done.stdout
+
+
+def alone(statuses: dict[str, str]) -> dict[str, str]:
+    return {name: status for name, status in statuses.items() if status != "ok"}
