@@ -606,7 +606,7 @@ def test_broken_and_mended(database: Callable[[str], str], broken: Broken) -> No
             assert broken.shows in done.stdout
 
         done = perform(entry.remedies[broken.cause], owner, url, values)
-        assert done.returncode == 0, (done.stdout, done.stderr)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         done = run_health(owner, *broken.options)
         assert done.returncode == 0, done.stdout
 
