@@ -302,11 +302,15 @@ def _default_shop(connection: Connection) -> Check:
             "default_shop",
             Status.CRITICAL,
             shop.default_shop_id,
-            f"shop {shop.default_shop_id} is not in public.shops: create it again, or correct"
-            " tenancy.settings.default_shop_id",
+            f"shop {shop.default_shop_id} is not in public.shops: create it again, or run UPDATE"
+            " tenancy.settings SET default_shop_id = ..., with the id of another one",
         )
     return Check(
-        "default_shop", Status.CRITICAL, None, "tenancy.settings is empty: run sqitch verify"
+        "default_shop",
+        Status.CRITICAL,
+        None,
+        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (...),"
+        " with the id of the shop that owns what no booking places",
     )
 
 
@@ -334,7 +338,8 @@ def _backfill(connection: Connection, report: Report) -> Check:
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
     return Check(
-        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run sqitch verify"
+        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run INSERT"
+        " INTO tenancy.backfill_progress DEFAULT VALUES, then convo-tenancy backfill"
     )
 
 

@@ -27,7 +27,7 @@ class Entry:
     """The commands that confirm it, if they are a block."""
 
     confirmed_exit_code: int
-    """Theirs while it is broken: 1 for a block that is marked so."""
+    """Theirs while it is broken; 0 unless the block says another one."""
 
     remedies: dict[str, str]
     """The commands that mend it, by cause."""
@@ -45,7 +45,7 @@ def _entries() -> dict[str, Entry]:
             re.findall(r"`(\w+)`", heading),
             text,
             confirms[0][1] if confirms else None,
-            int("fails" in confirms[0][0]) if confirms else 0,
+            int(confirms[0][0].removeprefix("exit code ") or 0) if confirms else 0,
             {cause: dedent(block) for kind, cause, block in blocks if kind == "do"},
         )
         assert len(confirms) <= 1, heading
