@@ -39,6 +39,8 @@ def _entries() -> dict[str, Entry]:
     found: dict[str, Entry] = {}
     for section in re.split(r"^### ", checks, flags=re.MULTILINE)[1:]:
         heading, _, text = section.partition("\n")
+        if "`" not in heading:
+            continue
         blocks = _BLOCK.findall(text)
         confirms = [(mark, dedent(block)) for kind, mark, block in blocks if kind == "confirm"]
         entry = Entry(
@@ -83,3 +85,11 @@ def perform(commands: str, url: str, superuser: str, values: Mapping[str, str]) 
 
 
 ENTRIES = _entries()
+UNKNOWN = {
+    cause: block
+    for kind, cause, block in _BLOCK.findall(
+        PAGE.read_text().partition("\n### A check is unknown\n")[2].partition("\n## ")[0]
+    )
+    if kind == "do"
+}
+"""The commands that mend a check that is unknown, by cause."""
