@@ -153,8 +153,8 @@ def _connection(database: Database) -> Check:
     where = f'connected to database "{database.database_name}" as {database.role_name}'
     if database.is_standby:
         replayed = database.replayed_at
-        as_of = f" of {replayed:{TIME}}" if replayed else ""
-        where += f", on a standby: what follows is the primary{as_of}"
+        as_of = f", as of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is what it has replayed{as_of}"
     return Check("connection", Status.OK, database.database_name, where)
 
 
@@ -285,6 +285,9 @@ def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[]
             return Check(name, Status.UNKNOWN, None, f"{message}: raise --timeout")
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
+        if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            unreadable = f"the database holds what cannot be read here: {message}: correct it there"
+            return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, "not deployed yet")
         if is_undefined(error):
@@ -302,14 +305,14 @@ def _default_shop(connection: Connection) -> Check:
             "default_shop",
             Status.CRITICAL,
             shop.default_shop_id,
-            f"shop {shop.default_shop_id} is not in public.shops: create it again, or run UPDATE"
-            " tenancy.settings SET default_shop_id = ..., with the id of another one",
+            f"shop {shop.default_shop_id} is not in public.shops: create it again, or correct"
+            " tenancy.settings.default_shop_id",
         )
     return Check(
         "default_shop",
         Status.CRITICAL,
         None,
-        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (...),"
+        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (1),"
         " with the id of the shop that owns what no booking places",
     )
 
@@ -338,8 +341,11 @@ def _backfill(connection: Connection, report: Report) -> Check:
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
     return Check(
-        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run INSERT"
-        " INTO tenancy.backfill_progress DEFAULT VALUES, then convo-tenancy backfill"
+        "backfill",
+        Status.CRITICAL,
+        None,
+        "tenancy.backfill_progress is empty: run INSERT INTO tenancy.backfill_progress DEFAULT"
+        " VALUES, then convo-tenancy backfill",
     )
 
 

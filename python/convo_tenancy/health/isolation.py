@@ -52,8 +52,8 @@ def check_isolation(connection: Connection, report: Report) -> Check:
             name,
             Status.CRITICAL,
             None,
-            "tenancy.isolation is empty, so nobody knows whether it is on: run INSERT INTO"
-            " tenancy.isolation (state) VALUES ('relaxing'), then CALL tenancy.relax_isolation()",
+            "tenancy.isolation is empty: run INSERT INTO tenancy.isolation (state)"
+            " VALUES ('relaxing'), then CALL tenancy.relax_isolation()",
         )
     report.isolation = state = found[0].state
     wrong = [finding for finding in found if finding.kind]

@@ -219,7 +219,7 @@ MEASURES = (
         is_figure=False,
     ),
     Measure(
-        "quiet_period_end_timestamp_seconds",
+        "legacy_quiet_end_timestamp_seconds",
         "When the legacy writers will have been watched for as long as the contract asks for.",
         _one(
             lambda report: _timestamp(report.legacy_watch.over_at if report.legacy_watch else None)
