@@ -18,8 +18,10 @@ flock 9 # of two at once, the second waits
 
 files=("$clusters/convo-tenancy.conf")
 if [[ ! -e $policy ]] || grep -q "$mark" "$policy"; then files+=("$policy"); fi # somebody else's stays
-disabled=
-if [[ " $* " == *' pgbouncer '* ]]; then disabled=pgbouncer; fi # or Debian starts it at each boot
+disabled=() # packages that Debian would start at each boot
+for package in "$@"; do
+    case $package in pgbouncer | prometheus) disabled+=("$package") ;; esac
+done
 
 # In a session of its own this outlives the script, and waits until nobody holds the lock: neither the script nor apt, which goes on
 # when the script is killed.
@@ -27,7 +29,7 @@ setsid flock "${policy%/*}" bash 9<&- >/dev/null 2>&1 <<CLEANUP &
 $(declare -p files clusters disabled)
 rm -f "\${files[@]}"
 rmdir -p --ignore-fail-on-non-empty "\$clusters"
-[[ -z \$disabled ]] || update-rc.d "\$disabled" disable
+for service in "\${disabled[@]}"; do update-rc.d "\$service" disable; done
 CLEANUP
 waiting=$!
 

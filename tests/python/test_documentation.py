@@ -162,7 +162,7 @@ def test_rules() -> None:
 def test_paths(page: Path) -> None:
     """Each path, each change of the plan, and each test that a page names is there."""
     text = page.read_text()
-    folders = "deploy|revert|verify|templates|tests|docs|scripts|python|bench"
+    folders = "deploy|revert|verify|templates|tests|docs|scripts|python|bench|monitoring"
     for path in re.findall(rf"(?<![\w./-])(?:{folders})/[\w./*-]*\w", text):
         assert list(ROOT.glob(path)), path
     for change in re.findall(rf"`((?:{'|'.join(ROOMS)}|expand|migrate)/\w+)`", text):
@@ -327,6 +327,46 @@ def as_shown(source: str) -> str:
     """Messages as a page shows them: SQL's % and Python's {…} stand for a value, as its … does."""
     text = re.sub(r"""['"]\s*\n\s*f?['"]""", "", source)
     return re.sub(r"\{[^{}]*\}|%[sIL]?|\.{3}", "…", text.replace("''", "'"))
+
+
+def test_every_message() -> None:
+    """What a script refuses or warns of, and what ends a command, is on a page, by its words."""
+    pages = [page for page in PAGES if page.name != "scan.md"]
+    texts = [as_one_line(page.read_text()) for page in pages]
+    shown_messages = [
+        message.removesuffix("…").strip()
+        for page in pages
+        for message in quoted(FENCE.sub("", page.read_text()))
+    ]
+    messages = [
+        (script.name, as_shown(text.strip())[1:-1])
+        for script in [*(ROOT / "deploy").rglob("*.sql"), *(ROOT / "revert").rglob("*.sql")]
+        for text in re.findall(
+            r"RAISE (?:EXCEPTION|WARNING)\s+((?:'(?:[^']|'')*'\s*)+)",
+            re.sub(r"^\s*--.*", "", script.read_text(), flags=re.MULTILINE),
+        )
+    ]
+    messages += [
+        (module.name, as_shown(text.strip()).strip("f'\""))
+        for module in (ROOT / "python").rglob("*.py")
+        for text in re.findall(
+            r"""\bProblem\(\s*((?:f?(?:"[^"]*"|'[^']*')\s*)+)""", module.read_text()
+        )
+        if "scan" not in module.parts  # its own page
+    ]
+    assert len(messages) > 90
+    for source, message in messages:
+        first = next((part for part in message.split("…") if len(part.strip(" :;(")) > 5), "")
+        if not first:
+            continue  # put together of findings or details, which have tests of their own
+        assert any(len(each) > 12 and message.startswith(each) for each in shown_messages) or any(
+            as_one_line(first).strip(" :;(")[:40] in text for text in texts
+        ), f"{source}: {message}"
+
+
+def as_one_line(text: str) -> str:
+    """Without the line breaks."""
+    return " ".join(text.split())
 
 
 def test_refusals_of_support() -> None:

@@ -208,7 +208,8 @@ def machine(tmp_path: Path) -> Path:
     """The files of a Debian that matter here, with an apt-get that waits."""
     (tmp_path / "usr/sbin").mkdir(parents=True)
     (tmp_path / "bin").mkdir()
-    for name, text in {"apt-get": APT.format(tmp_path), "update-rc.d": "#!/bin/sh\n"}.items():
+    disable = f'#!/bin/sh\necho "$@" >>"{tmp_path}/services"\n'
+    for name, text in {"apt-get": APT.format(tmp_path), "update-rc.d": disable}.items():
         (tmp_path / "bin" / name).write_text(text)
         (tmp_path / "bin" / name).chmod(0o755)
     return tmp_path
@@ -234,7 +235,7 @@ def told_to_debian(machine: Path) -> set[str]:
 @pytest.mark.parametrize("killed", ["nobody", "the script", "the script and apt"])
 def test_an_installation(machine: Path, killed: str) -> None:
     """What it tells Debian is there while apt works, and not any longer."""
-    running = install(machine, "pgbouncer", "postgresql-15")
+    running = install(machine, "pgbouncer", "postgresql-15", "prometheus")
     assert told_to_debian(machine) == {"policy-rc.d", "convo-tenancy.conf"}
     policy = machine / "usr/sbin/policy-rc.d"
     assert subprocess.run([policy], check=False).returncode == 101
@@ -251,6 +252,9 @@ def test_an_installation(machine: Path, killed: str) -> None:
         wait_until(lambda: not folder.exists(), "what an installation leaves goes")
     assert not told_to_debian(machine)
     assert not (machine / "etc/postgresql-common").exists()
+    # And at the next boot, too, nothing of what was installed for the tests listens.
+    services, expected = machine / "services", "pgbouncer disable\nprometheus disable\n"
+    wait_until(lambda: services.exists() and services.read_text() == expected, "they are disabled")
 
 
 def test_what_a_crash_of_the_machine_left(machine: Path) -> None:

@@ -1,0 +1,129 @@
+"""docs/leaving.md, run from the top to the bottom: nothing of ours is left, and all else works."""
+
+from __future__ import annotations
+
+import re
+from textwrap import dedent
+
+import psycopg
+
+from support.at_once import move_to
+from support.cluster import ROOT, Cluster
+from support.commands import psql, run, value
+from support.isolation import OWNER, as_role
+from support.runbook import perform
+
+PAGE = (ROOT / "docs/leaving.md").read_text()
+STEPS = re.findall(r"^( *)<!-- step(?:: (\w+))? -->\n *```\n(.*?)^ *```$", PAGE, re.M | re.S)
+
+# What the contract took, by the names that the legacy schema has for it.
+CONTRACTED = """
+    DROP TABLE public.customer_booking_stats;
+    ALTER TABLE public.customers
+        DROP COLUMN preferred_stylist_id, DROP COLUMN average_spend_cents,
+        DROP COLUMN no_show_count;
+"""
+OURS = "--exclude-table=public.customer_shop_profiles*"
+
+
+def dump(url: str, *options: str) -> list[str]:
+    """The schema, less what differs each time; the place of a column does not matter."""
+    done = run("pg_dump", "--schema-only", "--no-owner", *options, "-d", url)
+    noise = ("--", "SET ", "SELECT pg_catalog.set_config(", "\\restrict ", "\\unrestrict ")
+    lines = [line for line in done.stdout.splitlines() if line and not line.startswith(noise)]
+    return sorted(line.rstrip(",") for line in lines)
+
+
+def test_nothing_is_left(
+    cluster: Cluster, isolated_database: str, recorded_database: str
+) -> None:
+    """Out of phase 3 with isolation on, as an owner who is no superuser."""
+    url = isolated_database
+    owner = as_role(url, OWNER)
+    move_to(url, "@phase3")
+    psql(
+        url,
+        "-c",
+        f"ALTER ROLE {OWNER} LOGIN",
+        "-c",
+        f"ALTER SCHEMA sqitch OWNER TO {OWNER}; ALTER TABLE sqitch.projects OWNER TO {OWNER}",
+        # Who moves a stylist afterwards finds customers who prefer them.
+        "-c",
+        """
+        UPDATE public.customer_shop_profiles AS p SET preferred_stylist_id = s.id
+        FROM public.stylists AS s WHERE s.shop_id = p.shop_id
+        """,
+    )
+    profiles = "SELECT count(*), sum(total_bookings) FROM public.customer_shop_profiles"
+    before = value(url, profiles)
+
+    assert len(STEPS) > 8
+    for indent, kind, block in STEPS:
+        commands = dedent(indent + block)
+        done = perform(commands, owner, url, {})
+        if kind == "cluster":  # other databases of this one have phase 2
+            assert "cannot be dropped because some objects depend on it" in done.stderr
+            continue
+        assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
+        assert "ERROR" not in done.stderr
+        if kind == "nothing":
+            assert done.stdout == ""
+
+    psql(
+        recorded_database,
+        "-c",
+        f"{CONTRACTED}; GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}",
+    )
+    assert dump(url, OURS) == dump(recorded_database, OURS)
+    assert value(url, profiles) == before
+    keys = """
+        SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint
+        WHERE conrelid = 'public.customer_shop_profiles'::regclass
+    """
+    assert value(url, keys).split() == [
+        "customer_shop_profiles_check",
+        "customer_shop_profiles_customer_id_fkey",
+        "customer_shop_profiles_pkey",
+        "customer_shop_profiles_preferred_stylist_id_fkey",
+        "customer_shop_profiles_shop_id_fkey",
+        "uq_customer_shop_profile",
+    ]
+    psql(
+        owner,
+        "-c",
+        """
+        BEGIN;
+        -- A stylist moves, another one goes.
+        UPDATE public.customer_shop_profiles SET preferred_stylist_id = NULL
+        WHERE preferred_stylist_id = 8;
+        UPDATE public.stylists SET shop_id = shop_id % 4 + 1, name = 'Eight' WHERE id = 8;
+        INSERT INTO public.customers (email, name) VALUES ('ann@example.test', 'Ann');
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id, total_bookings)
+        SELECT id, 1, 1 FROM public.customers WHERE email = 'ann@example.test';
+        UPDATE public.bookings SET status = 'CONFIRMED'
+        WHERE id = (SELECT min(id::text)::uuid FROM public.bookings);
+        DELETE FROM public.customers WHERE email = 'ann@example.test';
+        -- A shop that closes takes its profiles along.
+        INSERT INTO public.shops (id, name) VALUES (99, 'Ninety-nine');
+        INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (10, 99);
+        DELETE FROM public.shops WHERE id = 99;
+        COMMIT
+        """,
+    )
+    assert value(url, profiles) == before
+
+
+def test_a_step_that_meets_a_lock(phase3_database: str) -> None:
+    """It gives way at once, and the same again goes on."""
+    url = phase3_database
+    commands = [dedent(indent + block) for indent, _kind, block in STEPS]
+    for step in ("DROP TRIGGER", "DROP SCHEMA IF EXISTS tenancy"):
+        [block] = [each for each in commands if step in each]
+        with psycopg.connect(url) as reader:
+            reader.execute("SELECT FROM public.shops")
+            done = perform(block, url, url, {})
+            assert done.returncode != 0
+            assert "canceling statement due to lock timeout" in done.stderr
+        done = perform(block, url, url, {})
+        assert done.returncode == 0, done.stderr
+    assert value(url, "SELECT to_regnamespace('tenancy') IS NULL") == "t"

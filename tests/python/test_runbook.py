@@ -1,0 +1,837 @@
+"""Each check is broken in a real database, and mended by the commands of docs/runbook.md.
+
+It alone turns, for the owner, and for a role that only monitors, in every format.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count, cycle
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from convo_tenancy.database import connect
+from convo_tenancy.health.checks import examine
+from convo_tenancy.health.formats import FORMATS
+from convo_tenancy.health.model import Report
+from convo_tenancy.health.thresholds import read_thresholds
+from support.at_once import move_to
+from support.cluster import ROOT, Cluster
+from support.commands import Completed, psql, psql_file, run, value
+from support.isolation import as_role
+from support.promtool import rules
+from support.runbook import ENTRIES, PAGE, UNKNOWN, perform
+from support.sessions import Session
+from support.stages import Stages
+from support.waiting import wait_until
+
+OWNER = "runbook_owner"
+MONITOR = "runbook_monitor"
+STATUSES = ["ok", "warning", "critical", "unknown"]
+
+Values = dict[str, str]
+Damage = Callable[[str], AbstractContextManager[Values]]
+"""Breaks the database of a superuser's URL, and gives what the message names besides $STATEMENT."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One thing that is broken."""
+
+    check: str
+    """That turns, and no other."""
+
+    cause: str
+    """By which the entry has its commands."""
+
+    stage: str
+    status: str
+    damage: str | Damage
+    values: Values = field(default_factory=dict)
+    options: tuple[str, ...] = ()
+    """Of health, so that it need not wait until something lasts for long."""
+
+    shows: str = ""
+    """What "confirm" shows meanwhile."""
+
+
+def profiles(do: str) -> str:
+    """Past the mirrors."""
+    return f"SET session_replication_role = replica; {do}"
+
+
+@contextmanager
+def half_deployed(url: str) -> Iterator[Values]:
+    move_to(url, "profiles/stylists_id_shop_id_key")
+    yield {}
+
+
+@contextmanager
+def half_reverted(url: str) -> Iterator[Values]:
+    move_to(url, "mirror/shop_context")
+    yield {}
+
+
+@contextmanager
+def open_transaction(url: str) -> Iterator[Values]:
+    with ending(Session(url)) as session:
+        session.execute("SELECT FROM public.customers FOR UPDATE")
+        yield {"PID": str(session.pid)}
+
+
+@contextmanager
+def ending(session: Session) -> Iterator[Session]:
+    """It may be gone by then."""
+    try:
+        yield session
+    finally:
+        with suppress(psycopg.OperationalError):
+            session.close()
+
+
+@contextmanager
+def lock_wait(url: str) -> Iterator[Values]:
+    with ending(Session(url)) as first, ending(Session(url)) as second:
+        first.execute("LOCK TABLE public.bookings IN SHARE MODE")
+        waiting = second.start("DELETE FROM public.bookings WHERE FALSE")
+        second.wait_until_blocked_by(first)
+        yield {"PID": str(first.pid)}
+        waiting.result(timeout=60)
+
+
+@contextmanager
+def prepared(url: str) -> Iterator[Values]:
+    psql(url, "-c", "BEGIN; SELECT FROM public.shops; PREPARE TRANSACTION 'forgotten ''one'")
+    yield {"GID": "forgotten ''one"}
+
+
+@contextmanager
+def inactive_slot(url: str) -> Iterator[Values]:
+    psql(url, "-c", "SELECT pg_create_physical_replication_slot('gone', TRUE)")
+    yield {"SLOT": "gone"}
+
+
+@contextmanager
+def role_setting(url: str) -> Iterator[Values]:
+    psql(url, "-c", "CREATE ROLE loader", "-c", REPLICA.format("ROLE loader"))
+    try:
+        yield {}
+    finally:
+        psql(url, "-c", "DROP ROLE loader")
+
+
+REPLICA = "ALTER {} SET session_replication_role = replica"
+
+
+@contextmanager
+def database_setting(url: str) -> Iterator[Values]:
+    psql(url, "-c", REPLICA.format(f"DATABASE {value(url, 'SELECT current_database()')}"))
+    yield {}
+
+
+@contextmanager
+def subscription(url: str) -> Iterator[Values]:
+    """As it is when the publisher cannot be reached."""
+    psql(
+        url,
+        "-c",
+        "CREATE SUBSCRIPTION brings CONNECTION 'host=/nowhere' PUBLICATION it"
+        " WITH (connect = FALSE, slot_name = NONE)",
+        "-c",
+        """
+        INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
+        SELECT s.oid, 'public.customers'::regclass, 'r' FROM pg_subscription AS s
+        WHERE s.subname = 'brings'
+        """,
+    )
+    try:
+        yield {"TABLE": "public.customers"}
+    finally:
+        psql(url, "-c", "DROP SUBSCRIPTION brings")
+
+
+@contextmanager
+def server_setting(url: str) -> Iterator[Values]:
+    shown = "SHOW session_replication_role"
+    change = "ALTER SYSTEM {} session_replication_role{}"
+    try:
+        psql(url, "-c", change.format("SET", " = replica"), "-c", "SELECT pg_reload_conf()")
+        wait_until(lambda: value(url, shown) == "replica", "the server reads its configuration")
+        yield {}
+    finally:
+        psql(url, "-c", change.format("RESET", ""), "-c", "SELECT pg_reload_conf()")
+        wait_until(lambda: value(url, shown) == "origin", "the server reads its configuration")
+
+
+@contextmanager
+def refused_contract(url: str) -> Iterator[Values]:
+    """Under its lock, since somebody reads a table."""
+    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    with psycopg.connect(url) as reader:
+        reader.execute("SELECT FROM public.bookings LIMIT 1")
+        variables = ("-v", "contract=yes", "-v", "legacy_quiet_period=0")
+        done = psql_file(url, "deploy/contract/switch.sql", *variables, check=False)
+        assert "could not lock public.bookings within 1 attempts" in done.stderr
+    yield {}
+
+
+@contextmanager
+def deadlock(url: str) -> Iterator[Values]:
+    """Since a look that was there before."""
+    run_health(as_role(url, OWNER))
+    with ending(Session(url)) as first, ending(Session(url)) as second:
+        for session, shop in ((first, 1), (second, 2)):
+            session.execute("SET deadlock_timeout = '10ms'")
+            session.execute("SELECT FROM public.shops WHERE id = $1 FOR UPDATE", shop)
+        waiting = first.start("SELECT FROM public.shops WHERE id = 2 FOR UPDATE")
+        with suppress(psycopg.errors.DeadlockDetected):
+            second.execute("SELECT FROM public.shops WHERE id = 1 FOR UPDATE")
+        with suppress(psycopg.errors.DeadlockDetected):
+            waiting.result(timeout=60)
+    counted = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    wait_until(lambda: value(url, counted) == "1", "the deadlock is counted")
+    yield {}
+
+
+@contextmanager
+def role_that_is_bound_to_nothing(url: str) -> Iterator[Values]:
+    psql(url, "-c", "CREATE ROLE helper LOGIN IN ROLE convo_shop, convo_back_office")
+    try:
+        yield {"STATEMENT": "REVOKE convo_back_office FROM helper"}
+    finally:
+        psql(url, "-c", "DROP ROLE helper")
+
+
+MISPLACED = """
+    WITH moved AS (
+        SELECT min(p.shop_id) AS here, max(p.shop_id) AS there, p.customer_id
+        FROM public.customer_shop_profiles AS p
+        JOIN tenancy.shop_check AS c USING (customer_id, shop_id)
+        WHERE c.class = 'agrees' AND p.total_bookings > 0
+        GROUP BY p.customer_id
+        HAVING count(*) > 1
+        LIMIT 1
+    )
+    UPDATE public.customer_shop_profiles AS p
+    SET total_bookings = p.total_bookings + CASE p.shop_id WHEN m.here THEN -1 ELSE 1 END
+    FROM moved AS m
+    WHERE p.customer_id = m.customer_id AND p.shop_id IN (m.here, m.there)
+"""
+OLD_TABLE = f"""
+    CREATE TABLE public.customer_booking_stats (
+        customer_id integer PRIMARY KEY REFERENCES public.customers (id),
+        total_bookings integer NOT NULL DEFAULT 0
+    );
+    ALTER TABLE public.customer_booking_stats OWNER TO {OWNER}
+"""
+
+BROKEN = [
+    Broken(
+        "phase", "forward", "@phase1", "warning", half_deployed, shows="stylists_id_shop_id_key"
+    ),
+    Broken("phase", "back", "@phase1", "warning", half_reverted, shows="mirror/shop_context"),
+    Broken(
+        "preconditions",
+        "statement",
+        "@phase1",
+        "critical",
+        "DROP INDEX public.ix_customers_phone",
+        shows="needs an index",
+    ),
+    Broken(
+        "default_shop",
+        "gone",
+        "@phase2",
+        "critical",
+        profiles("UPDATE tenancy.settings SET default_shop_id = 999"),
+        {"SHOP": "1"},
+        shows="999",
+    ),
+    Broken(
+        "default_shop",
+        "empty",
+        "@phase2",
+        "critical",
+        "DELETE FROM tenancy.settings",
+        {"SHOP": "1"},
+        shows="(0 rows)",
+    ),
+    Broken(
+        "backfill",
+        "stopped",
+        "@phase1",
+        "warning",
+        "UPDATE tenancy.backfill_progress SET finished_at = NULL",
+        shows="| f      | \n",
+    ),
+    Broken(
+        "backfill",
+        "paused",
+        "@phase1",
+        "warning",
+        "UPDATE tenancy.backfill_progress SET finished_at = NULL, paused = TRUE",
+        shows="| t      | \n",
+    ),
+    Broken(
+        "backfill",
+        "empty",
+        "@phase1",
+        "critical",
+        "DELETE FROM tenancy.backfill_progress",
+    ),
+    Broken(
+        "drift",
+        "phase 1",
+        "@phase1",
+        "warning",
+        "UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1"
+        " WHERE customer_id = 7",
+        shows="totals",
+    ),
+    Broken(
+        "drift",
+        "legacy side is right",
+        "@phase2",
+        "critical",
+        profiles("UPDATE public.customers SET no_show_count = 7 WHERE id IN (3, 4)"),
+        shows="no_show_count",
+    ),
+    Broken(
+        "drift",
+        "profiles are right",
+        "@phase2",
+        "critical",
+        profiles("DELETE FROM public.customer_booking_stats WHERE customer_id = 7"),
+        shows="totals",
+    ),
+    Broken("shops", "move", "@phase2", "warning", MISPLACED, shows="misplaced"),
+    Broken(
+        "constraints",
+        "statement",
+        "@phase2",
+        "critical",
+        """
+        ALTER TABLE public.customer_shop_profiles
+            DROP CONSTRAINT customer_shop_profiles_shop_id_fkey,
+            ADD CONSTRAINT customer_shop_profiles_shop_id_fkey FOREIGN KEY (shop_id)
+            REFERENCES public.shops (id) ON DELETE CASCADE NOT VALID
+        """,
+        shows="not validated",
+    ),
+    Broken(
+        "constraints",
+        "script",
+        "@phase3",
+        "critical",
+        "ALTER TABLE public.customer_shop_profiles"
+        " DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey",
+        shows="missing",
+    ),
+    Broken(
+        "indexes",
+        "statement",
+        "@phase1",
+        "critical",
+        "DROP INDEX public.idx_customer_shop_profiles_shop",
+        shows="missing",
+    ),
+    Broken(
+        "triggers",
+        "statement",
+        "@phase2",
+        "critical",
+        "ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles",
+        shows="disabled",
+    ),
+    Broken(
+        "functions",
+        "script",
+        "@phase2",
+        "critical",
+        "ALTER FUNCTION tenancy.repair(integer[], text, boolean) RESET lock_timeout",
+        shows="altered",
+    ),
+    Broken(
+        "parts", "script", "@phase2", "critical", "DROP VIEW tenancy.customer_totals", shows="missing"
+    ),
+    Broken(
+        "parts",
+        "meant",
+        "@phase3",
+        "warning",
+        "ALTER TABLE public.customer_shop_profiles ADD COLUMN note text",
+        shows="altered",
+    ),
+    Broken(
+        "other_triggers",
+        "drop",
+        "@phase2",
+        "warning",
+        """
+        CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+        CREATE TRIGGER touch BEFORE UPDATE ON public.customers
+        FOR EACH ROW EXECUTE FUNCTION public.touch()
+        """,
+        {"FUNCTION": "public.touch", "TRIGGER": "touch", "TABLE": "public.customers"},
+        shows="RETURN NEW",
+    ),
+    Broken("replication_role", "reset", "@phase2", "warning", role_setting, shows="loader"),
+    Broken(
+        "replication_role", "reset", "@phase3", "critical", database_setting, shows="=replica"
+    ),
+    Broken("subscriptions", "fire", "@phase2", "warning", subscription, shows="brings"),
+    Broken(
+        "double_writers",
+        "clear",
+        "@phase2",
+        "critical",
+        """
+        BEGIN;
+        UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7;
+        UPDATE public.customer_shop_profiles SET no_show_count = no_show_count + 1
+        WHERE customer_id = 7;
+        COMMIT
+        """,
+        shows="no-shows",
+    ),
+    Broken(
+        "isolation",
+        "script",
+        "@phase2",
+        "critical",
+        "DROP POLICY as_before ON public.services",
+        shows="missing",
+    ),
+    Broken(
+        "isolation",
+        "rights",
+        "@phase3",
+        "warning",
+        "REVOKE SELECT ON tenancy.customer_totals FROM convo_back_office",
+        shows="lacks a right",
+    ),
+    Broken(
+        "isolation",
+        "statement",
+        "isolated",
+        "critical",
+        role_that_is_bound_to_nothing,
+        shows="several groups",
+    ),
+    Broken(
+        "isolation",
+        "go on",
+        "isolated",
+        "critical",
+        "ALTER TABLE public.bookings DISABLE ROW LEVEL SECURITY",
+        shows="row-level security",
+    ),
+    Broken(
+        "isolation",
+        "go back",
+        "@phase2",
+        "warning",
+        "UPDATE tenancy.isolation SET state = 'enforcing'",
+        shows="half-way",
+    ),
+    Broken(
+        "isolation", "empty", "isolated", "critical", "DELETE FROM tenancy.isolation", shows="(0 rows)"
+    ),
+    Broken("tracking", "give up", "@phase2", "warning", refused_contract, shows="customers"),
+    Broken(
+        "last_bookings",
+        "none",
+        "@phase2",
+        "warning",
+        """
+        UPDATE public.customer_shop_profiles SET last_booking_at = 'infinity'
+        WHERE customer_id = 7 AND shop_id = (
+            SELECT min(shop_id) FROM public.customer_shop_profiles WHERE customer_id = 7
+        )
+        """,
+        shows="infinity",
+    ),
+    Broken(
+        "long_transactions",
+        "end",
+        "@phase2",
+        "warning",
+        open_transaction,
+        options=("--threshold", "transaction_warning_seconds=0"),
+        shows="idle in transaction",
+    ),
+    Broken(
+        "prepared_transactions",
+        "roll back",
+        "@phase2",
+        "warning",
+        prepared,
+        options=("--threshold", "prepared_warning_seconds=0"),
+        shows="forgotten",
+    ),
+    Broken(
+        "lock_waits",
+        "end",
+        "@phase2",
+        "critical",
+        lock_wait,
+        options=("--threshold", "lock_wait_critical_seconds=0"),
+        shows="DELETE FROM public.bookings",
+    ),
+    Broken("deadlocks", "look", "@phase2", "warning", deadlock, shows=" 1 |"),
+    Broken(
+        "replicas",
+        "slot",
+        "@phase2",
+        "warning",
+        inactive_slot,
+        options=("--threshold", "slot_warning_bytes=0"),
+        shows="gone",
+    ),
+    Broken("replication_role", "server", "@phase2", "critical", server_setting, shows="replica"),
+    Broken("stray_legacy_table", "empty", "@phase3", "critical", OLD_TABLE, shows="table"),
+    Broken(
+        "stray_legacy_table",
+        "empty",
+        "@phase3",
+        "critical",
+        "ALTER TABLE public.customers ADD COLUMN no_show_count integer DEFAULT 0",
+        shows="no_show_count",
+    ),
+    Broken(
+        "stray_legacy_table",
+        "rows",
+        "@phase3",
+        "critical",
+        f"{OLD_TABLE}; INSERT INTO public.customer_booking_stats VALUES (10, 1)",
+        shows="table",
+    ),
+    Broken(
+        "archive",
+        "purge",
+        "@phase3",
+        "warning",
+        "DROP TABLE tenancy_archive.customers",
+        shows="customer_booking_stats",
+    ),
+    Broken(
+        "archive",
+        "purge",
+        "@phase3",
+        "warning",
+        "SELECT",
+        options=("--threshold", "archive_warning_days=0"),
+        shows="tenancy_archive",
+    ),
+    Broken(
+        "archive",
+        "contracted",
+        "@phase3",
+        "critical",
+        "DELETE FROM tenancy.contracted",
+        shows="(0 rows)",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def templates(cluster: Cluster, stages: Stages) -> Iterator[Callable[[str], str]]:
+    """Called with a stage: a template of it, with an owner who is no superuser, all of it ok."""
+    made: dict[str, str] = {}
+    url = cluster.url()
+    psql(
+        url,
+        "-c",
+        f"""
+        CREATE ROLE {OWNER} LOGIN IN ROLE pg_read_all_stats;
+        """,
+    )
+
+    def template(stage: str) -> str:
+        if stage not in made:
+            name = f"template_runbook_{len(made)}"
+            with stages.at("@phase2" if stage == "isolated" else stage) as small:
+                own = cluster.create_database(name, small.partition("@/")[2].partition("?")[0])
+            give_to_owner(own)
+            if stage == "isolated":
+                psql(own, "-c", "CALL tenancy.enforce_isolation()")
+            assert run_health(as_role(own, OWNER)).returncode == 0
+            cluster.mark_template(name)
+            made[stage] = name
+        return made[stage]
+
+    template("@phase2")  # its roles are there, as a superuser may have made them
+    psql(url, "-c", f"CREATE ROLE {MONITOR} LOGIN IN ROLE convo_health, pg_read_all_stats")
+    yield template
+    for name in made.values():
+        cluster.drop_database(name)
+    psql(url, "-c", f"DROP ROLE {OWNER}, {MONITOR}")
+
+
+def give_to_owner(url: str) -> None:
+    """By the statement of docs/isolation.md; Sqitch's registry is of who deploys."""
+    page = (ROOT / "docs/isolation.md").read_text().partition("\n### The owner\n")[2]
+    statement = page.partition("<<'SQL'\n")[2].partition("\nSQL\n")[0]
+    for old, new in (
+        ("convo_owner", OWNER),
+        ("'tenancy_archive')", "'tenancy_archive', 'sqitch')"),
+        ("LIKE 'tenancy%'", "~ '^(tenancy|sqitch)'"),
+    ):
+        assert old in statement
+        statement = statement.replace(old, new)
+    name = value(url, "SELECT current_database()")
+    psql(
+        url,
+        "-c",
+        f"GRANT CREATE ON DATABASE {name} TO {OWNER}",
+        "-c",
+        f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}",
+    )
+    psql(url, "-1", stdin=statement)
+
+
+_serial = count(1)
+
+
+@pytest.fixture
+def database(cluster: Cluster, templates: Callable[[str], str]) -> Iterator[Callable[[str], str]]:
+    """Called with a stage: a superuser's URL of a fresh copy."""
+    with ExitStack() as made:
+
+        def copy(stage: str) -> str:
+            name = f"runbook_{next(_serial)}"
+            url = cluster.create_database(name, templates(stage))
+            made.callback(cluster.drop_database, name)
+            psql(url, "-c", f"GRANT CREATE ON DATABASE {name} TO {OWNER}")
+            return url
+
+        yield copy
+
+
+@contextmanager
+def monitor(url: str, stage: str) -> Iterator[str]:
+    """The URL for a role that monitors, with the rights that the pages give it, and no others."""
+    if stage != "@phase1":
+        yield as_role(url, MONITOR)
+        return
+    psql(url, "-c", f"GRANT pg_read_all_data TO {MONITOR}")
+    try:
+        yield as_role(url, MONITOR)
+    finally:
+        psql(url, "-c", f"REVOKE pg_read_all_data FROM {MONITOR}")
+
+
+def run_health(url: str, *args: str, folder: Path = ROOT) -> Completed:
+    return run(
+        "convo-tenancy", "health", *args, check=False, env={"DATABASE_URL": url}, cwd=folder
+    )
+
+
+def look(url: str, *options: str) -> Report:
+    thresholds = read_thresholds(None, [each for each in options if "=" in each])
+    with connect(url, "convo-tenancy health") as connection:
+        return examine(connection, 60, None, thresholds)
+
+
+def printed(report: Report, output: str) -> str:
+    with redirect_stdout(io.StringIO()) as shown:
+        FORMATS[output](report)
+    return shown.getvalue()
+
+
+def said(output: str, text: str) -> dict[str, str]:
+    """The status of each check that is not ok, as this format has it."""
+    if output == "json":
+        found = {each["name"]: each["status"] for each in json.loads(text)["checks"]}
+    elif output == "prometheus":
+        samples = re.findall(r'^convo_tenancy_check_status\{.*?check="(\w+)".*\} (\d)$', text, re.M)
+        found = {name: STATUSES[int(number)] for name, number in samples}
+    elif output == "nagios":
+        lines = re.findall(r"^([A-Z]+) (\w+): ", text.partition("\n")[2], re.M)
+        found = {name: status.lower() for status, name in lines}
+    else:
+        found = {line.split()[1]: line.split()[0] for line in text.splitlines()[1:]}
+    assert len(found) > 20
+    return {name: status for name, status in found.items() if status != "ok"}
+
+
+_formats = cycle(FORMATS)
+RUN = re.compile(r"\brun ([A-Z].*?)(?:,? (?:and look )?again| goes on.*|, if it is meant)?(?:; |$)")
+SCRIPT = re.compile(r"psql -f deploy/([\w/]+)\.sql")
+
+
+def named(detail: str) -> Values:
+    """What the message names, as the page says to read it."""
+    values: Values = {}
+    if script := SCRIPT.search(detail):
+        values["CHANGE"] = script[1]
+    if place := re.search(r"customer (\d+) in shop (\d+)", detail):
+        values |= {"CUSTOMER": place[1], "SHOP": place[2]}
+    bracket = re.search(r"\(((?:ALTER|CREATE|GRANT) [^()]*)\)", detail)
+    statement = RUN.search(detail) or bracket or re.search(r": (CREATE .*)$", detail)
+    if statement:
+        values["STATEMENT"] = statement[1]
+    return values
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=[f"{one.check}, {one.cause}" for one in BROKEN])
+def test_broken_and_mended(database: Callable[[str], str], broken: Broken) -> None:
+    url = database(broken.stage)
+    owner, entry = as_role(url, OWNER), ENTRIES[broken.check]
+    with ExitStack() as damaged:
+        values = dict(broken.values)
+        if isinstance(broken.damage, str):
+            psql(url, "-c", broken.damage)
+        else:
+            values |= damaged.enter_context(broken.damage(url))
+
+        # It, and no other: for a role that only monitors, and for the owner in each format.
+        alone, exit_code = {broken.check: broken.status}, STATUSES.index(broken.status)
+        output = next(_formats)
+        with monitor(url, broken.stage) as watcher:
+            done = run_health(watcher, "--format", output, *broken.options)
+        assert (done.returncode, done.stderr) == (exit_code, "")
+        assert said(output, done.stdout) == alone, done.stdout
+        report = look(owner, *broken.options)
+        if broken.check != "deadlocks":  # which one look alone sees, the one above
+            assert report.status == exit_code
+            for each in FORMATS:
+                assert said(each, printed(report, each)) == alone
+
+        [check] = [one for one in report.checks if one.name == broken.check]
+        values = named(check.detail) | values
+        if report.ways:
+            values |= {"FORWARD": report.ways.forward.command, "BACK": report.ways.back.command}
+        if entry.confirm:
+            done = perform(entry.confirm, owner, url, values)
+            assert done.returncode == entry.confirmed_exit_code, f"{done.stdout}\n{done.stderr}"
+            assert broken.shows in done.stdout
+
+        done = perform(entry.remedies[broken.cause], owner, url, values)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        # The server may need a moment to end a session, or to read its configuration.
+        mended = partial(look, owner, *broken.options)
+        wait_until(lambda: mended().status == 0, "it is mended", seconds=10)
+
+
+OUTSIDE_OF_THE_DATABASE = {
+    ("connection", "login"),
+    ("plan", "checkout"),
+    ("legacy_watch", "gap"),
+}
+"""Those that have a test of their own, below."""
+
+
+def test_each_check_has_an_entry(database: Callable[[str], str]) -> None:
+    """And no entry, cause or block is of something that is not there."""
+    found = {
+        check.name
+        for stage in ("@phase1", "@phase2", "@phase3")
+        for check in look(as_role(database(stage), OWNER)).checks
+    }
+    assert found == set(ENTRIES)
+
+    tried = {(one.check, one.cause) for one in BROKEN} | OUTSIDE_OF_THE_DATABASE
+    for entry in ENTRIES.values():
+        for part in ("**Means**", "**Confirm**", "**Do**", "**Over**"):
+            assert part in entry.text, (entry.names, part)
+        for cause in entry.remedies:
+            assert any((name, cause) in tried for name in entry.names), (entry.names, cause)
+    for name, cause in tried:
+        assert cause in ENTRIES[name].remedies, (name, cause)
+    # What turns has been seen to turn. No server here is too old: that check has a test of its own
+    # in test_health.py. The three that tell of legacy use never turn.
+    never = {"server_version", *ENTRIES["legacy_writers"].names}
+    assert {name for name, _cause in tried} | never == set(ENTRIES)
+
+
+def test_a_role_that_may_not_log_in(database: Callable[[str], str]) -> None:
+    """Nothing else is known then."""
+    url = database("@phase2")
+    psql(url, "-c", f"ALTER ROLE {MONITOR} NOLOGIN")
+    for output in FORMATS:
+        done = run_health(as_role(url, MONITOR), "--format", output)
+        assert done.returncode == 3
+        assert "connection" in done.stdout
+        assert "is not permitted to log in" in done.stdout or output == "prometheus"
+    done = perform(ENTRIES["connection"].remedies["login"], "", url, {"ROLE": MONITOR})
+    assert done.returncode == 0, done.stderr
+    assert run_health(as_role(url, MONITOR)).returncode == 0
+
+
+def test_a_role_without_rights(database: Callable[[str], str]) -> None:
+    """It sees no more than that, and the page has what gives it eyes."""
+    url = database("@phase3")
+    psql(url, "-c", "CREATE ROLE newcomer LOGIN")
+    try:
+        own = as_role(url, "newcomer")
+        done = run_health(own)
+        assert done.returncode == 3
+        assert "\nunknown " in done.stdout
+        assert "GRANT " in done.stdout
+        done = perform(UNKNOWN["rights"], "", url, {"ROLE": "newcomer"})
+        assert done.returncode == 0, done.stderr
+        assert run_health(own).returncode == 0
+    finally:
+        psql(url, "-c", "DROP ROLE newcomer")
+
+
+def test_another_plan(database: Callable[[str], str], tmp_path: Path) -> None:
+    """In a folder that has one."""
+    owner = as_role(database("@phase2"), OWNER)
+    plan = (ROOT / "sqitch.plan").read_text()
+    (tmp_path / "sqitch.plan").write_text(plan.replace("# The residual rule.", "# Another one."))
+    shutil.copy(ROOT / "sqitch.conf", tmp_path)
+    for output in FORMATS:
+        done = run_health(owner, "--format", output, folder=tmp_path)
+        assert (done.returncode, said(output, done.stdout)) == (1, {"plan": "warning"})
+    entry, values = ENTRIES["plan"], {"CHECKOUT": str(ROOT)}
+    assert entry.confirm
+    assert "isolation/switch" in perform(entry.confirm, owner, "", {}).stdout
+    done = perform(entry.remedies["checkout"], owner, "", values)
+    assert (done.returncode, "deployed from this plan" in done.stdout) == (0, True), done.stdout
+
+
+def test_who_uses_the_legacy_side(database: Callable[[str], str]) -> None:
+    """It is told, and is no fault; a gap of the watch ends by the page's command."""
+    url = database("@phase2")
+    owner, entry = as_role(url, OWNER), ENTRIES["legacy_watch"]
+    psql(url, "-c", "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7")
+    psql(url, "-c", "ALTER FUNCTION tenancy.confirm_booking() COST 99")
+    details = {check.name: check.detail for check in look(owner).checks}
+    assert "as role postgres for shop" in details["legacy_writers"]
+    assert ", with a gap: " in details["legacy_watch"]
+    assert entry.confirm
+    assert "postgres" in perform(entry.confirm, owner, url, {}).stdout
+    perform(entry.remedies["gap"], owner, url, {})
+    report = look(owner)
+    [check] = [each for each in report.checks if each.name == "legacy_watch"]
+    assert (report.status, "gap" in check.detail) == (0, False)
+
+
+def test_each_alert_has_an_entry() -> None:
+    """By the anchor that its rule names, in the order of the rules, and with a link further."""
+    rows = re.findall(r'^\| <a name="([\w-]+)"></a>`(\w+)` \| (.*) \|$', PAGE.read_text(), re.M)
+    listed = [rule for rule in rules() if "alert" in rule]
+    assert [name for _anchor, name, _text in rows] == [rule["alert"] for rule in listed]
+    assert [f"docs/runbook.md#{anchor}" for anchor, _name, _text in rows] == [
+        rule["annotations"]["runbook_url"] for rule in listed
+    ]
+
+
+def test_each_precondition_has_its_place() -> None:
+    """Those that the first script and preflight make."""
+    made = re.findall(
+        r"^            \(\d+, '(\w+)', ", (ROOT / "deploy/support/preconditions.sql").read_text(), re.M
+    )
+    [row] = [row for row in PAGE.read_text().splitlines() if row.startswith("| the first script and")]
+    assert re.findall(r"`(\w+)`", row.split("|")[1]) == made
