@@ -29,7 +29,9 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .health import command as health
     from .preflight import command as preflight
     from .repair import command as repair
+    from .status import command as status
 
+    app.command(cls=health.HealthCommand)(status.status)
     app.add_typer(backfill.app, name="backfill", cls=Group)
     app.command(cls=health.HealthCommand)(health.health)
     app.command(cls=health.HealthCommand)(preflight.preflight)

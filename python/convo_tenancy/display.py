@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from .verbosity import VERBOSITY
+
 LINE_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
 
@@ -43,6 +45,17 @@ def printable(text: str) -> str:
     A ? stands for each character that they would obey and not show, as tenancy.printable() does it.
     """
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def say(text: str, *, only_if_quiet: bool = False) -> None:
+    """Print what is not wrong: --quiet leaves it out.
+
+    Args:
+        text: for people.
+        only_if_quiet: it stands for more that --quiet leaves out.
+    """
+    if VERBOSITY.quiet == only_if_quiet:
+        print(text)
 
 
 def duration(seconds: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from .parts import KINDS, check_parts, read_parts
 from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
 from .shops import check_shops
-from .stands import check_phase, said
+from .stands import check_phase, running_script, running_sqitch, said
 from .ways import ways_without_schema
 
 TRACKING = "contract/tracking"
@@ -95,7 +95,12 @@ class _Drift:
     examples: str | None
 
 
-def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | None) -> Report:
+def examine(
+    connection: Connection,
+    timeout_seconds: float,
+    plan_folder: Path | None,
+    without: Collection[str] = (),
+) -> Report:
     """Make every check.
 
     One REPEATABLE READ, READ ONLY transaction: all checks see the same moment, and no lock is taken
@@ -105,6 +110,7 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
         connection: in autocommit mode.
         timeout_seconds: what one statement may take; a check that takes longer is unknown.
         plan_folder: where sqitch.plan is; None when there is none at hand.
+        without: checks to skip, by name.
 
     Raises:
         psycopg.OperationalError: the connection broke.
@@ -122,11 +128,13 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
             ),
             check_version(database.version, database.version_number),
         ]
+        report.running = running_sqitch(connection)
         if not database.is_deployed:
             report.phase = "none"
+            report.can_begin = database.is_legacy and not database.has_schema
             report.checks.append(_not_deployed(connection, database, report))
             return report
-        _examine_deployed(connection, report, plan_folder)
+        _examine_deployed(connection, report, plan_folder, without)
     return report
 
 
@@ -166,18 +174,23 @@ def _not_deployed(connection: Connection, database: _Database, report: Report) -
     return Check("phase", Status.UNKNOWN, "none", detail)
 
 
-def _examine_deployed(connection: Connection, report: Report, plan_folder: Path | None) -> None:
+def _examine_deployed(
+    connection: Connection, report: Report, plan_folder: Path | None, without: Collection[str]
+) -> None:
     phase = Phase(has_legacy_side=has_legacy_side(connection))
-    registry = read_registry(connection, is_deployed=True)
+    registry = report.registry = read_registry(connection, is_deployed=True)
 
     def stands() -> Check:
         nonlocal phase
-        phase = read_phase(connection)
+        phase = report.stands = read_phase(connection)
+        report.running = running_script(connection, phase) or report.running
         check, report.ways = check_phase(connection, phase, registry)
         return check
 
     def make(name: str, check: Callable[[], Check]) -> None:
-        if name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
+        if name in without:
+            report.checks.append(skipped(name, "not asked: run convo-tenancy health"))
+        elif name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
             report.checks.append(skipped(name, "the legacy side is gone (phase 3)"))
         elif name in _OF_PHASE_2 and phase.number is None:
             report.checks.append(skipped(name, "the deployed phase is not known"))
@@ -259,6 +272,7 @@ def _backfill(connection: Connection, report: Report) -> Check:
         report.customers_estimated = stand.customers_estimated
         written = f"{stand.customers_done:,} customers, {stand.profiles_written:,} profiles"
         if stand.finished_at is not None:
+            report.backfill_state = "finished"
             return Check("backfill", Status.OK, stand.percent, f"finished: {written}")
         if stand.paused:
             state, remedy = "paused", "run convo-tenancy backfill resume"
@@ -271,6 +285,7 @@ def _backfill(connection: Connection, report: Report) -> Check:
             )
         else:
             state, remedy = "not finished", _RUN_BACKFILL
+        report.backfill_state = state
         return Check(
             "backfill",
             Status.WARNING,

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 
+from .phase import Phase, Registry
 from .ways import Ways
 
 Value = str | int | float | None
@@ -29,6 +30,11 @@ class Status(IntEnum):
 
 
 _SEVERITY = (Status.OK, Status.WARNING, Status.UNKNOWN, Status.CRITICAL)
+
+
+def severity(status: Status) -> int:
+    """How bad it is: unknown is worse than a warning, and critical worse still."""
+    return _SEVERITY.index(status)
 
 
 @dataclass(frozen=True)
@@ -97,9 +103,15 @@ class Report:
         phase: the newest phase that is deployed, as its tag ("@phase1"), "none" before the first,
             None when it is not known.
         ways: out of a half state; None in a whole one, and where they are not known.
+        stands: the changes that stand; None before the first, and when they are not known.
+        registry: what Sqitch has.
+        running: who deploys or reverts right now, in words; None when nobody does.
+        can_begin: nothing stands, and the legacy schema is there to begin with.
         checks: in the order in which they were made.
         drift_rows: rows of tenancy.drift by kind; None when they were not counted.
         shop_profiles: rows of tenancy.shop_check by class; None when they were not counted.
+        backfill_state: "not started", "running", "paused", "not finished" or "finished"; None when
+            it is not known.
         backfill_finished: every customer there was has profiles.
         customers_done: customers whose profiles the backfill wrote; None when not known.
         customers_estimated: customers there are, as the backfill estimates; None when not known.
@@ -110,15 +122,24 @@ class Report:
 
     phase: str | None = None
     ways: Ways | None = None
+    stands: Phase | None = None
+    registry: Registry = field(default_factory=Registry)
+    running: str | None = None
+    can_begin: bool = False
     checks: list[Check] = field(default_factory=list)
     drift_rows: dict[str, int] | None = None
     shop_profiles: dict[str, int] | None = None
+    backfill_state: str | None = None
     backfill_finished: bool = False
     customers_done: int | None = None
     customers_estimated: int | None = None
     legacy_writers: list[LegacyWriter] = field(default_factory=list)
     double_writers: list[DoubleWriter] = field(default_factory=list)
     legacy_readers: list[LegacyReader] = field(default_factory=list)
+
+    def check(self, name: str) -> Check | None:
+        """The check of that name; None when it was not made."""
+        return next((check for check in self.checks if check.name == name), None)
 
     @property
     def status(self) -> Status:
@@ -127,4 +148,4 @@ class Report:
         Unknown is worse than a warning, for anything may hide behind it; what is known to be broken
         is worse still.
         """
-        return max((check.status for check in self.checks), key=_SEVERITY.index)
+        return max((check.status for check in self.checks), key=severity)
