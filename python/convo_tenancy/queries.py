@@ -28,4 +28,4 @@ def name_of(statement: object) -> str:
     if isinstance(statement, bytes) and statement in _NAMES:
         return _NAMES[statement]
     text = statement.decode(errors="replace") if isinstance(statement, bytes) else str(statement)
-    return " ".join(text.split())[:60]
+    return text.strip().partition("\n")[0][:60]

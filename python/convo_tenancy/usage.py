@@ -38,9 +38,9 @@ def _describe(error: Any) -> str:
         verb = "needs" if found["what"].startswith("requires") else "takes no"
         return f"{found['option']} {verb} a value".replace("no a ", "no ")
     if found := _EXTRA.search(message):
-        return f"{found['given']} is more than it takes"
+        return f'"{found["given"]}" is more than it takes'
     if message.startswith("No such command") and (found := _MEANT.search(message)):
-        return f"there is no command {found['given']}{_meant(_quoted(found['known'] or ''))}"
+        return f'there is no command "{found["given"]}"{_meant(_quoted(found["known"] or ""))}'
     return str(error.message).rstrip(".")
 
 
@@ -62,7 +62,7 @@ def _expected(parameter: Any, message: str) -> str:
     """What a value should be; the library's own words are about its own types."""
     if found := _CHOICES.search(message):
         known = _quoted(found["known"])
-        return f"expected {', '.join(known[:-1])} or {known[-1]}, not {found['given']}"
+        return f'expected {", ".join(known[:-1])} or {known[-1]}, not "{found["given"]}"'
     low, high = getattr(parameter, "min", None), getattr(parameter, "max", None)
     if low is None and high is None:
         return message.rstrip(".")
