@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import errors
 
+from ..backfill.control import runner
 from ..database import (
     Connection,
     Row,
@@ -25,8 +26,8 @@ from ..gate.gate import ask_quickly
 from ..health.checks import DENIED, examine
 from ..health.model import Check, Report, Status, severity
 from ..health.parts import KINDS
-from ..health.phase import Phase
-from ..health.stands import said
+from ..health.phase import Phase, Registry
+from ..health.stands import running_script, running_sqitch, said
 from ..health.ways import LEGACY, TAGS, Way, back, forward
 from ..preflight.locks import locks
 from ..preflight.preconditions import look as look_before
@@ -109,7 +110,21 @@ class _Looker:
         self._connection = connection
         self._report = report
         self._phase = report.stands or Phase()
+        self._registry = report.registry or Registry()
+        database = report.database
+        self._can_begin = (
+            database is not None
+            and database.is_legacy
+            and not (database.has_schema or database.is_deployed)
+        )
         self._obstacles: list[Obstacle] = []
+        with on_one_snapshot(connection):
+            self._running = running_script(connection, self._phase) or running_sqitch(connection)
+            # Somebody runs it, or has paused it: a deploy would wait for it.
+            stand = report.backfill
+            self._is_backfill_held = stand is not None and (
+                stand.paused or runner(connection) is not None
+            )
         self._forward = self._way_forward()
 
     def stand(self) -> Stand:
@@ -146,9 +161,9 @@ class _Looker:
             means=MEANS.get(self._known_phase() or "", ""),
             since=self._phase.since,
             half_state=self._half_state(),
-            running=report.running,
-            backfill=self._value("backfill"),
-            isolation=self._value("isolation"),
+            running=self._running,
+            backfill=self._backfill(),
+            isolation=report.isolation,
             code=code,
             next_step=self._next_step(moment, quiet, patience),
             back=self._back(),
@@ -157,18 +172,15 @@ class _Looker:
 
     def _known_phase(self) -> str | None:
         report = self._report
-        if report.phase == "none" and not (report.can_begin or report.stands or report.ways):
+        if report.phase == "none" and not (self._can_begin or report.stands or report.ways):
             return None
         return report.phase
 
-    def _value(self, name: str) -> str | None:
-        """What a check measured, in words; None where it was skipped or failed."""
-        check = self._report.check(name)
+    def _backfill(self) -> str | None:
+        check = self._report.check("backfill")
         if check is None or check.value is None:
             return None
-        if name != "backfill":
-            return str(check.value)
-        return check.detail if check.status is not Status.OK else "finished"
+        return "finished" if check.status is Status.OK else check.detail
 
     def _half_state(self) -> str | None:
         check, ways = self._report.check("phase"), self._report.ways
@@ -178,13 +190,13 @@ class _Looker:
 
     def _way_forward(self) -> Way | None:
         report = self._report
-        if report.running:
+        if self._running:
             return None
         if report.ways:
             return report.ways.forward
         if report.stands is None:
-            return forward(Phase(), report.registry) if report.can_begin else None
-        return forward(self._phase, report.registry) if self._is_whole() else None
+            return forward(Phase(), self._registry) if self._can_begin else None
+        return forward(self._phase, self._registry) if self._is_whole() else None
 
     def _is_whole(self) -> bool:
         check = self._report.check("phase")
@@ -192,8 +204,8 @@ class _Looker:
 
     def _next_step(self, moment: _Moment, quiet: _Quiet | None, patience: Patience) -> Step:
         report, way = self._report, self._forward
-        if report.running:
-            return Step(None, report.running)
+        if self._running:
+            return Step(None, self._running)
         if way is None:
             return Step(None, self._nothing_to_run())
         first = []
@@ -215,12 +227,13 @@ class _Looker:
     def _nothing_to_run(self) -> str:
         if self._report.stands is None or not self._is_whole():
             return "nothing, before what is in the way is put right"
-        archive = self._report.check("archive")
-        if archive is None or "purged" in archive.detail:
+        archive = self._report.archive
+        if archive is None or not archive.tables:
             return "nothing: all phases are deployed"
+        name = str(self._report.checks[0].value).replace("'", "''")
         return (
             "nothing must be done. The archive keeps the way back exact; once you want none:"
-            f" SELECT tenancy.purge_archive('{self._report.checks[0].value}')"
+            f" SELECT tenancy.purge_archive('{name}')"
         )
 
     def _target(self, way: Way) -> int | None:
@@ -229,15 +242,15 @@ class _Looker:
 
     def _back(self) -> Back | None:
         report = self._report
-        if report.running or self._known_phase() is None:
+        if self._running or self._known_phase() is None:
             return None
         if report.ways:
             way: Way | None = report.ways.back
         else:
-            way = back(self._phase, report.registry) if self._is_whole() else None
+            way = back(self._phase, self._registry) if self._is_whole() else None
         if way is None:
             return None
-        relax = not report.ways and self._phase.number == 2 and self._value("isolation") != "off"
+        relax = not report.ways and self._phase.number == 2 and report.isolation != "off"
         command = f"{_RELAX} && {way.command}" if relax else way.command
         return Back(command, way.goal, BECOMES.get(way.goal, ""))
 
@@ -253,9 +266,9 @@ class _Looker:
         """What the state explains and the next step ends is not in its way."""
         report = self._report
         if check.name == "phase":
-            return bool(report.ways or report.running or report.can_begin)
+            return bool(report.ways or self._running or self._can_begin)
         if check.name == "backfill":
-            return report.backfill_state in ("not started", "not finished") and bool(report.ways)
+            return bool(report.ways) and not self._is_backfill_held
         return bool(report.ways) and check.detail.endswith("see phase")
 
     def _add_preconditions(self) -> None:
