@@ -75,11 +75,14 @@ def backfill(
     with a view of the progress. Needs sqitch deploy --to profiles/run_backfill. Safe to kill
     at any moment, and to run again: it goes on where it was.
 
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
+
     \b
     Examples:
       convo-tenancy backfill --dry-run            how much there is to do
       convo-tenancy backfill --batch-size 500     smaller transactions
-      convo-tenancy backfill pause                from another terminal; then: resume
+      convo-tenancy backfill pause                from another terminal
+      convo-tenancy backfill resume
       convo-tenancy backfill status --format json
     """
     context.obj = database_url
@@ -142,6 +145,8 @@ def _run(connection: Connection, batch_size: int | None) -> None:
 def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     """Stop after the batch at hand, in every terminal and in Sqitch, until resume.
 
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
+
     \b
     Example:
       convo-tenancy backfill pause
@@ -158,6 +163,8 @@ def pause(context: typer.Context, database_url: UrlOption = None) -> None:
 @app.command()
 def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     """Let a paused backfill go on.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Example:
@@ -176,6 +183,8 @@ def status(
     context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
 ) -> None:
     """Show how far the backfill is, and whether one runs now.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Examples:

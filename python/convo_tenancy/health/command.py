@@ -71,7 +71,7 @@ def health(
     Examples:
       convo-tenancy health
       convo-tenancy health --format json | jq .status
-      convo-tenancy health --format prometheus > /var/lib/node_exporter/convo_tenancy.prom
+      convo-tenancy health --format prometheus > convo_tenancy.prom
     """
     try:
         with (
