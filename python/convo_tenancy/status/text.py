@@ -15,6 +15,7 @@ _LINES = 24
 _MOST_OBSTACLES = 5
 _LEAST_SHOPS = 3
 _LEAST_WIDTH = 40
+_NARROW = 72
 _STOPS = ("stops everybody", "stops writers")
 
 
@@ -32,10 +33,14 @@ class _Screen:
     def __init__(self) -> None:
         columns, self._height = shutil.get_terminal_size((80, _LINES))
         self._width = max(columns, _LEAST_WIDTH) - _LABEL
+        self._is_narrow = columns < _NARROW
 
     def lines(self, stand: Stand) -> list[str]:
         around = [
-            f"convo-tenancy status: {self._name(stand)}, {stand.at:{TIME}}",
+            *textwrap.wrap(
+                f"convo-tenancy status: {self._name(stand)}, {stand.at:{TIME}}",
+                self._width + _LABEL,
+            ),
             *self._here(stand),
         ]
         rest = [
@@ -124,13 +129,14 @@ class _Screen:
                 for each in shops
             ),
         ]
-        has_quiet = any(row[4] for row in rows[1:])
+        indent = 2 if self._is_narrow else _LABEL
+        has_quiet = not self._is_narrow and any(row[4] for row in rows[1:])
         fixed = [max(len(row[at]) for row in rows) for at in range(3)]
-        left = self._width - sum(fixed) - 2 * 3 - (18 if has_quiet else 0)
-        by = max(min(left, max(len(row[3]) for row in rows)), 8)
+        left = self._width + _LABEL - indent - sum(fixed) - 2 * 3 - (18 if has_quiet else 0)
+        by = max(min(left, max(len(row[3]) for row in rows)), 4)
         return [
             (
-                f"{'':<{_LABEL}}{row[0]:<{fixed[0]}}  {row[1]:>{fixed[1]}}  {row[2]:<{fixed[2]}}"
+                f"{'':<{indent}}{row[0]:<{fixed[0]}}  {row[1]:>{fixed[1]}}  {row[2]:<{fixed[2]}}"
                 f"  {_cut(row[3], by):<{by}}" + (f"  {row[4]}" if has_quiet else "")
             ).rstrip()
             for row in rows
