@@ -22,6 +22,7 @@ from ..database import (
     require_triggers,
 )
 from ..display import Format, FormatOption, Meter, duration, printable, say, shown
+from ..failures import Command
 from . import control
 
 APPLICATION_NAME = "convo-tenancy backfill"
@@ -141,7 +142,7 @@ def _run(connection: Connection, batch_size: int | None) -> None:
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     """Stop after the batch at hand, in every terminal and in Sqitch, until resume.
 
@@ -160,7 +161,7 @@ def pause(context: typer.Context, database_url: UrlOption = None) -> None:
         say(f"{stand}: convo-tenancy backfill resume")
 
 
-@app.command()
+@app.command(cls=Command)
 def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     """Let a paused backfill go on.
 
@@ -178,7 +179,7 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
             say("Resumed: the running backfill goes on")
 
 
-@app.command()
+@app.command(cls=Command)
 def status(
     context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
 ) -> None:

@@ -64,8 +64,8 @@ def health(
 ) -> None:
     """Is every profile right? Looks at everything, writes nothing, stands in nobody's way.
 
-    Exit codes, as monitoring plugins have them: 0 ok, 1 warning, 2 critical, 3 unknown (cannot
-    connect, not deployed, no right to look).
+    Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, not deployed, no right to
+    look, called wrongly); as monitoring plugins have them.
 
     \b
     Examples:
