@@ -140,7 +140,7 @@ def _examine(
     without: Collection[str],
 ) -> None:
     database = one(connection, Database, "health/database")
-    report.database = database
+    report.database, report.database_name = database, database.database_name
     report.checks += [
         _connection(database),
         check_version(database.version, database.version_number),
@@ -159,8 +159,8 @@ def _connection(database: Database) -> Check:
     where = f'connected to database "{database.database_name}" as {database.role_name}'
     if database.is_standby:
         replayed = database.replayed_at
-        as_of = f" of {replayed:{TIME}}" if replayed else ""
-        where += f", on a standby: what follows is the primary{as_of}"
+        as_of = f", as of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is what it has replayed{as_of}"
     return Check("connection", Status.OK, database.database_name, where)
 
 
@@ -297,6 +297,9 @@ def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[]
             return Check(name, Status.UNKNOWN, None, f"{message}: raise --timeout")
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
+        if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            unreadable = f"the database holds what cannot be read here: {message}: correct it there"
+            return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, "not deployed yet")
         if is_undefined(error):
@@ -318,7 +321,11 @@ def _default_shop(connection: Connection) -> Check:
             " tenancy.settings.default_shop_id",
         )
     return Check(
-        "default_shop", Status.CRITICAL, None, "tenancy.settings is empty: run sqitch verify"
+        "default_shop",
+        Status.CRITICAL,
+        None,
+        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (1),"
+        " with the id of the shop that owns what no booking places",
     )
 
 
@@ -346,7 +353,11 @@ def _backfill(connection: Connection, report: Report) -> Check:
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
     return Check(
-        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run sqitch verify"
+        "backfill",
+        Status.CRITICAL,
+        None,
+        "tenancy.backfill_progress is empty: run INSERT INTO tenancy.backfill_progress DEFAULT"
+        " VALUES, then convo-tenancy backfill",
     )
 
 

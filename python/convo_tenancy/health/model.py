@@ -54,6 +54,11 @@ class Check:
     detail: str
 
 
+def by_severity(checks: Iterable[Check]) -> list[Check]:
+    """The worst first; else in their order."""
+    return sorted(checks, key=lambda check: -severity(check.status))
+
+
 def skipped(name: str, why: str) -> Check:
     """A check that does not apply here; it raises no alarm."""
     return Check(name, Status.OK, None, f"skipped: {why}")
@@ -172,6 +177,8 @@ class LockWait:
     """A session of this database that waits for a lock.
 
     Args:
+        mode: of the lock that it waits for, as pg_locks has it.
+        is_row: it waits for a row, not for a whole table.
         table_name: what it waits for, or is at work on; None when that is not known.
         is_ours: that is a table of ours.
         blocked_by: the pids that it waits for, of which each may wait, too; 0 stands for a prepared
@@ -182,10 +189,17 @@ class LockWait:
     role_name: str | None
     application_name: str
     mode: str
+    is_row: bool
     table_name: str | None
     is_ours: bool
     seconds: float
     blocked_by: list[int]
+
+    @property
+    def what(self) -> str:
+        """It waits for, in words."""
+        table = self.table_name or "something that is not known"
+        return f"a row of {table}" if self.is_row else f"{self.mode} on {table}"
 
 
 @dataclass(frozen=True)
@@ -237,6 +251,7 @@ class Report:
         ways: out of a half state; None in a whole one, and where they are not known.
         checks: in the order in which they were made.
         thresholds: by which they were judged.
+        database_name: that was to be looked at.
         database: None without a connection.
         stands: the changes of the plan, each with its state.
         registry: what Sqitch has of them.
@@ -265,6 +280,7 @@ class Report:
     ways: Ways | None = None
     checks: list[Check] = field(default_factory=list)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    database_name: str = ""
     database: Database | None = None
     stands: Phase | None = None
     registry: Registry | None = None
