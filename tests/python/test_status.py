@@ -386,8 +386,9 @@ def test_it_reads_no_whole_table(phase2_database: str) -> None:
         command: {*re.findall(r"asked (\S+): ", convo_tenancy(url, "--verbose", command).stderr)}
         for command in ("status", "health")
     }
-    assert {"health/drift", "health/shops"} <= asked["health"]
-    assert {"health/drift", "health/shops", "gate/extent"} & asked["status"] == set()
+    of_everybody = {"health/drift", "health/shops", "health/last_bookings"}
+    assert of_everybody <= asked["health"]
+    assert {*of_everybody, "gate/extent"} & asked["status"] == set()
     assert "gate/findings" in asked["status"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import textwrap
 
@@ -16,6 +17,7 @@ _MOST_OBSTACLES = 5
 _LEAST_SHOPS = 3
 _LEAST_WIDTH = 40
 _NARROW = 72
+_WHERE = 'the project\'s folder, with SQITCH_TARGET="db:$DATABASE_URL" set'
 _STOPS = ("stops everybody", "stops writers")
 
 
@@ -151,6 +153,8 @@ class _Screen:
         if step.not_before is not None:
             first.insert(0, f"wait until {step.not_before:{TIME}}: the quiet period")
         result = self._command("Next step", step.command)
+        if not os.environ.get("SQITCH_TARGET"):
+            result += self._labelled("  where", _WHERE)
         if first:
             result += self._labelled("  first", "; ".join(first))
         if step.locks:
