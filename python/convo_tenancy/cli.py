@@ -24,7 +24,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
 if find_spec("psycopg"):  # all but the scan work on a database
     from .backfill import commands as backfill
     from .gate import command as gate
@@ -49,6 +48,7 @@ if find_spec("psycopg"):  # all but the scan work on a database
     app.command(cls=Command, short_help="Make both sides agree again")(repair.repair)
     app.command(cls=Command, short_help="May phase 3 be deployed, and what would it do?")(gate.gate)
     app.command(hidden=True, cls=Command)(gate.contract)
+app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
 
 
 def _print_version(wanted: bool) -> None:

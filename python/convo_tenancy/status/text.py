@@ -211,7 +211,7 @@ class _Screen:
 
 
 def _shops(number: int) -> str:
-    return "1 shop" if number == 1 else f"{number:,} shops"
+    return {0: "no shop", 1: "1 shop"}.get(number, f"{number:,} shops")
 
 
 def _applications(shop: Shop) -> str:

@@ -27,7 +27,7 @@ def status(url: str, exit_code: int = 0) -> dict[str, Any]:
 
 def screen(url: str, columns: int = 80, *options: str) -> list[str]:
     """What a person sees; nothing but commands is wider than the screen."""
-    done = call(url, *options, "status", env={"COLUMNS": str(columns)})
+    done = call(url, *options, "status", env={"COLUMNS": str(columns), "SQITCH_TARGET": None})
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     commands = ("sqitch ", "psql ", "convo-tenancy ", "move ", "take ", "run ", "ask ", "CALL ")
