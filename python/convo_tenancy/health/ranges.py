@@ -154,7 +154,7 @@ class _State:
     @classmethod
     def recalled(cls, memory: Memory, name: str, size: int) -> Self:
         """What was remembered; a new one, if that is nothing, or cannot be understood."""
-        kept = memory.recall(name, dict)
+        kept = memory.latest(name)
         try:
             state = cls(**kept) if kept else cls(size)
             state._check()
@@ -289,7 +289,7 @@ class _Look:
         """None when all customers that are left are fewer."""
         if self._limit is None:
             return None
-        ends = scalars(self._connection, "health/range_end", self._state.after, size)
+        ends = scalars(self._connection, "health/range_end", self._state.after, size - 1)
         return ends[0] if ends else None
 
     def _ask(self, first: int, last: int, customers: list[int] | None = None) -> list[_Row] | None:
@@ -367,7 +367,7 @@ def look(connection: Connection, memory: Memory, subject: Subject, limit: Limit 
     Raises:
         psycopg.Error: a table cannot be read, or the connection broke.
     """
-    is_unknown = memory.recall(subject.name, dict) is None
+    is_unknown = memory.latest(subject.name) is None
     state = _State.recalled(memory, subject.name, limit.customers if limit else CUSTOMERS)
     ids = one(connection, _Ids, "health/customer_ids") if limit else _Ids(None, None)
     run = _Look(connection, subject, state, limit)
