@@ -29,10 +29,12 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .health import command as health
     from .preflight import command as preflight
     from .repair import command as repair
+    from .watch import command as watch
 
     app.add_typer(backfill.app, name="backfill", cls=Group)
     app.command(cls=health.HealthCommand)(health.health)
     app.command(cls=health.HealthCommand)(preflight.preflight)
+    app.command(cls=Command)(watch.watch)
     app.command(cls=Command)(repair.repair)
     app.command(cls=Command)(gate.gate)
     app.command(hidden=True, cls=Command)(gate.contract)
@@ -61,6 +63,7 @@ def convo_tenancy(
       export DATABASE_URL=postgresql://user@host:5432/database
       convo-tenancy preflight                can the phases be deployed?
       convo-tenancy health                   is every profile right?
+      convo-tenancy watch                    look on while it goes on
       convo-tenancy backfill --dry-run       how much there is to do
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
       convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -103,6 +103,7 @@ def examine(
     plan_folder: Path | None,
     thresholds: Thresholds | None = None,
     memory: Memory | None = None,
+    without: Collection[str] = (),
 ) -> Report:
     """Make every check.
 
@@ -116,6 +117,7 @@ def examine(
         thresholds: by which they are judged; None for the defaults.
         memory: what the last look left; this one is in it then, for the caller to save. None for
             a look that is not the next one's last look.
+        without: checks to skip, by name.
 
     Raises:
         psycopg.OperationalError: the connection broke.
@@ -125,13 +127,17 @@ def examine(
     report = Report(thresholds=thresholds or Thresholds())
     memory = memory or Memory()
     with on_one_snapshot(connection):
-        _examine(connection, report, plan_folder, memory)
+        _examine(connection, report, plan_folder, memory, without)
     report.seconds = time.monotonic() - began
     return report
 
 
 def _examine(
-    connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
+    connection: Connection,
+    report: Report,
+    plan_folder: Path | None,
+    memory: Memory,
+    without: Collection[str],
 ) -> None:
     database = one(connection, Database, "health/database")
     report.database = database
@@ -141,7 +147,7 @@ def _examine(
     ]
     _open(connection, memory)
     if database.is_deployed:
-        _examine_deployed(connection, report, plan_folder, memory)
+        _examine_deployed(connection, report, plan_folder, memory, without)
         return
     report.phase = "none"
     report.checks.append(_not_deployed(connection, database, report))
@@ -220,7 +226,11 @@ def _examine_surroundings(
 
 
 def _examine_deployed(
-    connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
+    connection: Connection,
+    report: Report,
+    plan_folder: Path | None,
+    memory: Memory,
+    without: Collection[str],
 ) -> None:
     phase = Phase(has_legacy_side=has_legacy_side(connection))
     registry = read_registry(connection, is_deployed=True)
@@ -233,7 +243,9 @@ def _examine_deployed(
         return check
 
     def make(name: str, check: Callable[[], Check]) -> None:
-        if name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
+        if name in without:
+            report.checks.append(skipped(name, "not asked: run convo-tenancy health"))
+        elif name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
             report.checks.append(skipped(name, "the legacy side is gone (phase 3)"))
         elif name in _OF_PHASE_2 and phase.number is None:
             report.checks.append(skipped(name, "the deployed phase is not known"))
