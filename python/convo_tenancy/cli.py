@@ -12,15 +12,17 @@ import typer
 
 from .display import printable
 from .errors import Problem
-from .failures import Command, Group, escape_output
+from .failures import Command, Group, Root, escape_output
 from .scan import command as scan
 from .signals import stoppable
+from .usage import usage_problem
 
 app = typer.Typer(
-    add_completion=False,
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command(cls=scan.ScanCommand)(scan.scan)
 if find_spec("psycopg"):  # all but the scan work on a database
@@ -29,8 +31,10 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .health import command as health
     from .preflight import command as preflight
     from .repair import command as repair
+    from .status import command as status
     from .watch import command as watch
 
+    app.command(cls=health.HealthCommand)(status.status)
     app.add_typer(backfill.app, name="backfill", cls=Group)
     app.command(cls=health.HealthCommand)(health.health)
     app.command(cls=health.HealthCommand)(preflight.preflight)
@@ -72,6 +76,24 @@ def convo_tenancy(
     """
 
 
+def _run() -> int:
+    """The exit code of the command that the arguments name.
+
+    Raises:
+        Problem: it failed, or the arguments are wrong.
+    """
+    try:
+        ended = typer.main.get_command(app).main(prog_name="convo-tenancy", standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # those of the library that reads the arguments
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.message, file=sys.stderr)  # type: ignore[attr-defined]
+            return 2
+        raise usage_problem(error) from None
+    return int(ended or 0)
+
+
 def main() -> None:
     """Run the command line; a Problem is one line on stderr and its exit code."""
     # Whoever reads the output and has enough (| head) ends the command, as they do any other.
@@ -79,7 +101,7 @@ def main() -> None:
     try:
         escape_output()
         with stoppable():
-            app()
+            sys.exit(_run())
     except Problem as problem:
         print(f"convo-tenancy: {printable(str(problem))}", file=sys.stderr)
         sys.exit(problem.exit_code)

@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..display import printable
-from .model import DoubleWriter, LegacyWriter, Report, Status
+from ..verbosity import VERBOSITY
+from .model import Check, DoubleWriter, LegacyWriter, Report, Status
 
 STYLES = {
     Status.OK: "green",
@@ -24,11 +25,14 @@ def as_text(report: Report) -> None:
     """Print a table in a terminal, else a line a check."""
     console = Console(highlight=False, markup=False)
     phase = report.phase or "unknown"
+    checks = unless_quiet(report.checks)
+    if not checks:
+        return
     if console.is_terminal:
         table = Table(title=f"convo-tenancy health: {report.status.label}, phase {phase}")
         for heading in ("Check", "Status", "Value", "Detail"):
             table.add_column(heading, overflow="fold")
-        for check in report.checks:
+        for check in checks:
             value = "" if check.value is None else str(check.value)
             status = Text(check.status.label, STYLES[check.status])
             table.add_row(check.name, status, value, Text(printable(check.detail)))
@@ -36,10 +40,15 @@ def as_text(report: Report) -> None:
         return
     print(f"convo-tenancy health: {report.status.label}, phase {phase}")
     width = max(16, *(len(check.name) for check in report.checks))
-    for check in report.checks:
+    for check in checks:
         value = "-" if check.value is None else str(check.value)
         line = f"{check.status.label:<9} {check.name:<{width}} {value:<8} {check.detail}"
         print(printable(line))
+
+
+def unless_quiet(checks: list[Check]) -> list[Check]:
+    """All of them; with --quiet those that are not ok."""
+    return [check for check in checks if not VERBOSITY.quiet or check.status is not Status.OK]
 
 
 def as_json(report: Report) -> None:
