@@ -47,13 +47,13 @@ def watch(
     """
     console = Console(highlight=False, markup=False)
     plan = find_plan(None)
-    looker: Looker | None = Looker(connect(database_url, APPLICATION_NAME), plan)
-    watcher = Watcher()
+    looker: Looker | None = Looker(connect(database_url, APPLICATION_NAME), plan, every)
+    watcher = Watcher(every)
     try:
         with _shown(console, every) as show:
             while True:
                 try:
-                    looker = looker or Looker(connect(database_url, APPLICATION_NAME), plan)
+                    looker = looker or Looker(connect(database_url, APPLICATION_NAME), plan, every)
                     figures = watcher.see(looker.look())
                 except (psycopg.Error, Problem) as error:
                     why = one_line(error) if isinstance(error, psycopg.Error) else str(error)

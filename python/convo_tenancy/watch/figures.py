@@ -10,8 +10,7 @@ from ..health.model import Check, Status
 from .looks import Look
 from .rates import History, Sample, seconds_left
 
-WINDOW_SECONDS = 20.0
-"""How far back rates look."""
+_LOOKS = 10  # back to which rates reach
 
 _SEVERITY = (Status.CRITICAL, Status.UNKNOWN, Status.WARNING, Status.OK)
 _NOBODY = "(none)"
@@ -50,6 +49,8 @@ class Figures:
         lost: why there is no connection; None while there is one.
         checks: the last outcome of each, by name.
         confirmed: bookings of all shops together, less those that were taken back.
+        until: bookings that begin later are not among them; None when all to come are.
+        span: seconds over which rates are.
         counted: bookings that either side counted.
         legacy_rows: rows that somebody wrote to the legacy side directly.
         api_calls: of tenancy.record_booking.
@@ -64,6 +65,8 @@ class Figures:
     lost: str | None = None
     checks: dict[str, Check] = field(default_factory=dict)
     confirmed: float | None = None
+    until: str | None = None
+    span: float = 0.0
     counted: float | None = None
     legacy_rows: float | None = None
     api_calls: float | None = None
@@ -83,12 +86,18 @@ class Figures:
 
 
 class Watcher:
-    """Makes figures of one look after the other."""
+    """Makes figures of one look after the other.
 
-    def __init__(self) -> None:
+    Args:
+        every: seconds between two looks.
+    """
+
+    def __init__(self, every: float) -> None:
         self.figures = Figures()
-        self._history = History(WINDOW_SECONDS)
+        self._span = every * _LOOKS
+        self._history = History(self._span)
         self._passes = History(0)
+        self._shops_at: Look | None = None  # when bookings were last counted by shop
 
     def lose(self, why: str) -> Figures:
         """There is no connection; the last figures stay, and no rate reaches over the gap."""
@@ -100,6 +109,9 @@ class Watcher:
     def see(self, look: Look) -> Figures:
         """What a look shows, beside those before."""
         self._history.add(Sample(look.at, _counts(look)))
+        if look.confirmed is not None:
+            self._shops_at = look
+        by_shop = self._shops_at
         rate = self._history.rate
         backfill, drift = look.report.backfill, look.report.drift_rows
         moved = rate("backfill")
@@ -113,7 +125,9 @@ class Watcher:
         self.figures = Figures(
             look=look,
             checks=_checks(self.figures.checks, look),
-            confirmed=rate(f"confirmed {look.window}", may_fall=True),
+            confirmed=rate(f"confirmed {by_shop.window}", may_fall=True) if by_shop else None,
+            until=by_shop.until if by_shop else None,
+            span=self._span,
             counted=rate("counted"),
             legacy_rows=rate("legacy rows"),
             api_calls=rate("api calls"),
@@ -131,7 +145,8 @@ class Watcher:
         legacy = defaultdict(list)
         for use in look.legacy_use:
             legacy[use.shop_id].append(_named(use.application_name))
-        window = look.window
+        counted = self._shops_at or look
+        window = counted.window
         found = [
             Shop(
                 f"{each.shop_id} {printable(each.shop_name or '')}".rstrip(),
@@ -142,7 +157,7 @@ class Watcher:
                 ),
                 legacy.pop(each.shop_id, []),
             )
-            for each in look.confirmed or []
+            for each in counted.confirmed or []
         ]
         found += [
             Shop("no shop" if shop_id is None else str(shop_id), None, names)

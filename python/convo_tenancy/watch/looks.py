@@ -12,8 +12,10 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
+from ..backfill.control import runner
 from ..database import (
     Connection,
+    Holder,
     in_schema,
     is_lost,
     is_undefined,
@@ -36,8 +38,7 @@ STATEMENT_SECONDS = 0.5
 CHECKS_SECONDS = 30.0
 """Between two rounds of the checks that cost more."""
 
-_SLOW_SECONDS = 10.0  # between two readings of pg_stat_statements, which reads a file
-_BOOKINGS = 20_000  # that a look counts at most, or hardly more
+_BOOKINGS = 5_000  # that are counted by shop, or a few more
 _HORIZON_SECONDS = 300.0  # after which it is asked anew which those are
 _RETRY_SECONDS = 60.0  # after which what took too long is tried again
 _CHEAP = {"phase", "backfill"}  # besides those that are made before and after the phase's
@@ -91,16 +92,17 @@ class _Horizon:
 
 @dataclass
 class Look:
-    """What was read at one moment. None, or no row, for what could not be.
+    """What was read at one moment. None for what was not asked this time, or could not be seen.
 
     Args:
         at: seconds of a clock that never goes back.
         time: by this machine's clock.
         report: of all checks, or of the cheap ones.
         without: checks that were left out; none in a complete look.
+        runner: the session that runs the backfill now.
         window: a number; what was confirmed is comparable among looks that have the same.
         until: bookings that begin later are not counted; None when all to come are.
-        api_calls: of tenancy.record_booking; None where it was not asked, or nobody knows.
+        api_calls: of tenancy.record_booking.
         milliseconds: that the look took.
         notes: why what is missing is missing.
     """
@@ -109,6 +111,7 @@ class Look:
     time: datetime
     report: Report
     without: set[str]
+    runner: Holder | None = None
     counters: Counters | None = None
     confirmed: list[Confirmed] | None = None
     window: int = 0
@@ -126,10 +129,13 @@ class Looker:
     Args:
         connection: in autocommit mode, and its own.
         plan_folder: where sqitch.plan is; None when there is none at hand.
+        every: seconds between two looks, of which what costs more is not in each.
     """
 
-    def __init__(self, connection: Connection, plan_folder: Path | None) -> None:
+    def __init__(self, connection: Connection, plan_folder: Path | None, every: float) -> None:
         self._connection = connection
+        self._shops_seconds = min(5.0, every * 2.5)
+        self._api_seconds = min(10.0, every * 5)  # pg_stat_statements reads a file
         self._plan_folder = plan_folder
         connection.prepare_threshold = None  # a prepared plan fails once a table is altered
         self._due: dict[str, float] = {}
@@ -174,10 +180,13 @@ class Looker:
         if not look.report.database or not look.report.database.is_legacy:
             return
         look.counters = self._part("counts", lambda: one(connection, Counters, "watch/counters"))
-        look.confirmed = self._part("bookings by shop", self._confirmed)
-        look.window, look.until = self._window, self._until
+        if (backfill := look.report.backfill) and not backfill.finished_at:
+            look.runner = self._part("backfill", lambda: runner(connection))
+        if self._is_due("shops", self._shops_seconds):
+            look.confirmed = self._part("bookings by shop", self._confirmed)
+            look.window, look.until = self._window, self._until
         look.legacy_use = self._part("legacy writers", self._legacy_use) or []
-        if self._is_due("api calls", _SLOW_SECONDS):
+        if self._is_due("api calls", self._api_seconds):
             look.api_calls = self._part("SQL API", self._api_calls)
 
     def _is_due(self, name: str, seconds: float) -> bool:

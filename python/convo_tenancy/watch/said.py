@@ -7,7 +7,7 @@ from datetime import datetime
 from ..backfill.control import Progress
 from ..display import duration, printable
 from ..health.model import Status
-from .figures import WINDOW_SECONDS, Figures
+from .figures import Figures
 from .looks import Look
 
 _MIRRORS = "mirror/mirrors"
@@ -54,6 +54,8 @@ def backfill(figures: Figures) -> tuple[str, float | None]:
         return f"finished: {done} customers, {progress.profiles_written:,} profiles", None
     total = max(progress.customers_estimated, progress.customers_done)
     words = f"{done} of {total:,} customers, {_pace(figures, progress)}"
+    if figures.look.runner is not None:
+        words += f" ({printable(str(figures.look.runner))})"
     return words, progress.percent
 
 
@@ -98,7 +100,7 @@ def bookings(figures: Figures) -> str:
     if look is None or look.counters is None:
         return ""
     words = [f"{rate(figures.counted)} counted"]
-    if look.confirmed is not None:
+    if figures.confirmed is not None:
         words.insert(0, f"{rate(figures.confirmed)} confirmed")
     if look.counters.legacy_rows is not None:
         words.append(f"legacy code wrote {rate(figures.legacy_rows)} rows")
@@ -107,9 +109,9 @@ def bookings(figures: Figures) -> str:
     return ", ".join(words)
 
 
-def window(look: Look) -> str:
-    """Over which time, and which bookings, rates are."""
-    span = f"last {WINDOW_SECONDS:.0f} s"
-    if look.until is None:
+def window(figures: Figures) -> str:
+    """Over which time, and which bookings, rates of shops are."""
+    span = f"over {duration(figures.span)}"
+    if figures.until is None:
         return span
-    return f"{span}; bookings that begin before {look.until[:10]}"
+    return f"{span}, bookings that begin before {figures.until[:10]}"

@@ -110,7 +110,7 @@ class _Page:
             (shop.name, said.rate(shop.rate), ", ".join(shop.legacy) or _NOTHING) for shop in shown
         ]
         heading = ("Shop", "confirmed", "legacy code wrote, at least")
-        title = "Shops" if self._look is None else f"Shops, {said.window(self._look)}"
+        title = f"Shops, {said.window(self._figures)}"
         return _Section(title, _columns([heading, *cells]) if cells else [])
 
     def _applications(self) -> _Section:

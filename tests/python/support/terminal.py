@@ -24,6 +24,7 @@ class Terminal:
 
     Attributes:
         sent: all bytes that came so far.
+        keyboard: what is written to this file is typed.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Terminal:
         encoding: str = "utf-8",
         env: Mapping[str, str | None] | None = None,
     ) -> None:
-        self._master, side = pty.openpty()
+        self.keyboard, side = pty.openpty()
         self.resize(columns, rows)
         self.process = subprocess.Popen(
             [CONVO_TENANCY, *args],
@@ -65,12 +66,12 @@ class Terminal:
             self.process.kill()
         self.process.wait()
         self._reader.join(timeout=60)
-        os.close(self._master)
+        os.close(self.keyboard)
 
     def resize(self, columns: int, rows: int) -> None:
         """As when a person pulls at the window."""
         self.columns, self.rows = columns, rows
-        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        fcntl.ioctl(self.keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def screen(self) -> str:
         """What it shows now, line by line."""
@@ -90,6 +91,10 @@ class Terminal:
     def end(self, number: int) -> tuple[int, str]:
         """Send a signal: the exit code, and what the terminal shows then."""
         self.process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> tuple[int, str]:
+        """Once it ends: the exit code, and what the terminal shows then."""
         code = self.process.wait(timeout=60)
         self._reader.join(timeout=60)
         return code, self.screen().strip()
@@ -97,7 +102,7 @@ class Terminal:
     def _read(self) -> None:
         while True:
             try:
-                chunk = os.read(self._master, 65536)
+                chunk = os.read(self.keyboard, 65536)
             except OSError:  # how a terminal says that nobody writes to it any more
                 return
             self.sent += chunk
