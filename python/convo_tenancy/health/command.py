@@ -8,13 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from ..database import UrlOption, connect, problems
+from ..database import UrlOption, connect, database_name, problems
 from ..errors import Problem
 from ..failures import Command
 from .checks import DENIED, examine
 from .formats import FORMATS
+from .memory import Memory
 from .model import Check, Report, Status
 from .plan import find_plan
+from .thresholds import read_thresholds
 
 APPLICATION_NAME = "convo-tenancy health"
 
@@ -25,6 +27,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     PROMETHEUS = "prometheus"
+    NAGIOS = "nagios"
 
 
 class HealthCommand(Command):
@@ -45,7 +48,7 @@ class HealthCommand(Command):
 def health(
     database_url: UrlOption = None,
     output: Annotated[
-        Format, typer.Option("--format", help="For people, for programs, for Prometheus.")
+        Format, typer.Option("--format", help="For people, programs, Prometheus, Nagios.")
     ] = Format.TEXT,
     timeout: Annotated[
         float,
@@ -53,11 +56,45 @@ def health(
             min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
         ),
     ] = 60.0,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            metavar="SECONDS",
+            help="What all checks may take: those that look at every customer see as many as there"
+            " is time for, and the next run goes on from there.",
+            show_default=False,
+        ),
+    ] = None,
     plan_directory: Annotated[
         Path | None,
         typer.Option(
             envvar="CONVO_TENANCY_PLAN_DIRECTORY",
             help="The folder of sqitch.plan. [default: the current one, or the checkout]",
+            show_default=False,
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="From when on something is a warning, or critical; may be repeated. A wrong name"
+            " lists all of them.",
+            show_default=False,
+        ),
+    ] = None,
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The same in TOML, NAME = VALUE in each line.", show_default=False
+        ),
+    ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What this look tells the next one. [default: a file for each database in"
+            " $XDG_STATE_HOME/convo-tenancy or ~/.local/state/convo-tenancy]",
             show_default=False,
         ),
     ] = None,
@@ -72,18 +109,29 @@ def health(
       convo-tenancy health
       convo-tenancy health --format json | jq .status
       convo-tenancy health --format prometheus > /var/lib/node_exporter/convo_tenancy.prom
+      convo-tenancy health --format nagios --threshold lag_warning_seconds=30
+      convo-tenancy health --max-seconds 1
     """
+    judged_by = read_thresholds(thresholds, threshold or [])
+    memory = Memory(state)
     try:
         with (
             problems(denied=DENIED, undefined="run sqitch verify"),
             connect(database_url, APPLICATION_NAME) as connection,
         ):
-            report = examine(connection, timeout, find_plan(plan_directory))
+            report = examine(
+                connection, timeout, find_plan(plan_directory), judged_by, memory, max_seconds
+            )
     except Problem as problem:
         if problem.exit_code > Status.UNKNOWN:  # a signal
             raise
-        if output is Format.TEXT:
-            raise Problem(str(problem), int(Status.UNKNOWN)) from None
-        report = Report(checks=[Check("connection", Status.UNKNOWN, None, str(problem))])
+        report = Report(
+            checks=[Check("connection", Status.UNKNOWN, None, str(problem))],
+            thresholds=judged_by,
+            database_name=database_name(database_url),
+        )
+    else:
+        memory.save()
+        report.note = memory.problem
     FORMATS[output](report)
     raise typer.Exit(report.status)

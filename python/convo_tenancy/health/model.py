@@ -54,6 +54,11 @@ class Check:
     detail: str
 
 
+def by_severity(checks: Iterable[Check]) -> list[Check]:
+    """The worst first; else in their order."""
+    return sorted(checks, key=lambda check: -severity(check.status))
+
+
 def skipped(name: str, why: str) -> Check:
     """A check that does not apply here; it raises no alarm."""
     return Check(name, Status.OK, None, f"skipped: {why}")
@@ -227,6 +232,29 @@ class Archive:
         return sum(self.tables.values())
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How much a check that goes by ranges of customers has seen.
+
+    Args:
+        share: of all ids, from 0 to 1, in the pass that is under way, or has ended now.
+        first_id: where the pass began.
+        last_id: up to where it is; None at its beginning.
+        began_at: when it did.
+        is_at_once: this run looked at all of them.
+        whole_at: when the last whole pass ended; None when none did.
+        whole_found: what raised alarms then.
+    """
+
+    share: float
+    first_id: int
+    last_id: int | None
+    began_at: datetime
+    is_at_once: bool
+    whole_at: datetime | None
+    whole_found: int | None
+
+
 @dataclass
 class Report:
     """All that was found. What was not looked at, or could not be seen, is None.
@@ -237,11 +265,13 @@ class Report:
         ways: out of a half state; None in a whole one, and where they are not known.
         checks: in the order in which they were made.
         thresholds: by which they were judged.
+        database_name: that was to be looked at.
         database: None without a connection.
         stands: the changes of the plan, each with its state.
         registry: what Sqitch has of them.
         drift_rows: rows of tenancy.drift by kind.
         shop_profiles: rows of tenancy.shop_check by class.
+        seen: by check how many of the customers these are.
         backfill: where it stands.
         legacy_writers: of the last seven days, by shop.
         double_writers: as long as they are on record.
@@ -265,11 +295,13 @@ class Report:
     ways: Ways | None = None
     checks: list[Check] = field(default_factory=list)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    database_name: str = ""
     database: Database | None = None
     stands: Phase | None = None
     registry: Registry | None = None
     drift_rows: dict[str, int] | None = None
     shop_profiles: dict[str, int] | None = None
+    seen: dict[str, Seen] = field(default_factory=dict)
     backfill: Progress | None = None
     legacy_writers: list[LegacyWriter] = field(default_factory=list)
     double_writers: list[DoubleWriter] = field(default_factory=list)
