@@ -56,7 +56,8 @@ class Figures:
         api_calls: of tenancy.record_booking.
         backfill: customers.
         backfill_left: seconds, at that rate.
-        drift: rows; None before they were counted.
+        drift: rows, as far as the passes have seen; None before they have seen any.
+        drift_share: of all customers, that this pass has seen.
         drift_falls: rows less.
         drift_left: seconds, at that rate.
     """
@@ -73,6 +74,7 @@ class Figures:
     backfill: float | None = None
     backfill_left: float | None = None
     drift: int | None = None
+    drift_share: float = 0.0
     drift_falls: float | None = None
     drift_left: float | None = None
     shops: list[Shop] = field(default_factory=list)
@@ -96,13 +98,14 @@ class Watcher:
         self.figures = Figures()
         self._span = every * _LOOKS
         self._history = History(self._span)
-        self._passes = History(0)
+        self._drift = History(0)  # of the last two whole passes
+        self._passes: dict[str, Check | None] = {}
         self._shops_at: Look | None = None  # when bookings were last counted by shop
 
     def lose(self, why: str) -> Figures:
         """There is no connection; the last figures stay, and no rate reaches over the gap."""
         self._history.forget()
-        self._passes.forget()
+        self._drift.forget()
         self.figures = replace(self.figures, lost=why)
         return self.figures
 
@@ -114,17 +117,24 @@ class Watcher:
         by_shop = self._shops_at
         rate = self._history.rate
         backfill, drift = look.report.backfill, look.report.drift_rows
+        self._passes.update(look.passes)
         moved = rate("backfill")
         todo = 0 if backfill is None else backfill.customers_estimated - backfill.customers_done
-        rows = self.figures.drift
-        if drift is not None:
-            rows = sum(drift.values())
-            self._passes.add(Sample(look.at, {"drift": rows}))
-        grows = self._passes.rate("drift", may_fall=True)
+        rows, share = self.figures.drift, self.figures.drift_share
+        if self._passes.get("drift") is None:
+            rows = None
+        elif drift is not None:
+            rows, share = sum(drift.values()), look.report.seen["drift"].share
+            if share == 1:
+                self._drift.add(Sample(look.at, {"drift": rows}))
+        grows = self._drift.rate("drift", may_fall=True)
         falls = None if grows is None else -grows
         self.figures = Figures(
             look=look,
-            checks=_checks(self.figures.checks, look),
+            checks={
+                **_checks(self.figures.checks, look),
+                **{name: check for name, check in self._passes.items() if check is not None},
+            },
             confirmed=rate(f"confirmed {by_shop.window}", may_fall=True) if by_shop else None,
             until=by_shop.until if by_shop else None,
             span=self._span,
@@ -134,6 +144,7 @@ class Watcher:
             backfill=moved,
             backfill_left=seconds_left(todo, moved) if todo > 0 else None,
             drift=rows,
+            drift_share=share,
             drift_falls=falls,
             drift_left=seconds_left(rows, falls) if rows else None,
             shops=self._shops(look),

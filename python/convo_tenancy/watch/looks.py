@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,7 +28,13 @@ from ..database import (
     set_timeouts,
 )
 from ..health.checks import DENIED, examine
-from ..health.model import Report
+from ..health.drift import check_drift
+from ..health.last_bookings import check_last_bookings
+from ..health.memory import Memory
+from ..health.model import Check, Report, Status
+from ..health.phase import Phase
+from ..health.ranges import Limit
+from ..health.shops import check_shops
 from ..queries import query
 
 Found = TypeVar("Found")
@@ -42,8 +49,33 @@ _BOOKINGS = 5_000  # that are counted by shop, or a few more
 _HORIZON_SECONDS = 300.0  # after which it is asked anew which those are
 _RETRY_SECONDS = 60.0  # after which what took too long is tried again
 _CHEAP = {"phase", "backfill"}  # besides those that are made before and after the phase's
-_UNBOUNDED = {"drift", "shops", "last_bookings"}
+_PASS = Limit(seconds=0.05)  # of one look, at the next customers
 _NEVER = {"legacy_writers"}  # reads what the counter of legacy rows counts the scans of
+
+
+class _Kept(Memory):
+    """Of this process alone: the next look goes on where this one stopped."""
+
+    keeps = True
+
+    def open(self, database: str) -> None:
+        """There is nothing to read."""
+
+
+def _drift(connection: Connection, phase: Phase, report: Report, memory: Memory) -> Check:
+    return check_drift(connection, phase, report, memory, _PASS)
+
+
+def _shops(connection: Connection, phase: Phase, report: Report, memory: Memory) -> Check:
+    return check_shops(connection, phase, report, memory, _PASS)
+
+
+def _last_bookings(connection: Connection, _: Phase, report: Report, memory: Memory) -> Check:
+    return check_last_bookings(connection, report, memory, _PASS)
+
+
+_PASSES = {"drift": _drift, "shops": _shops, "last_bookings": _last_bookings}
+_TURNS = ("drift", "shops", "drift", "last_bookings")
 
 
 @dataclass(frozen=True)
@@ -99,6 +131,8 @@ class Look:
         time: by this machine's clock.
         report: of all checks, or of the cheap ones.
         without: checks that were left out; none in a complete look.
+        passes: what is known of all customers by the checks that go by ranges, of which each look
+            takes one; None for one that cannot be made now.
         runner: the session that runs the backfill now.
         window: a number; what was confirmed is comparable among looks that have the same.
         until: bookings that begin later are not counted; None when all to come are.
@@ -111,6 +145,7 @@ class Look:
     time: datetime
     report: Report
     without: set[str]
+    passes: dict[str, Check | None] = field(default_factory=dict)
     runner: Holder | None = None
     counters: Counters | None = None
     confirmed: list[Confirmed] | None = None
@@ -144,6 +179,8 @@ class Looker:
         self._until: str | None = None
         self._window = 0
         self._dear: set[str] = set()
+        self._memory = _Kept()
+        self._turns = cycle(_TURNS)
 
     def look(self) -> Look:
         """One look.
@@ -157,7 +194,7 @@ class Looker:
             connection,
             STATEMENT_SECONDS,
             self._plan_folder,
-            without={*_NEVER, *_UNBOUNDED} if is_complete else self._dear,
+            without={*_NEVER, *_PASSES} if is_complete else self._dear,
         )
         if is_complete:
             self._dear = {check.name for check in report.checks} - _CHEAP
@@ -166,6 +203,8 @@ class Looker:
         with on_one_snapshot(connection):
             connection.execute(query("watch/by_index"))
             self._read(look)
+            if report.stands is not None:
+                self._pass(look, report.stands)
         look.notes = list(self._notes.values())
         look.milliseconds = (time.monotonic() - at) * 1000
         return look
@@ -188,6 +227,14 @@ class Looker:
         look.legacy_use = self._part("legacy writers", self._legacy_use) or []
         if self._is_due("api calls", self._api_seconds):
             look.api_calls = self._part("SQL API", self._api_calls)
+
+    def _pass(self, look: Look, phase: Phase) -> None:
+        """Look at the next customers, with one check after the other."""
+        name = next(self._turns)
+        make = _PASSES[name]
+        check = self._part(name, lambda: make(self._connection, phase, look.report, self._memory))
+        if check is None or check.status is not Status.UNKNOWN:
+            look.passes[name] = check
 
     def _is_due(self, name: str, seconds: float) -> bool:
         """Whether it is time for this again; then it is due in so many seconds."""

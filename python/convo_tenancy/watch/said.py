@@ -77,6 +77,8 @@ def drift(figures: Figures) -> str:
     if figures.drift is None:
         return ""
     words = f"{figures.drift:,} rows"
+    if figures.drift_share < 1:
+        words += f" so far, {int(figures.drift_share * 100)} % of this pass"
     if figures.drift and is_reconciling(figures):
         words += f", {rate(figures.drift_falls)} less by the reconcile"
         if figures.drift_left is not None:

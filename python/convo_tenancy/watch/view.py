@@ -42,11 +42,12 @@ def view(figures: Figures, console: Console, every: float) -> list[Text]:
     page = _Page(figures, width, console.options.ascii_only)
     top, foot = page.top(), page.foot(every)
     lines = top + page.body(max(height - len(top) - len(foot), 0))
-    lines += [Text()] * (height - len(foot) - len(lines))
-    for line in [*lines, *foot]:
+    room = height - len(foot)
+    lines = [*lines[:room], *[Text()] * (room - len(lines)), *foot]
+    for line in lines:
         line.no_wrap = True
         line.truncate(width, overflow="crop" if page.ascii_only else "ellipsis")
-    return (lines + foot)[:height]
+    return lines
 
 
 class _Page:

@@ -78,15 +78,19 @@ class Terminal:
         grid = dict(self._grid)
         return "\n".join(grid.get(row, "").rstrip() for row in range(1, self.rows + 1))
 
+    def shows(self, *words: str) -> bool:
+        """Whether all these words are there, as they stand or over the end of a line."""
+        screen = self.screen()
+        flowing = " ".join(screen.split())
+        return all(each in screen or each in flowing for each in words)
+
     def wait_for(self, *words: str) -> str:
         """What it shows once all these words are there."""
         wait_until(
-            lambda: all(word in self.screen() for word in words) or self.process.poll() is not None,
-            f"{words} on\n{self.screen()}",
+            lambda: self.shows(*words) or self.process.poll() is not None, " and ".join(words)
         )
-        shown = self.screen()
-        assert all(word in shown for word in words), shown
-        return shown
+        assert self.shows(*words), self.screen()
+        return self.screen()
 
     def end(self, number: int) -> tuple[int, str]:
         """Send a signal: the exit code, and what the terminal shows then."""
