@@ -24,7 +24,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=scan.ScanCommand)(scan.scan)
 if find_spec("psycopg"):  # all but the scan work on a database
     from .backfill import commands as backfill
     from .gate import command as gate
@@ -34,14 +33,24 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .status import command as status
     from .watch import command as watch
 
-    app.command(cls=health.HealthCommand)(status.status)
-    app.add_typer(backfill.app, name="backfill", cls=Group)
-    app.command(cls=health.HealthCommand)(health.health)
-    app.command(cls=health.HealthCommand)(preflight.preflight)
-    app.command(cls=Command)(watch.watch)
-    app.command(cls=Command)(repair.repair)
-    app.command(cls=Command)(gate.gate)
+    app.command(
+        cls=health.HealthCommand, short_help="Where it stands, and what is the next safe step"
+    )(status.status)
+    app.add_typer(
+        backfill.app,
+        name="backfill",
+        cls=Group,
+        short_help="Give every customer their profiles, beforehand",
+    )
+    app.command(cls=health.HealthCommand, short_help="Is every profile right?")(health.health)
+    app.command(
+        cls=health.HealthCommand, short_help="Can the phases be deployed, and what they lock"
+    )(preflight.preflight)
+    app.command(cls=Command, short_help="Look on while it goes on")(watch.watch)
+    app.command(cls=Command, short_help="Make both sides agree again")(repair.repair)
+    app.command(cls=Command, short_help="May phase 3 be deployed, and what would it do?")(gate.gate)
     app.command(hidden=True, cls=Command)(gate.contract)
+app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
 
 
 def _print_version(wanted: bool) -> None:
@@ -59,20 +68,25 @@ def convo_tenancy(
         ),
     ] = False,
 ) -> None:
-    """Move customer statistics to per-shop profiles, online: look at it, backfill, repair,
-    see what code still uses the legacy side, and whether it may go.
+    """Move customer statistics to per-shop profiles, online.
+
+    Each command has its own -h, with examples. --quiet and --verbose stand before a command or
+    behind it.
+
+    Exit codes: 0 well, 1 a problem, 2 called wrongly. Those of status, health and preflight are a
+    monitoring plugin's, with 3 for what cannot be told. A signal ends any with 128 and its number.
 
     \b
     Examples:
       export DATABASE_URL=postgresql://user@host:5432/database
-      convo-tenancy preflight                can the phases be deployed?
-      convo-tenancy health                   is every profile right?
-      convo-tenancy watch                    look on while it goes on
-      convo-tenancy backfill --dry-run       how much there is to do
-      convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
-      convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
-      convo-tenancy scan app                 what of the code still uses the legacy side?
-      convo-tenancy gate                     may @phase3 be deployed, and what would it do?
+      convo-tenancy status              where it stands, and what is next
+      convo-tenancy preflight           can the phases be deployed?
+      convo-tenancy health              is every profile right?
+      convo-tenancy watch               look on while it goes on
+      convo-tenancy backfill --dry-run  how much there is to do
+      convo-tenancy repair --dry-run    what drifted, once @phase2 is deployed
+      convo-tenancy scan app            what code still uses the legacy side?
+      convo-tenancy gate                may @phase3 be deployed?
     """
 
 

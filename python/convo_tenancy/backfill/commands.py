@@ -22,6 +22,7 @@ from ..database import (
     require_triggers,
 )
 from ..display import Format, FormatOption, Meter, duration, printable, say, shown
+from ..failures import Command
 from . import control
 
 APPLICATION_NAME = "convo-tenancy backfill"
@@ -75,11 +76,14 @@ def backfill(
     with a view of the progress. Needs sqitch deploy --to profiles/run_backfill. Safe to kill
     at any moment, and to run again: it goes on where it was.
 
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
+
     \b
     Examples:
       convo-tenancy backfill --dry-run            how much there is to do
       convo-tenancy backfill --batch-size 500     smaller transactions
-      convo-tenancy backfill pause                from another terminal; then: resume
+      convo-tenancy backfill pause                from another terminal
+      convo-tenancy backfill resume
       convo-tenancy backfill status --format json
     """
     context.obj = database_url
@@ -138,9 +142,11 @@ def _run(connection: Connection, batch_size: int | None) -> None:
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     """Stop after the batch at hand, in every terminal and in Sqitch, until resume.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Example:
@@ -155,9 +161,11 @@ def pause(context: typer.Context, database_url: UrlOption = None) -> None:
         say(f"{stand}: convo-tenancy backfill resume")
 
 
-@app.command()
+@app.command(cls=Command)
 def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     """Let a paused backfill go on.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Example:
@@ -171,11 +179,13 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
             say("Resumed: the running backfill goes on")
 
 
-@app.command()
+@app.command(cls=Command)
 def status(
     context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
 ) -> None:
     """Show how far the backfill is, and whether one runs now.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Examples:

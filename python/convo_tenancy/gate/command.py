@@ -66,7 +66,7 @@ def gate(
     Examples:
       convo-tenancy gate
       convo-tenancy gate --legacy-quiet-period '1 hour'
-      convo-tenancy gate --contract-despite 'publication export, index public.fans'
+      convo-tenancy gate --contract-despite 'publication x, index public.fans'
       convo-tenancy gate --format json | jq .findings
     """
     deploy = _deploy(quiet_period, despite)
@@ -101,7 +101,15 @@ def contract(
     output: FormatOption = Format.TEXT,
     dry_run: _DryRunOption = False,
 ) -> None:
-    """Earlier name of convo-tenancy gate, with --dry-run."""
+    """Earlier name of convo-tenancy gate, with --dry-run.
+
+    Exit codes: 0 the gate is open, 1 the contract would be refused, or any other problem, 2 called
+    wrongly.
+
+    \b
+    Example:
+      convo-tenancy contract --dry-run
+    """
     if not dry_run:
         raise Problem(
             f"the contract is deployed by sqitch: see what {COMMAND} says, then run"

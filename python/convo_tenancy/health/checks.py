@@ -151,7 +151,7 @@ def examine(
         psycopg.OperationalError: the connection broke.
     """
     clock = _Clock(timeout_seconds, max_seconds)
-    clock.set(connection)
+    set_timeouts(connection, str(max(round(timeout_seconds * 1000), 1)), "500ms")
     report = Report(thresholds=thresholds or Thresholds())
     is_kept = memory is not None
     memory = memory or Memory()
@@ -192,8 +192,8 @@ def _connection(database: Database) -> Check:
     where = f'connected to database "{database.database_name}" as {database.role_name}'
     if database.is_standby:
         replayed = database.replayed_at
-        as_of = f" of {replayed:{TIME}}" if replayed else ""
-        where += f", on a standby: what follows is the primary{as_of}"
+        as_of = f", as of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is what it has replayed{as_of}"
     return Check("connection", Status.OK, database.database_name, where)
 
 
@@ -351,6 +351,9 @@ def _guarded(
             return Check(name, Status.UNKNOWN, None, f"{message}: raise {option}")
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
+        if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            unreadable = f"the database holds what cannot be read here: {message}: correct it there"
+            return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, "not deployed yet")
         if is_undefined(error):
@@ -372,7 +375,11 @@ def _default_shop(connection: Connection) -> Check:
             " tenancy.settings.default_shop_id",
         )
     return Check(
-        "default_shop", Status.CRITICAL, None, "tenancy.settings is empty: run sqitch verify"
+        "default_shop",
+        Status.CRITICAL,
+        None,
+        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (1),"
+        " with the id of the shop that owns what no booking places",
     )
 
 
@@ -400,5 +407,9 @@ def _backfill(connection: Connection, report: Report) -> Check:
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
     return Check(
-        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run sqitch verify"
+        "backfill",
+        Status.CRITICAL,
+        None,
+        "tenancy.backfill_progress is empty: run INSERT INTO tenancy.backfill_progress DEFAULT"
+        " VALUES, then convo-tenancy backfill",
     )

@@ -177,6 +177,8 @@ class LockWait:
     """A session of this database that waits for a lock.
 
     Args:
+        mode: of the lock that it waits for, as pg_locks has it.
+        is_row: it waits for a row, not for a whole table.
         table_name: what it waits for, or is at work on; None when that is not known.
         is_ours: that is a table of ours.
         blocked_by: the pids that it waits for, of which each may wait, too; 0 stands for a prepared
@@ -187,10 +189,17 @@ class LockWait:
     role_name: str | None
     application_name: str
     mode: str
+    is_row: bool
     table_name: str | None
     is_ours: bool
     seconds: float
     blocked_by: list[int]
+
+    @property
+    def what(self) -> str:
+        """It waits for, in words."""
+        table = self.table_name or "something that is not known"
+        return f"a row of {table}" if self.is_row else f"{self.mode} on {table}"
 
 
 @dataclass(frozen=True)

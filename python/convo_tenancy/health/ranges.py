@@ -22,7 +22,7 @@ MOST = 1000
 """Customers whose findings are remembered one by one; of more, the number."""
 
 CUSTOMERS = 20_000
-"""In the first range: a database with fewer of them is seen in one statement."""
+"""In a range that need not be strict: a database with fewer of them is seen in one statement."""
 
 _BEFORE_ALL = WHOLE[0] - 1
 _FEWEST = 50
@@ -55,7 +55,7 @@ class Limit:
     Args:
         seconds: after which no other range begins.
         is_strict: a range that would take longer is given up, too. Otherwise at least one is seen.
-        customers: in the first range.
+        customers: in a range; in the first one, if it is strict.
     """
 
     seconds: float
@@ -223,7 +223,7 @@ class _Look:
         self._state = state
         self._limit = limit
         self._end = time.monotonic() + limit.seconds if limit else None
-        self._target = min(_TARGET, limit.seconds / 2) if limit and limit.is_strict else _TARGET
+        self._target = min(_TARGET, limit.seconds / 2) if limit else _TARGET
         self.kinds: list[str] = []
         self._pace: float | None = None  # seconds for a customer
         self._texts: dict[str, list[tuple[int, str]]] = {}
@@ -242,7 +242,7 @@ class _Look:
         is_first = True
         while limit is None or self._left() > 0 or (is_first and not limit.is_strict):
             size = self._size()
-            if size < _FEWEST:
+            if size < _FEWEST and limit and limit.is_strict:
                 return False
             last = self._range_end(size)
             began = time.monotonic()
@@ -258,14 +258,15 @@ class _Look:
             if last is None:
                 return True
             self._pace = max(time.monotonic() - began, 0.001) / size
-            state.size = max(round(min(self._target / self._pace, size * 4)), _FEWEST)
+            if limit and limit.is_strict:
+                state.size = max(round(min(self._target / self._pace, size * 4)), _FEWEST)
         return False
 
     def _size(self) -> int:
         """Of the next range: what is given up at the end was in vain."""
         limit, size = self._limit, self._state.size
         if limit is None or not limit.is_strict:
-            return max(size, CUSTOMERS)
+            return limit.customers if limit else CUSTOMERS
         return size if self._pace is None else min(size, int(self._left() * 0.8 / self._pace))
 
     def counts(self) -> Counts:

@@ -57,8 +57,8 @@ def preflight(
     will deploy: of another role it is only said who may. What phase 3 takes away has a gate of its
     own: convo-tenancy gate.
 
-    Exit codes, as health has them: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, no right
-    to look).
+    Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, no right to look, called
+    wrongly); as health has them.
 
     \b
     Examples:

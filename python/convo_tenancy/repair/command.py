@@ -96,7 +96,7 @@ def repair(
     customers whom somebody holds. Safe to stop at any moment, and to run again.
 
     Exit codes: 0 both sides agree (dry run: they would), 1 something drifts that it cannot repair,
-    or any other problem.
+    or any other problem, 2 called wrongly.
 
     \b
     Examples:

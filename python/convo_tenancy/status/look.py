@@ -33,7 +33,7 @@ from ..preflight.locks import locks
 from ..preflight.preconditions import look as look_before
 from .stand import Back, Code, Obstacle, Patience, Shop, Stand, Step
 
-WHOLE_TABLES = ("drift", "shops")
+WHOLE_TABLES = ("drift", "shops", "last_bookings")
 """The checks that read the rows of all customers: status leaves them to health."""
 
 SHOPS_SHOWN = 10

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import textwrap
 
@@ -15,6 +16,8 @@ _LINES = 24
 _MOST_OBSTACLES = 5
 _LEAST_SHOPS = 3
 _LEAST_WIDTH = 40
+_NARROW = 72
+_WHERE = 'the project\'s folder, with SQITCH_TARGET="db:$DATABASE_URL" set'
 _STOPS = ("stops everybody", "stops writers")
 
 
@@ -32,10 +35,14 @@ class _Screen:
     def __init__(self) -> None:
         columns, self._height = shutil.get_terminal_size((80, _LINES))
         self._width = max(columns, _LEAST_WIDTH) - _LABEL
+        self._is_narrow = columns < _NARROW
 
     def lines(self, stand: Stand) -> list[str]:
         around = [
-            f"convo-tenancy status: {self._name(stand)}, {stand.at:{TIME}}",
+            *textwrap.wrap(
+                f"convo-tenancy status: {self._name(stand)}, {stand.at:{TIME}}",
+                self._width + _LABEL,
+            ),
             *self._here(stand),
         ]
         rest = [
@@ -124,13 +131,14 @@ class _Screen:
                 for each in shops
             ),
         ]
-        has_quiet = any(row[4] for row in rows[1:])
+        indent = 2 if self._is_narrow else _LABEL
+        has_quiet = not self._is_narrow and any(row[4] for row in rows[1:])
         fixed = [max(len(row[at]) for row in rows) for at in range(3)]
-        left = self._width - sum(fixed) - 2 * 3 - (18 if has_quiet else 0)
-        by = max(min(left, max(len(row[3]) for row in rows)), 8)
+        left = self._width + _LABEL - indent - sum(fixed) - 2 * 3 - (18 if has_quiet else 0)
+        by = max(min(left, max(len(row[3]) for row in rows)), 4)
         return [
             (
-                f"{'':<{_LABEL}}{row[0]:<{fixed[0]}}  {row[1]:>{fixed[1]}}  {row[2]:<{fixed[2]}}"
+                f"{'':<{indent}}{row[0]:<{fixed[0]}}  {row[1]:>{fixed[1]}}  {row[2]:<{fixed[2]}}"
                 f"  {_cut(row[3], by):<{by}}" + (f"  {row[4]}" if has_quiet else "")
             ).rstrip()
             for row in rows
@@ -145,6 +153,8 @@ class _Screen:
         if step.not_before is not None:
             first.insert(0, f"wait until {step.not_before:{TIME}}: the quiet period")
         result = self._command("Next step", step.command)
+        if not os.environ.get("SQITCH_TARGET"):
+            result += self._labelled("  where", _WHERE)
         if first:
             result += self._labelled("  first", "; ".join(first))
         if step.locks:
@@ -201,7 +211,7 @@ class _Screen:
 
 
 def _shops(number: int) -> str:
-    return "1 shop" if number == 1 else f"{number:,} shops"
+    return {0: "no shop", 1: "1 shop"}.get(number, f"{number:,} shops")
 
 
 def _applications(shop: Shop) -> str:
