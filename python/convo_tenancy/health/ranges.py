@@ -154,7 +154,7 @@ class _State:
     @classmethod
     def recalled(cls, memory: Memory, name: str, size: int) -> Self:
         """What was remembered; a new one, if that is nothing, or cannot be understood."""
-        kept = memory.recall(name, dict)
+        kept = memory.latest(name)
         try:
             state = cls(**kept) if kept else cls(size)
             state._check()
@@ -368,7 +368,7 @@ def look(connection: Connection, memory: Memory, subject: Subject, limit: Limit 
     Raises:
         psycopg.Error: a table cannot be read, or the connection broke.
     """
-    is_unknown = memory.recall(subject.name, dict) is None
+    is_unknown = memory.latest(subject.name) is None
     state = _State.recalled(memory, subject.name, limit.customers if limit else CUSTOMERS)
     ids = one(connection, _Ids, "health/customer_ids") if limit else _Ids(None, None)
     run = _Look(connection, subject, state, limit)
