@@ -97,7 +97,15 @@ def test_lists_share_the_lines_there_are(
 
 def _wait(pid: int, *blocked_by: int, seconds: float = 1, is_ours: bool = True) -> LockWait:
     return LockWait(
-        pid, "web", f"app {pid}", "ShareLock", "public.customers", is_ours, seconds, [*blocked_by]
+        pid,
+        "web",
+        f"app {pid}",
+        "ShareLock",
+        "public.customers",
+        is_ours,
+        True,
+        seconds,
+        [*blocked_by],
     )
 
 
@@ -115,7 +123,7 @@ def test_whoever_holds_others_up_stands_above_them() -> None:
         "      `- 4 app 4",
     ]
     assert found[0] == "1 report: idle in transaction, in transaction for 1 min 30 s"
-    assert "waits 5 s at public.customers" in found[1]
+    assert "waits 5 s for a row of public.customers" in found[1]
 
 
 def test_circles_strangers_and_prepared_transactions_are_shown_too() -> None:
@@ -124,7 +132,9 @@ def test_circles_strangers_and_prepared_transactions_are_shown_too() -> None:
     assert _tree([_wait(2, 9)])[0] == "9: holds them up"  # a session that this role may not see
     assert _tree([_wait(2, 9, is_ours=False)]) == []
     assert len(_tree([_wait(2, 3), _wait(3, 9, is_ours=False)])) == 3
-    assert "\x1b" not in "".join(_tree([LockWait(2, None, "\x1b]0;", "X", None, True, 1, [7])]))
+    assert "\x1b" not in "".join(
+        _tree([LockWait(2, None, "\x1b]0;", "X", None, True, False, 1, [7])])
+    )
 
 
 # --- What a look reads
@@ -311,7 +321,7 @@ def test_who_waits_for_whom(phase2_database: str) -> None:
             at = screen.index(f"{holder.pid} ")
             below = screen.index(f"\u2514\u2500 {first.pid} front ")
             assert at < below < screen.index(f"   \u2514\u2500 {second.pid} ")
-            assert "at public.customers" in screen
+            assert "for a row of public.customers" in screen
             assert b"\x1b]0;" not in terminal.sent
             holder.rollback()
             waiting.result()
@@ -374,6 +384,13 @@ def test_lines_where_there_is_no_terminal(phase1_database: str) -> None:
         timeout=60,
     )
     assert (len(read.stdout.splitlines()), read.stderr) == (1, "")
+
+
+def test_quiet_lines_are_of_what_is_wrong(phase1_database: str) -> None:
+    psql(phase1_database, "-c", "DROP VIEW tenancy.shop_check")
+    with Running(phase1_database, "--quiet", *OFTEN) as running:
+        assert running.process.stdout is not None
+        assert re.match("  (critical|warning|unknown) ", running.process.stdout.readline())
 
 
 def test_terminals_that_take_less(phase2_database: str) -> None:
