@@ -1,4 +1,4 @@
-"""Alerts and dashboard: what health prints raises what it should, and nothing asks for what is not."""
+"""Alerts and dashboard: what health prints raises what it should; they ask for nothing else."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from support.cluster import ROOT, Cluster
+from convo_tenancy.health.formats import FORMATS
+from convo_tenancy.health.model import LegacyReader, Replica, Report, skipped
+from support.cluster import ROOT
 from support.command_line import call
-from support.commands import psql, run
+from support.commands import Completed, psql, run
 from support.isolation import roles
 from support.promtool import (
     RULES,
     TESTS,
+    cases,
     expressions,
     families,
     firing,
@@ -47,15 +49,9 @@ def test_rules() -> None:
     """They are valid, and each fires when it should and only then; each test has both."""
     promtool("check", "rules", RULES)
     promtool("test", "rules", *TESTS)
-    cases: dict[tuple[str, bool], int] = {}
-    for file in TESTS:
-        for each in yaml.safe_load(file.read_text())["tests"]:
-            for case in each["alert_rule_test"]:
-                key = case["alertname"], bool(case.get("exp_alerts"))
-                cases[key] = cases.get(key, 0) + 1
     names = [rule["alert"] for rule in rules()]
     assert len(set(names)) == len(names)
-    assert set(cases) == {(name, fires) for name in names for fires in (True, False)}
+    assert {*cases()} == {(name, fires) for name in names for fires in (True, False)}
 
 
 def test_what_an_alert_says() -> None:
@@ -106,7 +102,7 @@ def parsed(query: str) -> str:
 def asked_for(query: str) -> tuple[set[str], set[str]]:
     """The metrics of ours that a query names, and the labels that it expects of them."""
     labels = set(re.findall(r'([a-z]+)[!=]~?"', query))
-    for listed in re.findall(r"(?:by|on) \(([^)]*)\)", query):
+    for listed in re.findall(r"(?:by|on) \(([a-z, ]*)\)", query):
         labels |= {label.strip() for label in listed.split(",")}
     labels |= set(re.findall(r", (\w+)\)$", query)) if query.startswith("label_values") else set()
     return set(METRIC.findall(query)), labels
@@ -136,14 +132,28 @@ WRITES_BOTH = """
 """
 
 
+def elsewhere(capsys: pytest.CaptureFixture[str]) -> str:
+    """What health prints where there are standbys, slots and pg_stat_statements."""
+    FORMATS["prometheus"](
+        Report(
+            checks=[skipped("replicas", "")],
+            replicas=[
+                Replica("other", kind, "streaming", True, 1024, 2.5) for kind in ("standby", "slot")
+            ],
+            legacy_readers=[LegacyReader("app", 1, 2, "SELECT", datetime.now(UTC))],
+        )
+    )
+    return capsys.readouterr().out
+
+
 def test_what_health_prints_raises(
-    cluster: Cluster,
     legacy_database: str,
     phase1_database: str,
     phase2_database: str,
     phase3_database: str,
     isolated_database: str,
     tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A real database is broken, and mended: what health prints then fires, and fires no longer."""
     seen = {
@@ -175,19 +185,32 @@ def test_what_health_prints_raises(
 
     for text in seen.values():
         promtool("check", "metrics", stdin=text)
-    assert firing(seen, tmp_path) == {
-        ("refused", "ConvoTenancyCannotConnect"),
-        ("not deployed", "ConvoTenancyHealthUnknown"),
-        ("double writers", "ConvoTenancyDoubleWriters"),
-        ("drift", "ConvoTenancyDrift"),
-        ("drift, mirror off", "ConvoTenancyDrift"),
-        ("drift, mirror off", "ConvoTenancyMirrorOff"),
-        ("isolation broken", "ConvoTenancyIsolationBroken"),
+    # And every check, of whichever phase, once it warns, is critical or cannot be made.
+    both = seen["phase 2"] + seen["phase 3"]
+    checks = set(re.findall(r'check="(\w+)"', both))
+    for status in (1, 2, 3):
+        seen[f"all {status}"] = re.sub(r'(check="\w+"}) \d', rf"\1 {status}", both)
+    fired = firing(seen, tmp_path)
+
+    def at(instance: str) -> list[tuple[str, str]]:
+        return sorted((check, name) for where, name, check in fired if where == instance)
+
+    assert [check for check, _ in at("all 1")] == sorted(checks - {"drift", "backfill"})
+    assert [check for check, _ in at("all 2")] == sorted(checks)
+    assert [check for check, _ in at("all 3")] == sorted(checks)
+    assert {each for each in fired if not each[0].startswith("all ")} == {
+        ("refused", "ConvoTenancyCannotConnect", "connection"),
+        ("not deployed", "ConvoTenancyHealthUnknown", "phase"),
+        ("double writers", "ConvoTenancyDoubleWriters", "double_writers"),
+        ("drift", "ConvoTenancyDrift", "drift"),
+        ("drift, mirror off", "ConvoTenancyDrift", "drift"),
+        ("drift, mirror off", "ConvoTenancyMirrorOff", "triggers"),
+        ("isolation broken", "ConvoTenancyIsolationBroken", "isolation"),
     }
 
     # What rules and dashboard ask for is printed, with these labels.
     printed: dict[str, set[str]] = {}
-    for text in [*seen.values(), *elsewhere(cluster)]:
+    for text in [*seen.values(), elsewhere(capsys)]:
         for name, labels in families(text).items():
             printed.setdefault(name, set()).update(labels)
     for query in [*(rule["expr"] for rule in rules()), *queries()]:
@@ -210,7 +233,7 @@ def test_dashboard() -> None:
     """Grafana does not run here; this is what its schema asks for, and what a person needs."""
     found = board()
     assert found["schemaVersion"] == 39  # of Grafana 11; later ones bring it to their own
-    assert found["uid"] and found["title"] == "convo-tenancy"
+    assert (found["uid"], found["title"]) == ("convo-tenancy", "convo-tenancy")
     variables = {each["name"]: each for each in found["templating"]["list"]}
     assert [each["type"] for each in variables.values()] == ["datasource", "query", "query"]
     assert variables["datasource"]["query"] == "prometheus"
@@ -257,25 +280,25 @@ def test_every_query_is_one(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+def service(tmp_path: Path) -> Callable[..., Completed]:
     """What systemd runs, with the file in a folder of the test."""
     unit = (SYSTEMD / "convo-tenancy-health@.service").read_text()
-    line = re.search(r"^ExecStart=(.*(?:\\\n.*)*)$", unit, re.MULTILINE)
+    line = re.search(r"^ExecStart=(.*(?:(?<=\\)\n.*)*)$", unit, re.MULTILINE)
     assert line
     command = shlex.split(line[1].replace("\\\n", " ").replace("$$", "$").replace("%%", "%"))
     file = tmp_path / "convo_tenancy_salon.prom"
 
-    def start(url: str, path: str = "") -> subprocess.CompletedProcess[str]:
+    def start(url: str, path: str = "") -> Completed:
         added = {"DATABASE_URL": url, "FILE": str(file), "XDG_STATE_HOME": str(tmp_path / "state")}
         if path:
             added["PATH"] = f"{path}:/usr/bin:/bin"
         return run(*command, check=False, env=added)
 
-    yield start
+    return start
 
 
 def test_the_file_of_metrics(
-    service: Callable[..., subprocess.CompletedProcess[str]], phase1_database: str, tmp_path: Path
+    service: Callable[..., Completed], phase1_database: str, tmp_path: Path
 ) -> None:
     """Whatever health finds replaces it as a whole; what fails leaves it as it was."""
     file = tmp_path / "convo_tenancy_salon.prom"

@@ -162,7 +162,7 @@ def test_rules() -> None:
 def test_paths(page: Path) -> None:
     """Each path, each change of the plan, and each test that a page names is there."""
     text = page.read_text()
-    folders = "deploy|revert|verify|templates|tests|docs|scripts|python|bench"
+    folders = "deploy|revert|verify|templates|tests|docs|scripts|python|bench|monitoring"
     for path in re.findall(rf"(?<![\w./-])(?:{folders})/[\w./*-]*\w", text):
         assert list(ROOT.glob(path)), path
     for change in re.findall(rf"`((?:{'|'.join(ROOMS)}|expand|migrate)/\w+)`", text):

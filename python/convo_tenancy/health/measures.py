@@ -101,6 +101,12 @@ def _lock_waits(report: Report) -> list[float] | None:
     return [each.seconds for each in report.lock_waits if each.is_ours]
 
 
+def _quiet_period_end(report: Report) -> float | None:
+    """None after a gap: the watch has to begin anew."""
+    watch = report.legacy_watch
+    return None if watch is None or watch.gap else _timestamp(watch.over_at)
+
+
 def _longest(seconds: list[float] | None) -> float | None:
     return None if seconds is None else max(seconds, default=0.0)
 
@@ -156,6 +162,19 @@ MEASURES = (
         "shop_profiles",
         "Profiles by what bookings and stylists' counts say of them.",
         lambda report: [({"class": name}, n) for name, n in (report.shop_profiles or {}).items()],
+    ),
+    Measure(
+        "seen_ratio",
+        "The share of the customers that a check has seen in the pass that is under way or ended.",
+        lambda report: [({"check": name}, seen.share) for name, seen in report.seen.items()],
+    ),
+    Measure(
+        "whole_pass_timestamp_seconds",
+        "When a check last had seen all customers.",
+        lambda report: [
+            ({"check": name}, _timestamp(seen.whole_at)) for name, seen in report.seen.items()
+        ],
+        is_figure=False,
     ),
     Measure(
         "backfill_customers_done",
@@ -221,9 +240,7 @@ MEASURES = (
     Measure(
         "legacy_quiet_end_timestamp_seconds",
         "When the legacy writers will have been watched for as long as the contract asks for.",
-        _one(
-            lambda report: _timestamp(report.legacy_watch.over_at if report.legacy_watch else None)
-        ),
+        _one(_quiet_period_end),
         is_figure=False,
     ),
     Measure(

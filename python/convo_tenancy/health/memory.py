@@ -42,9 +42,23 @@ class Memory:
         except (OSError, ValueError, RuntimeError) as error:
             self._fail("read", error)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the next run will know, as far as can be seen before the file is written."""
+        if not self._database or self.problem:
+            return False
+        try:
+            path = self._path()
+            if path.exists():
+                return path.is_file() and os.access(path.parent, os.W_OK)
+            there = next(folder for folder in path.parents if folder.exists())
+            return there.is_dir() and os.access(there, os.W_OK)
+        except (OSError, RuntimeError):
+            return False
+
     def recall(self, name: str, kind: type[T]) -> T | None:
-        """What an earlier run remembered by this name; None when there is nothing of this kind."""
-        value = self._before.get(name)
+        """What was remembered by this name; None when there is nothing of this kind."""
+        value = self._after.get(name, self._before.get(name))
         return value if isinstance(value, kind) and not isinstance(value, bool) else None
 
     def remember(self, name: str, value: object) -> None:

@@ -241,6 +241,29 @@ class Archive:
         return sum(self.tables.values())
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How much a check that goes by ranges of customers has seen.
+
+    Args:
+        share: of all ids, from 0 to 1, in the pass that is under way, or has ended now.
+        first_id: where the pass began.
+        last_id: up to where it is; None at its beginning.
+        began_at: when it did.
+        is_at_once: this run looked at all of them.
+        whole_at: when the last whole pass ended; None when none did.
+        whole_found: what raised alarms then.
+    """
+
+    share: float
+    first_id: int
+    last_id: int | None
+    began_at: datetime
+    is_at_once: bool
+    whole_at: datetime | None
+    whole_found: int | None
+
+
 @dataclass
 class Report:
     """All that was found. What was not looked at, or could not be seen, is None.
@@ -257,6 +280,7 @@ class Report:
         registry: what Sqitch has of them.
         drift_rows: rows of tenancy.drift by kind.
         shop_profiles: rows of tenancy.shop_check by class.
+        seen: by check how many of the customers these are.
         backfill: where it stands.
         legacy_writers: of the last seven days, by shop.
         double_writers: as long as they are on record.
@@ -286,6 +310,7 @@ class Report:
     registry: Registry | None = None
     drift_rows: dict[str, int] | None = None
     shop_profiles: dict[str, int] | None = None
+    seen: dict[str, Seen] = field(default_factory=dict)
     backfill: Progress | None = None
     legacy_writers: list[LegacyWriter] = field(default_factory=list)
     double_writers: list[DoubleWriter] = field(default_factory=list)

@@ -18,7 +18,7 @@ TESTS = sorted((ROOT / "monitoring/prometheus/tests").glob("*.yml"))
 
 SAMPLE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
-_MINUTES = 180
+_LOOKS, _APART = 20, 4  # minutes; Prometheus forgets a sample after five
 
 
 def promtool(*args: str | Path, stdin: str = "", check: bool = True) -> Completed:
@@ -32,10 +32,18 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in groups for rule in group["rules"]]
 
 
+def cases() -> Iterable[tuple[str, bool]]:
+    """Of each case in the tests of the rules: which alert, and whether it is to fire."""
+    for file in TESTS:
+        for test in yaml.safe_load(file.read_text())["tests"]:
+            for case in test["alert_rule_test"]:
+                yield case["alertname"], bool(case.get("exp_alerts"))
+
+
 def expressions(expr: Iterable[str]) -> str:
     """A file of rules that has these expressions, for promtool to parse."""
     recorded = [{"record": f"r{number}", "expr": each} for number, each in enumerate(expr)]
-    return yaml.safe_dump({"groups": [{"name": "expressions", "rules": recorded}]})
+    return json.dumps({"groups": [{"name": "expressions", "rules": recorded}]})  # YAML, too
 
 
 def families(text: str) -> dict[str, set[str]]:
@@ -47,42 +55,42 @@ def families(text: str) -> dict[str, set[str]]:
     return found
 
 
-def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str]]:
-    """The alerts that fire once health has said nothing else for three hours.
+def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str, str]]:
+    """The alerts that fire once health has said nothing else for 80 minutes.
 
     Args:
-        outputs: of health in Prometheus' format, each with the instance that Prometheus has it from.
+        outputs: of health in Prometheus' format, by the instance that Prometheus has each from.
         folder: for files.
 
     Returns:
-        Instance and name of each alert; the instance is empty where the alert names none.
+        Instance, name and check of each alert; a label that an alert does not have is empty.
     """
     series = [
-        {"series": f"{name}{{{labels}}}", "values": f"{first:.0f}+{step}x{_MINUTES}"}
+        {"series": f"{name}{{{labels}}}", "values": f"{first:f}+{step}x{_LOOKS}"}
         for instance, text in outputs.items()
         for name, labels, first, step in _series(text, instance)
     ]
     names = [rule["alert"] for rule in rules()]
     test = {
         "rule_files": [str(RULES)],
-        "evaluation_interval": "1m",
+        "evaluation_interval": f"{_APART}m",
         "tests": [
             {
-                "interval": "1m",
+                "interval": f"{_APART}m",
                 "input_series": series,
                 "alert_rule_test": [
-                    {"eval_time": f"{_MINUTES}m", "alertname": name, "exp_alerts": []}
+                    {"eval_time": f"{_LOOKS * _APART}m", "alertname": name, "exp_alerts": []}
                     for name in names
                 ],
             }
         ],
     }
     file = folder / "generated.yml"
-    file.write_text(json.dumps(test))  # which is YAML, too
+    file.write_text(json.dumps(test))  # YAML, too
     done = promtool("test", "rules", file, check=False)
     said = done.stdout + done.stderr
     fired = {
-        (_label(labels, "instance"), _label(labels, "alertname"))
+        (_label(labels, "instance"), _label(labels, "alertname"), _label(labels, "check"))
         for labels in re.findall(r"^ *Labels:\{(.*)\}$", said, re.MULTILINE)
     }
     assert (done.returncode == 0) == (not fired), said
@@ -90,7 +98,7 @@ def firing(outputs: Mapping[str, str], folder: Path) -> set[tuple[str, str]]:
 
 
 def _series(text: str, instance: str) -> Iterable[tuple[str, str, float, int]]:
-    """Name, labels, first value and what is added each minute; health ran in each minute."""
+    """Name, labels, first value and what each look adds."""
     ran = re.search(r"^convo_tenancy_health_run_timestamp_seconds\S* (\S+)$", text, re.MULTILINE)
     assert ran, text
     for sample in SAMPLE.finditer(text):
@@ -98,11 +106,11 @@ def _series(text: str, instance: str) -> Iterable[tuple[str, str, float, int]]:
         labels += ['job="node"', f'instance="{instance}"']
         value, step = float(sample["value"]), 0
         if sample["name"].endswith("_timestamp_seconds"):  # promtool's time begins at 0
-            value -= float(ran[1]) - _MINUTES * 60
+            value -= float(ran[1]) - _LOOKS * _APART * 60
         if sample["name"] == "convo_tenancy_health_run_timestamp_seconds":
-            value, step = 0, 60
+            value, step = 0, _APART * 60
         yield sample["name"], ",".join(labels), value, step
 
 
 def _label(labels: str, name: str) -> str:
-    return dict(LABEL.findall(labels)).get(name, "")
+    return next((value for label, value in LABEL.findall(labels) if label == name), "")
