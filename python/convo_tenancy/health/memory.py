@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from copy import deepcopy
 from errno import EISDIR
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -57,9 +58,14 @@ class Memory:
             return False
 
     def recall(self, name: str, kind: type[T]) -> T | None:
-        """What was remembered by this name; None when there is nothing of this kind."""
-        value = self._after.get(name, self._before.get(name))
+        """What an earlier run remembered by this name; None when there is nothing of this kind."""
+        value = self._before.get(name)
         return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+    def latest(self, name: str) -> dict[str, Any] | None:
+        """What this run remembered last by this name, or else an earlier one."""
+        value = self._after.get(name, self._before.get(name))
+        return deepcopy(value) if isinstance(value, dict) else None
 
     def remember(self, name: str, value: object) -> None:
         """For the next run, once this one is saved; None forgets it.

@@ -22,7 +22,7 @@ MOST = 1000
 """Customers whose findings are remembered one by one; of more, the number."""
 
 CUSTOMERS = 20_000
-"""In the first range: a database with fewer of them is seen in one statement."""
+"""In a range that need not be strict: a database with fewer of them is seen in one statement."""
 
 _BEFORE_ALL = WHOLE[0] - 1
 _FEWEST = 50
@@ -55,7 +55,7 @@ class Limit:
     Args:
         seconds: after which no other range begins.
         is_strict: a range that would take longer is given up, too. Otherwise at least one is seen.
-        customers: in the first range.
+        customers: in a range; in the first one, if it is strict.
     """
 
     seconds: float
@@ -154,7 +154,7 @@ class _State:
     @classmethod
     def recalled(cls, memory: Memory, name: str, size: int) -> Self:
         """What was remembered; a new one, if that is nothing, or cannot be understood."""
-        kept = memory.recall(name, dict)
+        kept = memory.latest(name)
         try:
             state = cls(**kept) if kept else cls(size)
             state._check()
@@ -241,7 +241,7 @@ class _Look:
         is_first = True
         while limit is None or self._left() > 0 or (is_first and not limit.is_strict):
             size = self._size()
-            if size < _FEWEST:
+            if size < _FEWEST and limit and limit.is_strict:
                 return False
             last = self._range_end(size)
             began = time.monotonic()
@@ -257,14 +257,15 @@ class _Look:
             if last is None:
                 return True
             self._pace = max(time.monotonic() - began, 0.001) / size
-            state.size = max(round(min(_TARGET / self._pace, size * 4)), _FEWEST)
+            if limit and limit.is_strict:
+                state.size = max(round(min(_TARGET / self._pace, size * 4)), _FEWEST)
         return False
 
     def _size(self) -> int:
         """Of the next range: what is given up at the end was in vain."""
         limit, size = self._limit, self._state.size
         if limit is None or not limit.is_strict:
-            return max(size, CUSTOMERS)
+            return limit.customers if limit else CUSTOMERS
         return size if self._pace is None else min(size, int(self._left() * 0.8 / self._pace))
 
     def counts(self) -> Counts:
@@ -288,7 +289,7 @@ class _Look:
         """None when all customers that are left are fewer."""
         if self._limit is None:
             return None
-        ends = scalars(self._connection, "health/range_end", self._state.after, size)
+        ends = scalars(self._connection, "health/range_end", self._state.after, size - 1)
         return ends[0] if ends else None
 
     def _ask(self, first: int, last: int, customers: list[int] | None = None) -> list[_Row] | None:
@@ -366,7 +367,7 @@ def look(connection: Connection, memory: Memory, subject: Subject, limit: Limit 
     Raises:
         psycopg.Error: a table cannot be read, or the connection broke.
     """
-    is_unknown = memory.recall(subject.name, dict) is None
+    is_unknown = memory.latest(subject.name) is None
     state = _State.recalled(memory, subject.name, limit.customers if limit else CUSTOMERS)
     ids = one(connection, _Ids, "health/customer_ids") if limit else _Ids(None, None)
     run = _Look(connection, subject, state, limit)
