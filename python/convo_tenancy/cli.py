@@ -31,6 +31,7 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .preflight import command as preflight
     from .repair import command as repair
     from .status import command as status
+    from .watch import command as watch
 
     app.command(
         cls=health.HealthCommand, short_help="Where it stands, and what is the next safe step"
@@ -45,6 +46,7 @@ if find_spec("psycopg"):  # all but the scan work on a database
     app.command(
         cls=health.HealthCommand, short_help="Can the phases be deployed, and what they lock"
     )(preflight.preflight)
+    app.command(cls=Command, short_help="Look on while it goes on")(watch.watch)
     app.command(cls=Command, short_help="Make both sides agree again")(repair.repair)
     app.command(cls=Command, short_help="May phase 3 be deployed, and what would it do?")(gate.gate)
     app.command(hidden=True, cls=Command)(gate.contract)
@@ -80,6 +82,7 @@ def convo_tenancy(
       convo-tenancy status              where it stands, and what is next
       convo-tenancy preflight           can the phases be deployed?
       convo-tenancy health              is every profile right?
+      convo-tenancy watch               look on while it goes on
       convo-tenancy backfill --dry-run  how much there is to do
       convo-tenancy repair --dry-run    what drifted, once @phase2 is deployed
       convo-tenancy scan app            what code still uses the legacy side?

@@ -191,12 +191,20 @@ def set_timeouts(connection: Connection, statement: str, lock: str) -> None:
 
 @contextmanager
 def on_one_snapshot(connection: Connection) -> Iterator[None]:
-    """One REPEATABLE READ, READ ONLY transaction: the block sees one moment, and only reads."""
+    """One REPEATABLE READ, READ ONLY transaction: the block sees one moment, and only reads.
+
+    Args:
+        connection: in autocommit mode, and so again afterwards.
+    """
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     connection.autocommit = False
-    with connection.transaction():
-        yield
+    try:
+        with connection.transaction():
+            yield
+    finally:
+        if not connection.closed:
+            connection.autocommit = True
 
 
 @contextmanager

@@ -26,7 +26,7 @@ CUSTOMERS = 20_000
 
 _BEFORE_ALL = WHOLE[0] - 1
 _FEWEST = 50
-_TARGET = 0.2  # seconds that a range should take
+_TARGET = 0.2  # seconds that a range should take at most
 
 Counts = dict[str, int]
 
@@ -223,6 +223,7 @@ class _Look:
         self._state = state
         self._limit = limit
         self._end = time.monotonic() + limit.seconds if limit else None
+        self._target = min(_TARGET, limit.seconds / 2) if limit else _TARGET
         self.kinds: list[str] = []
         self._pace: float | None = None  # seconds for a customer
         self._texts: dict[str, list[tuple[int, str]]] = {}
@@ -258,7 +259,7 @@ class _Look:
                 return True
             self._pace = max(time.monotonic() - began, 0.001) / size
             if limit and limit.is_strict:
-                state.size = max(round(min(_TARGET / self._pace, size * 4)), _FEWEST)
+                state.size = max(round(min(self._target / self._pace, size * 4)), _FEWEST)
         return False
 
     def _size(self) -> int:

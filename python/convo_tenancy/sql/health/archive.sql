@@ -1,7 +1,7 @@
 -- The tables put aside, from the catalogs alone.
 SELECT
     c.relname::text AS name,
-    pg_total_relation_size(c.oid) AS bytes
+    coalesce(pg_total_relation_size(c.oid), 0) AS bytes -- NULL where it is dropped at this moment
 FROM pg_class AS c
 JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE n.nspname = 'tenancy_archive'

@@ -1,0 +1,1 @@
+"""The live view: what moves, how fast, and who waits for whom."""

@@ -1,0 +1,99 @@
+"""convo-tenancy watch."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Annotated
+
+import psycopg
+import typer
+from rich.console import Console
+
+from ..database import UrlOption, connect, one_line
+from ..errors import Problem
+from ..health.plan import find_plan
+from ..signals import Stopped
+from .figures import Figures, Watcher
+from .lines import Lines
+from .looks import Looker
+from .screen import Screen
+from .view import view
+
+APPLICATION_NAME = "convo-tenancy watch"
+
+
+def watch(
+    database_url: UrlOption = None,
+    every: Annotated[
+        float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Between two looks.")
+    ] = 2.0,
+) -> None:
+    """Look on while it goes on: phase, backfill, drift, bookings a second, who waits for whom.
+
+    A terminal shows one screen; a file or pipe gets a line a look, and one for each new reason to
+    worry. Writes nothing, and stands in nobody's way. Where the connection breaks, it says so, and
+    connects again. Ctrl-C ends it.
+
+    \b
+    Examples:
+      convo-tenancy watch
+      convo-tenancy watch --every 10        over a slow line
+      convo-tenancy watch | tee watch.log   lines
+    """
+    console = Console(highlight=False, markup=False)
+    plan = find_plan(None)
+    looker: Looker | None = Looker(connect(database_url, APPLICATION_NAME), plan, every)
+    watcher = Watcher(every)
+    try:
+        with _shown(console, every) as show:
+            while True:
+                try:
+                    looker = looker or Looker(connect(database_url, APPLICATION_NAME), plan, every)
+                    figures = watcher.see(looker.look())
+                except (psycopg.Error, Problem) as error:
+                    why = one_line(error) if isinstance(error, psycopg.Error) else str(error)
+                    figures = watcher.lose(why)
+                    if looker:
+                        looker.close()
+                    looker = None
+                show(figures)
+                _pause(every, partial(show, figures))
+    except Stopped as stopped:
+        raise stopped.problem("it changed nothing") from None
+    finally:
+        if looker:
+            looker.close()
+
+
+@contextmanager
+def _shown(console: Console, every: float) -> Iterator[Callable[[Figures], None]]:
+    """What shows figures: the screen in a terminal that can move its cursor, else lines."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        with Screen(console) as screen:
+            yield lambda figures: screen.draw(view(figures, console, every))
+        return
+    lines = Lines()
+
+    def say(figures: Figures) -> None:
+        for line in lines.of(figures):
+            print(line)
+        sys.stdout.flush()
+
+    yield say
+
+
+def _pause(seconds: float, resized: Callable[[], None]) -> None:
+    """Wait, and draw anew at once when the terminal gets another size."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
+    try:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if signal.sigtimedwait({signal.SIGWINCH}, left) is not None:
+                resized()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
