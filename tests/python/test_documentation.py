@@ -27,6 +27,7 @@ PHASE_2 = ROOT / "docs/phase-2.md"
 PHASE_3 = ROOT / "docs/phase-3.md"
 ISOLATION = ROOT / "docs/isolation.md"
 SUPPORT = ROOT / "docs/support.md"
+RUNBOOK = ROOT / "docs/runbook.md"
 OPERATING = ROOT / "docs/operating.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 
@@ -350,6 +351,7 @@ def test_status(isolated_database: str) -> None:
         (PHASE_3, "## Refused", 7),
         (ISOLATION, "## Errors", 7),
         (SUPPORT, "### Refused", 14),
+        (RUNBOOK, "### Of no other page", 12),
     ],
 )
 def test_messages(page: Path, heading: str, least: int) -> None:

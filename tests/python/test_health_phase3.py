@@ -172,23 +172,9 @@ def test_monitoring_roles(phase3_database: str) -> None:
             "tenancy.purge_archive(text) missing: run psql -f deploy/contract/purge_archive.sql",
         ),
         (
-            "ALTER FUNCTION tenancy.restore_step(integer[]) SECURITY DEFINER",
-            "functions",
-            "tenancy.restore_step(integer[]) altered: run psql -f deploy/contract/restore.sql",
-        ),
-        (
             "ALTER TABLE public.stylists DISABLE TRIGGER USER",
             "triggers",
             "disabled: run ALTER TABLE public.stylists ENABLE TRIGGER ",
-        ),
-        (
-            """
-            ALTER TABLE public.customer_shop_profiles
-            DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey
-            """,
-            "constraints",
-            "customer_shop_profiles_preferred_stylist_shop_fkey on public.customer_shop_profiles"
-            " missing: run psql -f deploy/profiles/foreign_keys.sql",
         ),
     ],
 )
@@ -298,35 +284,6 @@ def test_the_archive_is_purged(phase3_database: str) -> None:
     assert (found.exit_code, status, number) == (0, "ok", 0)
     assert detail.startswith("contracted at ")
     assert detail.endswith(", purged: a revert gives back what the profiles tell")
-
-
-def test_a_part_of_the_archive_is_gone(phase3_database: str) -> None:
-    url = phase3_database
-    psql(url, "-c", "DROP TABLE tenancy_archive.customers")
-    status, _number, detail = alone(health(url), "archive")
-    assert status == "warning"
-    assert ", and tenancy_archive.customers is gone: a revert gives back in its place" in detail
-    psql(url, "-c", "DELETE FROM tenancy.contracted")
-    status, _number, detail = alone(health(url), "archive")
-    assert (status, detail) == (
-        "critical",
-        "tenancy.contracted is empty: restore its row from a backup",
-    )
-
-
-def test_session_replication_role(phase3_database: str) -> None:
-    database = phase3_database.split("@/")[1].split("?")[0]
-    psql(
-        phase3_database,
-        "-c",
-        f"ALTER DATABASE {database} SET session_replication_role = replica",
-    )
-    assert alone(health(phase3_database), "replication_role") == (
-        "critical",
-        1,
-        "session_replication_role is replica, so no trigger fires, for everybody in this database"
-        f" (ALTER DATABASE {database} RESET session_replication_role)",
-    )
 
 
 def test_a_contract_that_stopped_half_way(phase2_database: str) -> None:

@@ -34,9 +34,7 @@ def dump(url: str, *options: str) -> list[str]:
     return sorted(line.rstrip(",") for line in lines)
 
 
-def test_nothing_is_left(
-    cluster: Cluster, isolated_database: str, recorded_database: str
-) -> None:
+def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_database: str) -> None:
     """Out of phase 3 with isolation on, as an owner who is no superuser."""
     url = isolated_database
     owner = as_role(url, OWNER)

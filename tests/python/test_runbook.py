@@ -63,6 +63,9 @@ class Broken:
     shows: str = ""
     """What "confirm" shows meanwhile."""
 
+    leaves_more: bool = False
+    """All is ok afterwards, and other than before."""
+
 
 def profiles(do: str) -> str:
     """Past the mirrors."""
@@ -296,6 +299,7 @@ BROKEN = [
         "UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1"
         " WHERE customer_id = 7",
         shows="totals",
+        leaves_more=True,
     ),
     Broken(
         "drift",
@@ -361,7 +365,12 @@ BROKEN = [
         shows="altered",
     ),
     Broken(
-        "parts", "script", "@phase2", "critical", "DROP VIEW tenancy.customer_totals", shows="missing"
+        "parts",
+        "script",
+        "@phase2",
+        "critical",
+        "DROP VIEW tenancy.customer_totals",
+        shows="missing",
     ),
     Broken(
         "parts",
@@ -370,6 +379,7 @@ BROKEN = [
         "warning",
         "ALTER TABLE public.customer_shop_profiles ADD COLUMN note text",
         shows="altered",
+        leaves_more=True,
     ),
     Broken(
         "other_triggers",
@@ -385,9 +395,7 @@ BROKEN = [
         shows="RETURN NEW",
     ),
     Broken("replication_role", "reset", "@phase2", "warning", role_setting, shows="loader"),
-    Broken(
-        "replication_role", "reset", "@phase3", "critical", database_setting, shows="=replica"
-    ),
+    Broken("replication_role", "reset", "@phase3", "critical", database_setting, shows="=replica"),
     Broken("subscriptions", "fire", "@phase2", "warning", subscription, shows="brings"),
     Broken(
         "double_writers",
@@ -444,9 +452,23 @@ BROKEN = [
         shows="half-way",
     ),
     Broken(
-        "isolation", "empty", "isolated", "critical", "DELETE FROM tenancy.isolation", shows="(0 rows)"
+        "isolation",
+        "empty",
+        "isolated",
+        "critical",
+        "DELETE FROM tenancy.isolation",
+        shows="(0 rows)",
+        leaves_more=True,
     ),
-    Broken("tracking", "give up", "@phase2", "warning", refused_contract, shows="customers"),
+    Broken(
+        "tracking",
+        "give up",
+        "@phase2",
+        "warning",
+        refused_contract,
+        shows="customers",
+        leaves_more=True,
+    ),
     Broken(
         "last_bookings",
         "none",
@@ -487,7 +509,7 @@ BROKEN = [
         options=("--threshold", "lock_wait_critical_seconds=0"),
         shows="DELETE FROM public.bookings",
     ),
-    Broken("deadlocks", "look", "@phase2", "warning", deadlock, shows=" 1 |"),
+    Broken("deadlocks", "look", "@phase2", "warning", deadlock, shows=" 1 |", leaves_more=True),
     Broken(
         "replicas",
         "slot",
@@ -514,6 +536,7 @@ BROKEN = [
         "critical",
         f"{OLD_TABLE}; INSERT INTO public.customer_booking_stats VALUES (10, 1)",
         shows="table",
+        leaves_more=True,
     ),
     Broken(
         "archive",
@@ -522,6 +545,7 @@ BROKEN = [
         "warning",
         "DROP TABLE tenancy_archive.customers",
         shows="customer_booking_stats",
+        leaves_more=True,
     ),
     Broken(
         "archive",
@@ -531,6 +555,7 @@ BROKEN = [
         "SELECT",
         options=("--threshold", "archive_warning_days=0"),
         shows="tenancy_archive",
+        leaves_more=True,
     ),
     Broken(
         "archive",
@@ -542,38 +567,72 @@ BROKEN = [
     ),
 ]
 
+BROKEN.sort(key=lambda one: one.stage)  # each stage has a template
+
+
+GIVE = "GRANT CREATE ON DATABASE {} TO {}"
+_serial = count(1)
+
+
+class Salons:
+    """Small databases whose owner is no superuser, at each stage, all of them ok."""
+
+    def __init__(self, cluster: Cluster, stages: Stages) -> None:
+        self._cluster = cluster
+        self._stages = stages
+        self._templates: dict[str, str] = {}
+        self._mended: dict[str, str] = {}
+
+    @contextmanager
+    def at(self, stage: str, *, fresh: bool = True) -> Iterator[str]:
+        """A superuser's URL of one; the next who wants none that is fresh gets the same.
+
+        Args:
+            fresh: it is made for this, and goes with it.
+        """
+        name = None if fresh else self._mended.pop(stage, None)
+        if name is None:
+            name = f"runbook_{next(_serial)}"
+            self._cluster.create_database(name, self._template(stage))
+            psql(self._cluster.url(name), "-c", GIVE.format(name, OWNER))
+        try:
+            yield self._cluster.url(name)
+        except BaseException:
+            fresh = True
+            raise
+        finally:
+            if fresh:
+                self._cluster.drop_database(name)
+            else:
+                self._mended[stage] = name
+
+    def remove(self) -> None:
+        for name in (*self._mended.values(), *self._templates.values()):
+            self._cluster.drop_database(name)
+
+    def _template(self, stage: str) -> str:
+        if stage not in self._templates:
+            name = f"template_runbook_{next(_serial)}"
+            with self._stages.at("@phase2" if stage == "isolated" else stage) as small:
+                url = self._cluster.create_database(name, value(small, "SELECT current_database()"))
+            self._templates[stage] = name
+            give_to_owner(url)
+            if stage == "isolated":
+                psql(url, "-c", "CALL tenancy.enforce_isolation()")
+            assert run_health(as_role(url, OWNER)).returncode == 0
+            self._cluster.mark_template(name)
+        return self._templates[stage]
+
 
 @pytest.fixture(scope="module")
-def templates(cluster: Cluster, stages: Stages) -> Iterator[Callable[[str], str]]:
-    """Called with a stage: a template of it, with an owner who is no superuser, all of it ok."""
-    made: dict[str, str] = {}
-    url = cluster.url()
-    psql(
-        url,
-        "-c",
-        f"""
-        CREATE ROLE {OWNER} LOGIN IN ROLE pg_read_all_stats;
-        """,
-    )
-
-    def template(stage: str) -> str:
-        if stage not in made:
-            name = f"template_runbook_{len(made)}"
-            with stages.at("@phase2" if stage == "isolated" else stage) as small:
-                own = cluster.create_database(name, small.partition("@/")[2].partition("?")[0])
-            give_to_owner(own)
-            if stage == "isolated":
-                psql(own, "-c", "CALL tenancy.enforce_isolation()")
-            assert run_health(as_role(own, OWNER)).returncode == 0
-            cluster.mark_template(name)
-            made[stage] = name
-        return made[stage]
-
-    template("@phase2")  # its roles are there, as a superuser may have made them
+def salons(cluster: Cluster, stages: Stages) -> Iterator[Salons]:
+    url, made = cluster.url(), Salons(cluster, stages)
+    psql(url, "-c", f"CREATE ROLE {OWNER} LOGIN IN ROLE pg_read_all_stats")
+    with made.at("@phase2", fresh=False):
+        pass  # its roles are there, as a superuser may have made them before
     psql(url, "-c", f"CREATE ROLE {MONITOR} LOGIN IN ROLE convo_health, pg_read_all_stats")
-    yield template
-    for name in made.values():
-        cluster.drop_database(name)
+    yield made
+    made.remove()
     psql(url, "-c", f"DROP ROLE {OWNER}, {MONITOR}")
 
 
@@ -589,32 +648,9 @@ def give_to_owner(url: str) -> None:
         assert old in statement
         statement = statement.replace(old, new)
     name = value(url, "SELECT current_database()")
-    psql(
-        url,
-        "-c",
-        f"GRANT CREATE ON DATABASE {name} TO {OWNER}",
-        "-c",
-        f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}",
-    )
+    rights = f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}"
+    psql(url, "-c", GIVE.format(name, OWNER), "-c", rights)
     psql(url, "-1", stdin=statement)
-
-
-_serial = count(1)
-
-
-@pytest.fixture
-def database(cluster: Cluster, templates: Callable[[str], str]) -> Iterator[Callable[[str], str]]:
-    """Called with a stage: a superuser's URL of a fresh copy."""
-    with ExitStack() as made:
-
-        def copy(stage: str) -> str:
-            name = f"runbook_{next(_serial)}"
-            url = cluster.create_database(name, templates(stage))
-            made.callback(cluster.drop_database, name)
-            psql(url, "-c", f"GRANT CREATE ON DATABASE {name} TO {OWNER}")
-            return url
-
-        yield copy
 
 
 @contextmanager
@@ -631,9 +667,7 @@ def monitor(url: str, stage: str) -> Iterator[str]:
 
 
 def run_health(url: str, *args: str, folder: Path = ROOT) -> Completed:
-    return run(
-        "convo-tenancy", "health", *args, check=False, env={"DATABASE_URL": url}, cwd=folder
-    )
+    return run("convo-tenancy", "health", *args, check=False, env={"DATABASE_URL": url}, cwd=folder)
 
 
 def look(url: str, *options: str) -> Report:
@@ -683,11 +717,12 @@ def named(detail: str) -> Values:
     return values
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=[f"{one.check}, {one.cause}" for one in BROKEN])
-def test_broken_and_mended(database: Callable[[str], str], broken: Broken) -> None:
-    url = database(broken.stage)
-    owner, entry = as_role(url, OWNER), ENTRIES[broken.check]
-    with ExitStack() as damaged:
+@pytest.mark.parametrize(
+    "broken", BROKEN, ids=[f"{one.check}, {one.cause}, {one.stage}" for one in BROKEN]
+)
+def test_broken_and_mended(salons: Salons, broken: Broken) -> None:
+    with salons.at(broken.stage, fresh=broken.leaves_more) as url, ExitStack() as damaged:
+        owner, entry = as_role(url, OWNER), ENTRIES[broken.check]
         values = dict(broken.values)
         if isinstance(broken.damage, str):
             psql(url, "-c", broken.damage)
@@ -731,13 +766,12 @@ OUTSIDE_OF_THE_DATABASE = {
 """Those that have a test of their own, below."""
 
 
-def test_each_check_has_an_entry(database: Callable[[str], str]) -> None:
+def test_each_check_has_an_entry(salons: Salons) -> None:
     """And no entry, cause or block is of something that is not there."""
-    found = {
-        check.name
-        for stage in ("@phase1", "@phase2", "@phase3")
-        for check in look(as_role(database(stage), OWNER)).checks
-    }
+    found = set()
+    for stage in ("@phase1", "@phase2", "@phase3"):
+        with salons.at(stage, fresh=False) as url:
+            found |= {check.name for check in look(as_role(url, OWNER)).checks}
     assert found == set(ENTRIES)
 
     tried = {(one.check, one.cause) for one in BROKEN} | OUTSIDE_OF_THE_DATABASE
@@ -754,68 +788,73 @@ def test_each_check_has_an_entry(database: Callable[[str], str]) -> None:
     assert {name for name, _cause in tried} | never == set(ENTRIES)
 
 
-def test_a_role_that_may_not_log_in(database: Callable[[str], str]) -> None:
+def test_a_role_that_may_not_log_in(salons: Salons) -> None:
     """Nothing else is known then."""
-    url = database("@phase2")
-    psql(url, "-c", f"ALTER ROLE {MONITOR} NOLOGIN")
-    for output in FORMATS:
-        done = run_health(as_role(url, MONITOR), "--format", output)
-        assert done.returncode == 3
-        assert "connection" in done.stdout
-        assert "is not permitted to log in" in done.stdout or output == "prometheus"
-    done = perform(ENTRIES["connection"].remedies["login"], "", url, {"ROLE": MONITOR})
-    assert done.returncode == 0, done.stderr
-    assert run_health(as_role(url, MONITOR)).returncode == 0
-
-
-def test_a_role_without_rights(database: Callable[[str], str]) -> None:
-    """It sees no more than that, and the page has what gives it eyes."""
-    url = database("@phase3")
-    psql(url, "-c", "CREATE ROLE newcomer LOGIN")
-    try:
-        own = as_role(url, "newcomer")
-        done = run_health(own)
-        assert done.returncode == 3
-        assert "\nunknown " in done.stdout
-        assert "GRANT " in done.stdout
-        done = perform(UNKNOWN["rights"], "", url, {"ROLE": "newcomer"})
+    with salons.at("@phase2", fresh=False) as url:
+        psql(url, "-c", f"ALTER ROLE {MONITOR} NOLOGIN")
+        for output in FORMATS:
+            done = run_health(as_role(url, MONITOR), "--format", output)
+            assert done.returncode == 3
+            assert "connection" in done.stdout
+            assert "is not permitted to log in" in done.stdout or output == "prometheus"
+        done = perform(ENTRIES["connection"].remedies["login"], "", url, {"ROLE": MONITOR})
         assert done.returncode == 0, done.stderr
-        assert run_health(own).returncode == 0
-    finally:
-        psql(url, "-c", "DROP ROLE newcomer")
+        assert run_health(as_role(url, MONITOR)).returncode == 0
 
 
-def test_another_plan(database: Callable[[str], str], tmp_path: Path) -> None:
+def test_a_role_without_rights(salons: Salons) -> None:
+    """It sees no more than that, and the page has what gives it eyes."""
+    with salons.at("@phase3", fresh=False) as url:
+        psql(url, "-c", "CREATE ROLE newcomer LOGIN")
+        try:
+            own = as_role(url, "newcomer")
+            done = run_health(own)
+            assert done.returncode == 3
+            assert "\nunknown " in done.stdout
+            assert "GRANT " in done.stdout
+            done = perform(UNKNOWN["rights"], "", url, {"ROLE": "newcomer"})
+            assert done.returncode == 0, done.stderr
+            assert run_health(own).returncode == 0
+        finally:
+            psql(url, "-c", "DROP ROLE newcomer")
+
+
+def test_another_plan(salons: Salons, tmp_path: Path) -> None:
     """In a folder that has one."""
-    owner = as_role(database("@phase2"), OWNER)
-    plan = (ROOT / "sqitch.plan").read_text()
-    (tmp_path / "sqitch.plan").write_text(plan.replace("# The residual rule.", "# Another one."))
-    shutil.copy(ROOT / "sqitch.conf", tmp_path)
-    for output in FORMATS:
-        done = run_health(owner, "--format", output, folder=tmp_path)
-        assert (done.returncode, said(output, done.stdout)) == (1, {"plan": "warning"})
-    entry, values = ENTRIES["plan"], {"CHECKOUT": str(ROOT)}
-    assert entry.confirm
-    assert "isolation/switch" in perform(entry.confirm, owner, "", {}).stdout
-    done = perform(entry.remedies["checkout"], owner, "", values)
-    assert (done.returncode, "deployed from this plan" in done.stdout) == (0, True), done.stdout
+    with salons.at("@phase2", fresh=False) as url:
+        owner = as_role(url, OWNER)
+        plan = (ROOT / "sqitch.plan").read_text()
+        (tmp_path / "sqitch.plan").write_text(
+            plan.replace("# The residual rule.", "# Another one.")
+        )
+        shutil.copy(ROOT / "sqitch.conf", tmp_path)
+        for output in FORMATS:
+            done = run_health(owner, "--format", output, folder=tmp_path)
+            assert (done.returncode, said(output, done.stdout)) == (1, {"plan": "warning"})
+        entry, values = ENTRIES["plan"], {"CHECKOUT": str(ROOT)}
+        assert entry.confirm
+        assert "isolation/switch" in perform(entry.confirm, owner, "", {}).stdout
+        done = perform(entry.remedies["checkout"], owner, "", values)
+        assert (done.returncode, "deployed from this plan" in done.stdout) == (0, True), done.stdout
 
 
-def test_who_uses_the_legacy_side(database: Callable[[str], str]) -> None:
+def test_who_uses_the_legacy_side(salons: Salons) -> None:
     """It is told, and is no fault; a gap of the watch ends by the page's command."""
-    url = database("@phase2")
-    owner, entry = as_role(url, OWNER), ENTRIES["legacy_watch"]
-    psql(url, "-c", "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7")
-    psql(url, "-c", "ALTER FUNCTION tenancy.confirm_booking() COST 99")
-    details = {check.name: check.detail for check in look(owner).checks}
-    assert "as role postgres for shop" in details["legacy_writers"]
-    assert ", with a gap: " in details["legacy_watch"]
-    assert entry.confirm
-    assert "postgres" in perform(entry.confirm, owner, url, {}).stdout
-    perform(entry.remedies["gap"], owner, url, {})
-    report = look(owner)
-    [check] = [each for each in report.checks if each.name == "legacy_watch"]
-    assert (report.status, "gap" in check.detail) == (0, False)
+    with salons.at("@phase2") as url:
+        owner, entry = as_role(url, OWNER), ENTRIES["legacy_watch"]
+        psql(
+            url, "-c", "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7"
+        )
+        psql(url, "-c", "ALTER FUNCTION tenancy.confirm_booking() COST 99")
+        details = {check.name: check.detail for check in look(owner).checks}
+        assert "as role postgres for shop" in details["legacy_writers"]
+        assert ", with a gap: " in details["legacy_watch"]
+        assert entry.confirm
+        assert "postgres" in perform(entry.confirm, owner, url, {}).stdout
+        perform(entry.remedies["gap"], owner, url, {})
+        report = look(owner)
+        [check] = [each for each in report.checks if each.name == "legacy_watch"]
+        assert (report.status, "gap" in check.detail) == (0, False)
 
 
 def test_each_alert_has_an_entry() -> None:
@@ -831,7 +870,11 @@ def test_each_alert_has_an_entry() -> None:
 def test_each_precondition_has_its_place() -> None:
     """Those that the first script and preflight make."""
     made = re.findall(
-        r"^            \(\d+, '(\w+)', ", (ROOT / "deploy/support/preconditions.sql").read_text(), re.M
+        r"^            \(\d+, '(\w+)', ",
+        (ROOT / "deploy/support/preconditions.sql").read_text(),
+        re.M,
     )
-    [row] = [row for row in PAGE.read_text().splitlines() if row.startswith("| the first script and")]
+    [row] = [
+        row for row in PAGE.read_text().splitlines() if row.startswith("| the first script and")
+    ]
     assert re.findall(r"`(\w+)`", row.split("|")[1]) == made

@@ -122,7 +122,10 @@ def check_archive(connection: Connection, report: Report) -> Check:
         archive = Archive(contracted.contracted_at, tables, _days(contracted, report))
     report.archive, size = archive, archive.size
     if archive.contracted_at is None:
-        detail = "tenancy.contracted is empty: restore its row from a backup"
+        detail = (
+            "tenancy.contracted is empty: restore its row from a backup, or enter it again"
+            " (docs/runbook.md#archive)"
+        )
         return Check(name, Status.CRITICAL, size, detail)
     since = f"contracted at {archive.contracted_at:{TIME}}"
     if len(missing) == len(_ARCHIVED):

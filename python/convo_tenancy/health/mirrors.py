@@ -41,7 +41,7 @@ def check_other_triggers(connection: Connection) -> Check:
         len(others),
         f"{named}: what such a trigger writes to a mirrored table while a mirror writes, or before"
         " confirm_booking has locked the customer, is not carried to the other side: see that it"
-        " writes elsewhere",
+        " writes elsewhere (docs/runbook.md#other_triggers)",
     )
 
 
@@ -72,5 +72,5 @@ def check_subscriptions(connection: Connection) -> Check:
         len(found),
         f"{named}: replication fires no trigger, so what it brings is not mirrored: leave these"
         " tables out, or, unless it brings both sides, ALTER TABLE ... ENABLE ALWAYS TRIGGER for"
-        " those of tenancy",
+        " those of tenancy (docs/runbook.md#subscriptions)",
     )
