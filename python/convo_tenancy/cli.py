@@ -29,12 +29,14 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .health import command as health
     from .preflight import command as preflight
     from .repair import command as repair
+    from .report import command as report
 
     app.add_typer(backfill.app, name="backfill", cls=Group)
     app.command(cls=health.HealthCommand)(health.health)
     app.command(cls=health.HealthCommand)(preflight.preflight)
     app.command(cls=Command)(repair.repair)
     app.command(cls=Command)(gate.gate)
+    app.command(cls=Command)(report.report)
     app.command(hidden=True, cls=Command)(gate.contract)
 
 
@@ -65,6 +67,7 @@ def convo_tenancy(
       convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
       convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
       convo-tenancy scan app                 what of the code still uses the legacy side?
+      convo-tenancy report                   all that is known, as a page for the change review
       convo-tenancy gate                     may @phase3 be deployed, and what would it do?
     """
 

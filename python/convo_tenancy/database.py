@@ -15,6 +15,7 @@ from psycopg import errors
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from .conninfo import NOT_A_URI, libpq_uri
@@ -152,7 +153,14 @@ def set_timeouts(connection: Connection, statement: str, lock: str) -> None:
 
 @contextmanager
 def on_one_snapshot(connection: Connection) -> Iterator[None]:
-    """One REPEATABLE READ, READ ONLY transaction: the block sees one moment, and only reads."""
+    """One REPEATABLE READ, READ ONLY transaction: the block sees one moment, and only reads.
+
+    Inside another such block it is that one's moment.
+    """
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        with connection.transaction():
+            yield
+        return
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     connection.autocommit = False

@@ -18,6 +18,21 @@ from .plan import find_plan
 
 APPLICATION_NAME = "convo-tenancy health"
 
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
+    ),
+]
+PlanDirectoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="CONVO_TENANCY_PLAN_DIRECTORY",
+        help="The folder of sqitch.plan. [default: the current one, or the checkout]",
+        show_default=False,
+    ),
+]
+
 
 class Format(StrEnum):
     """How the report is printed."""
@@ -47,20 +62,8 @@ def health(
     output: Annotated[
         Format, typer.Option("--format", help="For people, for programs, for Prometheus.")
     ] = Format.TEXT,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
-        ),
-    ] = 60.0,
-    plan_directory: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="CONVO_TENANCY_PLAN_DIRECTORY",
-            help="The folder of sqitch.plan. [default: the current one, or the checkout]",
-            show_default=False,
-        ),
-    ] = None,
+    timeout: TimeoutOption = 60.0,
+    plan_directory: PlanDirectoryOption = None,
 ) -> None:
     """Is every profile right? Looks at everything, writes nothing, stands in nobody's way.
 

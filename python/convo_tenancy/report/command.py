@@ -1,0 +1,65 @@
+"""convo-tenancy report."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..database import UrlOption, connect, on_one_snapshot, problems
+from ..display import printable
+from ..errors import Problem
+from ..health.checks import DENIED, examine
+from ..health.command import PlanDirectoryOption, TimeoutOption
+from ..health.plan import find_plan
+from .facts import read_facts
+from .output import STDOUT, check_target, write
+
+COMMAND = "convo-tenancy report"
+DEFAULT = "convo-tenancy-report.html"
+
+
+def report(
+    database_url: UrlOption = None,
+    output: Annotated[
+        str,
+        typer.Option("--output", metavar="FILE", help="Where it goes; - is standard output."),
+    ] = DEFAULT,
+    timeout: TimeoutOption = 60.0,
+    plan_directory: PlanDirectoryOption = None,
+) -> None:
+    """Write what is known of the move as one HTML file, for a change review.
+
+    It has the time line of the phases, profiles and bookings by shop, the right-shop check, drift,
+    who still uses the legacy side, and every check of convo-tenancy health. It loads nothing from
+    elsewhere, and names no customer. The file is only its owner's to read until you change that; a
+    report of before is replaced, any other file is not.
+
+    Exit codes: 0 written, whatever it says; 1 any problem; 2 called wrongly; 3 a package lacks.
+
+    \b
+    Examples:
+      convo-tenancy report
+      convo-tenancy report --output review.html
+      convo-tenancy report --output - > review.html
+    """
+    try:
+        from .page import MARK, page
+    except ImportError as error:
+        if (error.name or "").startswith("convo_tenancy"):
+            raise
+        reason = str(error).splitlines()[0]
+        raise Problem(
+            f"the report lacks a package ({reason}): pip install 'convo-tenancy[report]'", 3
+        ) from None
+    check_target(output, MARK)
+    with (
+        problems(denied=DENIED, undefined="run sqitch verify"),
+        connect(database_url, COMMAND) as connection,
+        on_one_snapshot(connection),
+    ):
+        found = examine(connection, timeout, find_plan(plan_directory))
+        facts = read_facts(connection)
+    write(output, page(found, facts))
+    if output != STDOUT:
+        print(f"{found.status.label}, phase {found.phase or 'unknown'}: {printable(output)}")
