@@ -61,6 +61,12 @@ def listed(all_of_them: list[str], shown: int) -> str:
     return "; ".join(all_of_them[:shown]) + (f"; and {more:,} more" if more > 0 else "")
 
 
+def literal(text: str) -> str:
+    """A string of SQL's, to be run as it is printed."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
 class Meter:
     """Counts what this run has done, and derives rate and time left.
 

@@ -45,10 +45,13 @@ def cluster() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _loaded() -> Iterator[None]:
-    """Perl and Python are compiled and imported once for each worker, not for each command."""
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Perl and Python are compiled and imported once for each worker, not for each command.
+
+    What the health check remembers is not kept in somebody's home.
+    """
     with loaded(SQITCH, CONVO_TENANCY, environment()) as extra:
-        LOADED.update(extra)
+        LOADED.update(extra, XDG_STATE_HOME=str(tmp_path_factory.mktemp("state")))
         yield
         LOADED.clear()
 

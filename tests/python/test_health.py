@@ -19,6 +19,14 @@ from support.command_line import call, in_terminal, refusal
 from support.commands import CONVO_TENANCY, psql
 from support.health import AS_DEPLOYED, follow, health, recorded, role, samples, shop_profiles
 
+# In every phase, and before the first.
+SURROUNDINGS = [
+    "long_transactions",
+    "prepared_transactions",
+    "lock_waits",
+    "deadlocks",
+    "replicas",
+]
 # Skipped until phase 2.
 LATER = [
     "other_triggers",
@@ -40,12 +48,14 @@ NAMES = [
     "backfill",
     "drift",
     "shops",
+    "last_bookings",
     "constraints",
     "indexes",
     "triggers",
     "functions",
     "parts",
     *LATER,
+    *SURROUNDINGS,
 ]
 KINDS = {
     "missing_profile",

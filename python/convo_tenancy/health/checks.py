@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -17,26 +18,38 @@ from ..database import (
     is_lost,
     is_undefined,
     on_one_snapshot,
+    one,
     one_line,
     rows,
+    scalar,
     set_timeouts,
 )
 from ..preflight.preconditions import check_preconditions
+from .blockers import (
+    check_deadlocks,
+    check_lock_waits,
+    check_long_transactions,
+    check_prepared_transactions,
+)
 from .contracted import check_archive, check_stray_legacy_table, check_tracking
 from .isolation import check_isolation
+from .last_bookings import check_last_bookings
 from .legacy_use import (
     check_double_writers,
     check_legacy_readers,
     check_legacy_watch,
     check_legacy_writers,
 )
+from .memory import Memory
 from .mirrors import check_other_triggers, check_replication_role, check_subscriptions
-from .model import Check, Report, Status, skipped
+from .model import TIME, Check, Database, Report, Status, skipped
 from .parts import KINDS, check_parts, read_parts
 from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
+from .replicas import check_replicas
 from .shops import check_shops
 from .stands import check_phase, said
+from .thresholds import Thresholds
 from .ways import ways_without_schema
 
 TRACKING = "contract/tracking"
@@ -72,17 +85,6 @@ _RUN_BACKFILL = "run convo-tenancy backfill, or sqitch deploy --to @phase1"
 
 
 @dataclass(frozen=True)
-class _Database:
-    database_name: str
-    role_name: str
-    version: str
-    version_number: int
-    is_legacy: bool
-    has_schema: bool
-    is_deployed: bool
-
-
-@dataclass(frozen=True)
 class _DefaultShop:
     default_shop_id: int
     is_there: bool
@@ -95,7 +97,13 @@ class _Drift:
     examples: str | None
 
 
-def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | None) -> Report:
+def examine(
+    connection: Connection,
+    timeout_seconds: float,
+    plan_folder: Path | None,
+    thresholds: Thresholds | None = None,
+    memory: Memory | None = None,
+) -> Report:
     """Make every check.
 
     One REPEATABLE READ, READ ONLY transaction: all checks see the same moment, and no lock is taken
@@ -105,29 +113,59 @@ def examine(connection: Connection, timeout_seconds: float, plan_folder: Path | 
         connection: in autocommit mode.
         timeout_seconds: what one statement may take; a check that takes longer is unknown.
         plan_folder: where sqitch.plan is; None when there is none at hand.
+        thresholds: by which they are judged; None for the defaults.
+        memory: what the last look left; this one is in it then, for the caller to save. None for
+            a look that is not the next one's last look.
 
     Raises:
         psycopg.OperationalError: the connection broke.
     """
+    began = time.monotonic()
     set_timeouts(connection, str(max(round(timeout_seconds * 1000), 1)), "500ms")
-    report = Report()
+    report = Report(thresholds=thresholds or Thresholds())
+    memory = memory or Memory()
     with on_one_snapshot(connection):
-        database = rows(connection, _Database, "health/database")[0]
-        report.checks += [
-            Check(
-                "connection",
-                Status.OK,
-                database.database_name,
-                f'connected to database "{database.database_name}" as {database.role_name}',
-            ),
-            check_version(database.version, database.version_number),
-        ]
-        if not database.is_deployed:
-            report.phase = "none"
-            report.checks.append(_not_deployed(connection, database, report))
-            return report
-        _examine_deployed(connection, report, plan_folder)
+        _examine(connection, report, plan_folder, memory)
+    report.seconds = time.monotonic() - began
     return report
+
+
+def _examine(
+    connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
+) -> None:
+    database = one(connection, Database, "health/database")
+    report.database = database
+    report.checks += [
+        _connection(database),
+        check_version(database.version, database.version_number),
+    ]
+    _open(connection, memory)
+    if database.is_deployed:
+        _examine_deployed(connection, report, plan_folder, memory)
+        return
+    report.phase = "none"
+    report.checks.append(_not_deployed(connection, database, report))
+    if database.is_legacy:
+        _examine_surroundings(connection, report, Phase(), memory)
+
+
+def _connection(database: Database) -> Check:
+    where = f'connected to database "{database.database_name}" as {database.role_name}'
+    if database.is_standby:
+        replayed = database.replayed_at
+        as_of = f" of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is the primary{as_of}"
+    return Check("connection", Status.OK, database.database_name, where)
+
+
+def _open(connection: Connection, memory: Memory) -> None:
+    """Without the right to know which server this is, nothing is remembered."""
+    try:
+        with connection.transaction():
+            memory.open(str(scalar(connection, "health/identity")))
+    except psycopg.Error as error:
+        if is_lost(error):
+            raise
 
 
 def check_version(version: str, number: int) -> Check:
@@ -145,7 +183,7 @@ def check_version(version: str, number: int) -> Check:
     return Check("server_version", Status.OK, short, f"PostgreSQL {version}")
 
 
-def _not_deployed(connection: Connection, database: _Database, report: Report) -> Check:
+def _not_deployed(connection: Connection, database: Database, report: Report) -> Check:
     detail = f'not deployed in database "{database.database_name}": run sqitch deploy --to @phase1'
     if read_registry(connection, is_deployed=False).has(SCHEMA):
         report.ways = ways_without_schema()
@@ -166,13 +204,31 @@ def _not_deployed(connection: Connection, database: _Database, report: Report) -
     return Check("phase", Status.UNKNOWN, "none", detail)
 
 
-def _examine_deployed(connection: Connection, report: Report, plan_folder: Path | None) -> None:
+def _examine_surroundings(
+    connection: Connection, report: Report, phase: Phase, memory: Memory
+) -> None:
+    """Who is in the way of the scripts, in any phase and before the first."""
+
+    def make(name: str, check: Callable[[], Check]) -> None:
+        report.checks.append(_guarded(connection, name, phase, check))
+
+    make("long_transactions", lambda: check_long_transactions(connection, report))
+    make("prepared_transactions", lambda: check_prepared_transactions(connection, report))
+    make("lock_waits", lambda: check_lock_waits(connection, report))
+    make("deadlocks", lambda: check_deadlocks(connection, report, memory))
+    make("replicas", lambda: check_replicas(connection, report))
+
+
+def _examine_deployed(
+    connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
+) -> None:
     phase = Phase(has_legacy_side=has_legacy_side(connection))
     registry = read_registry(connection, is_deployed=True)
+    report.registry = registry
 
     def stands() -> Check:
         nonlocal phase
-        phase = read_phase(connection)
+        report.stands = phase = read_phase(connection)
         check, report.ways = check_phase(connection, phase, registry)
         return check
 
@@ -194,6 +250,7 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("backfill", lambda: _backfill(connection, report))
     make("drift", lambda: _drift(connection, phase, report))
     make("shops", lambda: check_shops(connection, phase, report))
+    make("last_bookings", lambda: check_last_bookings(connection))
     parts = cache(partial(read_parts, connection))
     for name in KINDS:
         make(name, partial(check_parts, name, parts, phase))
@@ -202,14 +259,15 @@ def _examine_deployed(connection: Connection, report: Report, plan_folder: Path 
     make("subscriptions", lambda: check_subscriptions(connection))
     make("double_writers", lambda: check_double_writers(connection, report))
     make("legacy_writers", lambda: check_legacy_writers(connection, report))
-    make("legacy_watch", lambda: check_legacy_watch(connection))
+    make("legacy_watch", lambda: check_legacy_watch(connection, report))
     make("legacy_readers", lambda: check_legacy_readers(connection, report))
-    make("isolation", lambda: check_isolation(connection))
+    make("isolation", lambda: check_isolation(connection, report))
     if phase.state(TRACKING) == "standing":
         make("tracking", lambda: check_tracking(connection, phase))
     if not phase.has_legacy_side:
         make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))
-        make("archive", lambda: check_archive(connection))
+        make("archive", lambda: check_archive(connection, report))
+    _examine_surroundings(connection, report, phase, memory)
 
 
 def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[], Check]) -> Check:
@@ -254,9 +312,7 @@ def _default_shop(connection: Connection) -> Check:
 
 def _backfill(connection: Connection, report: Report) -> Check:
     for stand in rows(connection, Progress, "backfill/progress"):
-        report.backfill_finished = stand.finished_at is not None
-        report.customers_done = stand.customers_done
-        report.customers_estimated = stand.customers_estimated
+        report.backfill = stand
         written = f"{stand.customers_done:,} customers, {stand.profiles_written:,} profiles"
         if stand.finished_at is not None:
             return Check("backfill", Status.OK, stand.percent, f"finished: {written}")

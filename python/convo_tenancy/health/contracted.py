@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from psycopg import errors
 from rich.filesize import decimal
 
 from ..database import Connection, one, rows, scalar
-from .model import TIME, Check, Status
+from ..display import literal
+from .model import TIME, Archive, Check, Report, Status, worst
 from .phase import SWITCH, Contracted, Phase
 from .stands import running_script
 
@@ -110,28 +112,54 @@ def check_tracking(connection: Connection, phase: Phase) -> Check:
     )
 
 
-def check_archive(connection: Connection) -> Check:
+def check_archive(connection: Connection, report: Report) -> Check:
     """What the contract put aside, for the way back."""
     name = "archive"
-    tables = rows(connection, _Archived, "health/archive")
-    size = sum(table.bytes for table in tables)
-    archived = {table.name for table in tables}
-    missing = [f"tenancy_archive.{table}" for table in _ARCHIVED if table not in archived]
+    tables = {each.name: each.bytes for each in rows(connection, _Archived, "health/archive")}
+    archive = Archive(None, tables, None)
+    missing = [f"tenancy_archive.{table}" for table in _ARCHIVED if table not in tables]
     for contracted in rows(connection, Contracted, "health/contracted"):
-        since = f"contracted at {contracted.contracted_at:{TIME}}"
-        if len(missing) == len(_ARCHIVED):
-            purged = f"{since}, purged: a revert gives back what the profiles tell"
-            return Check(name, Status.OK, size, purged)
-        if missing:
-            return Check(
-                name,
-                Status.WARNING,
-                size,
-                f"{since}, and {', '.join(missing)} is gone: a revert gives back in its place what"
-                " the profiles tell; restore it from a backup, or end the way back with"
-                " tenancy.purge_archive()",
-            )
-        return Check(name, Status.OK, size, f"{since}, {decimal(size)} put aside for the way back")
-    return Check(
-        name, Status.CRITICAL, size, "tenancy.contracted is empty: restore its row from a backup"
+        archive = Archive(contracted.contracted_at, tables, _days(contracted, report))
+    report.archive, size = archive, archive.size
+    if archive.contracted_at is None:
+        detail = "tenancy.contracted is empty: restore its row from a backup"
+        return Check(name, Status.CRITICAL, size, detail)
+    since = f"contracted at {archive.contracted_at:{TIME}}"
+    if len(missing) == len(_ARCHIVED):
+        purged = f"{since}, purged: a revert gives back what the profiles tell"
+        return Check(name, Status.OK, size, purged)
+    if missing:
+        return Check(
+            name,
+            Status.WARNING,
+            size,
+            f"{since}, and {', '.join(missing)} is gone: a revert gives back in its place what"
+            " the profiles tell; restore it from a backup, or end the way back with"
+            " tenancy.purge_archive()",
+        )
+    aside = f"{since}, {decimal(size)} put aside for the way back"
+    status = worst(
+        [
+            report.thresholds.judge("archive", "bytes", size),
+            report.thresholds.judge("archive", "days", archive.days),
+        ]
     )
+    if status is Status.OK:
+        return Check(name, status, size, aside)
+    return Check(
+        name,
+        status,
+        size,
+        f"{aside}: if you need that way no more, run SELECT tenancy.purge_archive({_name(report)})"
+        " (docs/phase-3.md#purge)",
+    )
+
+
+def _name(report: Report) -> str:
+    return literal(report.database.database_name) if report.database else "'...'"
+
+
+def _days(contracted: Contracted, report: Report) -> float | None:
+    if report.database is None:
+        return None
+    return (report.database.looked_at - contracted.contracted_at) / timedelta(days=1)

@@ -88,12 +88,12 @@ def as_prometheus(report: Report) -> None:
         (
             "backfill_customers_done",
             "Customers whose profiles the backfill wrote.",
-            [({}, report.customers_done)],
+            [({}, report.backfill.customers_done if report.backfill else None)],
         ),
         (
             "backfill_customers_estimated",
             "Customers there are, as the backfill estimates.",
-            [({}, report.customers_estimated)],
+            [({}, report.backfill.customers_estimated if report.backfill else None)],
         ),
         (
             "shop_profiles",

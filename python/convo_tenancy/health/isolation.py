@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..database import Connection, rows
 from ..display import listed
-from .model import Check, Status
+from .model import Check, Report, Status
 
 _SHOWN = 5
 _MEANS = {
@@ -43,13 +43,13 @@ class _Finding:
         )
 
 
-def check_isolation(connection: Connection) -> Check:
+def check_isolation(connection: Connection, report: Report) -> Check:
     """What the database says of itself (tenancy.isolation_findings)."""
     name = "isolation"
     found = rows(connection, _Finding, "health/isolation")
     if not found:
         return Check(name, Status.CRITICAL, None, "tenancy.isolation is empty: run sqitch verify")
-    state = found[0].state
+    report.isolation = state = found[0].state
     wrong = [finding for finding in found if finding.kind]
     if not wrong:
         return Check(name, Status.OK, state, _MEANS[state])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-
 from psycopg import errors
 
 from ..database import Connection, one, one_line, rows, scalar
@@ -14,6 +11,7 @@ from .model import (
     Check,
     DoubleWriter,
     LegacyReader,
+    LegacyWatch,
     LegacyWriter,
     Report,
     Status,
@@ -21,16 +19,6 @@ from .model import (
 )
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class _Watch:
-    since: datetime | None
-    gap: str | None
-    hours: int | None
-    quiet_period: str
-    over_at: datetime | None
-    is_over: bool | None
 
 
 def check_legacy_writers(connection: Connection, report: Report) -> Check:
@@ -83,9 +71,9 @@ def check_double_writers(connection: Connection, report: Report) -> Check:
     )
 
 
-def check_legacy_watch(connection: Connection) -> Check:
+def check_legacy_watch(connection: Connection, report: Report) -> Check:
     """Since when the mirrors note who writes: the gate of phase 3 asks for a quiet period of it."""
-    watch = one(connection, _Watch, "health/watch")
+    report.legacy_watch = watch = one(connection, LegacyWatch, "health/watch")
     name, restart = "legacy_watch", "CALL tenancy.restart_watch() begins it anew"
     if watch.since is None or watch.over_at is None:
         return Check(name, Status.OK, None, f"the mirrors do not watch who writes: {restart}")

@@ -1,0 +1,3 @@
+SELECT s.deadlocks
+FROM pg_stat_database AS s
+WHERE s.datname = current_database();
