@@ -59,7 +59,9 @@ def report(
         on_one_snapshot(connection),
     ):
         found = examine(connection, timeout, find_plan(plan_directory))
-        facts = read_facts(connection)
-    write(output, page(found, facts))
+        facts = read_facts(connection, found)
+    if found.database is None:
+        raise Problem("where it was read is not known: run it again")
+    write(output, page(found, found.database, facts))
     if output != STDOUT:
         print(f"{found.status.label}, phase {found.phase or 'unknown'}: {printable(output)}")

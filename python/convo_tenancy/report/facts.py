@@ -9,20 +9,14 @@ from typing import Generic, TypeVar
 
 import psycopg
 from psycopg import errors
+from psycopg.sql import Identifier
 
-from ..database import Connection, in_schema, is_lost, is_undefined, one, one_line, rows
+from ..database import Connection, in_schema, is_lost, is_undefined, one_line, rows
 from ..health.checks import DENIED
-from ..health.phase import Registry, read_registry
+from ..health.model import Report
+from ..health.phase import Registry
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Moment:
-    """When the snapshot was taken, and as whom."""
-
-    taken_at: datetime
-    role_name: str
 
 
 @dataclass(frozen=True)
@@ -91,14 +85,6 @@ class LegacyDay:
 
 
 @dataclass(frozen=True)
-class Archived:
-    """A table that is put aside."""
-
-    name: str
-    bytes: int
-
-
-@dataclass(frozen=True)
 class Found(Generic[T]):
     """Rows, or why there are none to see.
 
@@ -115,21 +101,20 @@ class Found(Generic[T]):
 class Facts:
     """All of it; days are those of UTC."""
 
-    moment: Moment
     phases: Found[PhaseStands]
     history: Found[Move]
     shops: Found[Shop]
     names: dict[int, str]
     classes: Found[ShopClass]
     legacy_days: Found[LegacyDay]
-    archive: Found[Archived]
 
 
-def read_facts(connection: Connection) -> Facts:
+def read_facts(connection: Connection, report: Report) -> Facts:
     """Read all of it.
 
     Args:
         connection: in the transaction of the checks.
+        report: what these found.
 
     Raises:
         psycopg.OperationalError: the connection broke.
@@ -144,31 +129,31 @@ def read_facts(connection: Connection) -> Facts:
         )
 
     names = read(ShopName, "report/shop_names", "the legacy schema")
-    moment = one(connection, Moment, "report/moment")
     return Facts(
-        moment=moment,
         phases=read(PhaseStands, "report/phases", "@phase1"),
-        history=_history(connection, read_registry(connection, is_deployed=True)),
+        history=_history(connection, report),
         shops=read(Shop, "report/shops", "@phase1"),
         names={each.shop_id: each.name for each in names.rows if each.name},
         classes=read(ShopClass, "report/shop_classes", "@phase1"),
         legacy_days=read(LegacyDay, "report/legacy_days", "@phase2"),
-        archive=read(Archived, "health/archive", "@phase3"),
     )
 
 
-def _history(connection: Connection, registry: Registry) -> Found[Move]:
+def _history(connection: Connection, report: Report) -> Found[Move]:
     """Oldest first."""
+    schema = (report.registry or Registry()).schema
 
     def read() -> list[Move]:
-        with in_schema(connection, registry.schema):
+        with in_schema(connection, schema):
             return rows(connection, Move, "report/history")[::-1]
 
+    role = Identifier(report.database.role_name if report.database else "").as_string(connection)
+    table = Identifier(schema, "events").as_string(connection)
     return _guarded(
         connection,
         read,
-        undefined=f"Sqitch's registry (schema {registry.schema}) is missing",
-        denied=f"GRANT SELECT ON {registry.schema}.events to the role",
+        undefined=f"Sqitch's registry (schema {schema}) is missing",
+        denied=f"GRANT SELECT ON {table} TO {role}",
     )
 
 

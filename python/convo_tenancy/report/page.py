@@ -9,9 +9,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..display import printable
-from ..health.model import Check, Report, Status
+from ..health.model import Check, Database, Report, Status
 from .facts import Facts
-from .sections import LENGTH, moment, plural, sections, skipped
+from .sections import moment, plural, sections, skipped, text
 
 MARK = "<!-- A report of convo-tenancy -->"
 """How every report begins, behind its doctype."""
@@ -35,8 +35,14 @@ _PHASES = {
 _WORST_FIRST = (Status.CRITICAL, Status.UNKNOWN, Status.WARNING)
 
 
-def page(report: Report, facts: Facts) -> str:
-    """The whole file."""
+def page(report: Report, database: Database, facts: Facts) -> str:
+    """The whole file.
+
+    Args:
+        report: what the checks found.
+        database: where.
+        facts: what was read besides.
+    """
     environment = Environment(
         loader=PackageLoader("convo_tenancy.report"),
         autoescape=True,
@@ -47,23 +53,23 @@ def page(report: Report, facts: Facts) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["svg"] = Markup  # pictures.py escapes what is in it
-    named = [check.value for check in report.checks if check.name == "connection"]
+    style = environment.get_template("style.css").render()
     return environment.get_template("page.html").render(
-        mark=Markup(MARK),
-        style=Markup(environment.get_template("style.css").render()),
-        database=str(named[0])[:LENGTH] if named else "",
+        mark=Markup(MARK),  # noqa: S704
+        style=Markup(style),  # noqa: S704  # ours, without a variable
+        database=text(database.database_name),
+        role_name=text(database.role_name),
+        server=database.version.split()[0],
+        taken_at=moment(database.looked_at),
         report=report,
         means=_MEANS[report.status],
         phase=_PHASES.get(report.phase, report.phase),
-        taken_at=moment(facts.moment.taken_at),
-        role_name=facts.moment.role_name,
         version=version("convo-tenancy"),
-        server=[check.value for check in report.checks if check.name == "server_version"][0],
         counted=_counted(report.checks),
         alarms=[
             check for status in _WORST_FIRST for check in report.checks if check.status is status
         ],
-        sections=sections(report, facts),
+        sections=sections(report, facts, database.looked_at),
         label=_label,
         signs=SIGNS,
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TypeVar
 
 from rich.filesize import decimal
 
 from ..display import printable
-from ..health.model import TIME, Check, Report, Status
+from ..health.model import TIME, Archive, Check, Report, Status
 from . import pictures
 from .facts import Facts, LegacyDay, Move, PhaseStands
 from .pictures import Bar, Lane, Span, Words
@@ -84,16 +84,16 @@ class Section:
     tables: list[Table] = field(default_factory=list)
 
 
-def sections(report: Report, facts: Facts) -> list[Section]:
-    """All but the checks, in their order."""
+def sections(report: Report, facts: Facts, at: datetime) -> list[Section]:
+    """All but the checks, in their order; as of a moment."""
     made = [
-        _phases(facts),
+        _phases(facts, at),
         _shops(facts),
         _right_shop(report, facts),
         _drift(report),
-        _legacy_use(report, facts),
+        _legacy_use(report, facts, at.date()),
     ]
-    return [*made, _archive(report, facts)] if facts.archive.rows else made
+    return made if report.archive is None else [*made, _archive(report, report.archive)]
 
 
 def text(words: str | None) -> str:
@@ -115,9 +115,9 @@ def plural(number: int, thing: str, things: str = "") -> str:
 # --- Phases
 
 
-def _phases(facts: Facts) -> Section:
+def _phases(facts: Facts, at: datetime) -> Section:
     phases, moves = facts.phases.rows, facts.history.rows
-    lanes = _lanes(phases, moves, facts.moment.taken_at)
+    lanes = _lanes(phases, moves, at)
     said = [_stands(each) for each in phases]
     if facts.phases.missing:
         said.append(f"What stands in the database: {facts.phases.missing}.")
@@ -131,10 +131,10 @@ def _phases(facts: Facts) -> Section:
                 pictures.lanes(
                     Words(
                         "When each phase stood",
-                        "; ".join(_lane_in_words(lane, facts.moment.taken_at) for lane in lanes),
+                        "; ".join(_lane_in_words(lane, at) for lane in lanes),
                     ),
                     lanes,
-                    facts.moment.taken_at,
+                    at,
                 ),
                 {"base": "It stands", "ink": "Sqitch at work"}
                 | ({"wrong": "A script failed"} if any(lane.failed for lane in lanes) else {}),
@@ -405,6 +405,7 @@ def _drift(report: Report) -> Section:
         "Disagreements by kind", ("Kind", "Disagreements"), sorted(report.drift_rows.items())
     )
     if total == 0:
+        table = replace(table, is_folded=True)
         said = ["The profiles say what the legacy side says of every customer."]
         return Section(name, title, said, [], [table])
     rows = [
@@ -419,11 +420,10 @@ def _drift(report: Report) -> Section:
 # --- Who still uses the legacy side
 
 
-def _legacy_use(report: Report, facts: Facts) -> Section:
+def _legacy_use(report: Report, facts: Facts, today: date) -> Section:
     found = facts.legacy_days
     name, title = "legacy-use", "Who still uses the legacy side?"
     said, figures, tables = [], [], []
-    last = facts.moment.taken_at.date()
     if found.missing:
         said.append(f"Writers: {found.missing}.")
     elif not found.rows:
@@ -434,7 +434,7 @@ def _legacy_use(report: Report, facts: Facts) -> Section:
             f"Somebody wrote to it directly in the last {DAYS} days, on {newest:%Y-%m-%d} at last."
             " Counted are spans of five minutes with a write."
         )
-        figures.append(_days(found.rows, last))
+        figures.append(_days(found.rows, today))
         tables.append(_day_table(found.rows))
     said += [
         f"{each.name}: {each.detail}."
@@ -543,11 +543,11 @@ def _day_table(found: list[LegacyDay]) -> Table:
 # --- The archive
 
 
-def _archive(report: Report, facts: Facts) -> Section:
+def _archive(report: Report, archive: Archive) -> Section:
     said = [f"{each.detail}." for each in report.checks if each.name == "archive"]
     table = Table(
         "Tables of schema tenancy_archive",
         ("Table", "Size"),
-        [(text(each.name), str(decimal(each.bytes))) for each in facts.archive.rows],
+        [(text(name), str(decimal(size))) for name, size in sorted(archive.tables.items())],
     )
-    return Section("archive", "What is put aside", said, [], [table])
+    return Section("archive", "What is put aside", said, [], [table] if table.rows else [])
