@@ -104,7 +104,7 @@ class Facts:
     phases: Found[PhaseStands]
     history: Found[Move]
     shops: Found[Shop]
-    names: dict[int, str]
+    names: Found[ShopName]
     classes: Found[ShopClass]
     legacy_days: Found[LegacyDay]
 
@@ -128,12 +128,11 @@ def read_facts(connection: Connection, report: Report) -> Facts:
             denied=DENIED,
         )
 
-    names = read(ShopName, "report/shop_names", "the legacy schema")
     return Facts(
         phases=read(PhaseStands, "report/phases", "@phase1"),
         history=_history(connection, report),
         shops=read(Shop, "report/shops", "@phase1"),
-        names={each.shop_id: each.name for each in names.rows if each.name},
+        names=read(ShopName, "report/shop_names", "the legacy schema"),
         classes=read(ShopClass, "report/shop_classes", "@phase1"),
         legacy_days=read(LegacyDay, "report/legacy_days", "@phase2"),
     )

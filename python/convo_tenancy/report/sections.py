@@ -242,6 +242,9 @@ def _shops(facts: Facts) -> Section:
         f"{plural(profiles, 'profile')} in {plural(len(shops), 'shop')} count"
         f" {plural(bookings, 'booking')}."
     ]
+    if facts.names.missing:
+        said.append(f"What they are called: {facts.names.missing}.")
+    names = {each.shop_id: each.name for each in facts.names.rows}
     figures = []
     if profiles:
         figures = [
@@ -254,7 +257,7 @@ def _shops(facts: Facts) -> Section:
         [
             (
                 f"Shop {shop.shop_id}",
-                text(facts.names.get(shop.shop_id)),
+                text(names.get(shop.shop_id)),
                 shop.profiles,
                 shop.bookings,
                 moment(shop.newest_booking_at),
@@ -296,7 +299,7 @@ def _sum(numbers: Iterable[int]) -> int:
 
 
 def _missing(name: str, title: str, why: str) -> Section:
-    return Section(name, title, [f"Nothing to see: {why}."])
+    return Section(name, title, [f"{why[:1].upper()}{why[1:]}."])
 
 
 # --- The right shop
@@ -445,7 +448,7 @@ def _legacy_use(report: Report, facts: Facts, today: date) -> Section:
         tables.append(
             Table(
                 "Who wrote to it in the last seven days",
-                ("Application", "Role", "Shop", "Five-minute spans", "Last"),
+                ("Application", "Role", "Shop", "Spans on record", "Last"),
                 [
                     (
                         text(each.application_name) or "(none)",
@@ -534,8 +537,8 @@ def _day_table(found: list[LegacyDay]) -> Table:
     counts = {(each.day, each.shop_id): each.spans for each in found}
     return Table(
         f"Five-minute spans with a direct write, in the last {DAYS} days",
-        ("Day", *map(_shop, shops)),
-        [(f"{day:%Y-%m-%d}", *(counts.get((day, shop), 0) for shop in shops)) for day in days],
+        ("Shop", *(f"{day:%Y-%m-%d}" for day in days)),
+        [(_shop(shop), *(counts.get((day, shop), 0) for day in days)) for shop in shops],
         is_folded=True,
     )
 
