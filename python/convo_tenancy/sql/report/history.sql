@@ -14,7 +14,7 @@ WITH event AS (
 marked AS (
     SELECT
         e.*,
-        e.event IS DISTINCT FROM lag(e.event) OVER ordered
+        coalesce(lag(e.event) OVER ordered, '') <> e.event
         OR (e.event = 'deploy' AND lag(e.tags) OVER ordered <> '')
         OR (e.event = 'revert' AND e.tags <> '') AS begins
     FROM event AS e
