@@ -102,6 +102,16 @@ def connect(url: str | None, application_name: str) -> Connection:
     return connection
 
 
+def database_name(url: str | None) -> str:
+    """Of the database that connect() would connect to, as far as that says it; else ""."""
+    try:
+        url = url or os.environ.get("DATABASE_URL")
+        name = _parameters(url).get("dbname") if url else os.environ.get("PGDATABASE")
+    except Problem:
+        return ""
+    return str(name or "")
+
+
 def _from_environment() -> dict[str, str]:
     """Nothing to add to libpq's own variables, where these name a database."""
     if any(os.environ.get(name) for name in _NAMES_A_DATABASE):

@@ -36,6 +36,7 @@ NAMES = [
     "backfill",
     "drift",
     "shops",
+    "last_bookings",
     "constraints",
     "indexes",
     "triggers",
@@ -52,7 +53,13 @@ NAMES = [
     "tracking",
     "stray_legacy_table",
     "archive",
+    "long_transactions",
+    "prepared_transactions",
+    "lock_waits",
+    "deadlocks",
+    "replicas",
 ]
+OF_PHASE_3 = ("stray_legacy_table", "archive")
 OLD_TABLE = """
     CREATE TABLE public.customer_booking_stats (
         customer_id integer PRIMARY KEY REFERENCES public.customers (id),
@@ -107,18 +114,30 @@ def test_everything_is_right(phase3_database: str) -> None:
     headline, *lines = text.stdout.splitlines()
     assert headline == "convo-tenancy health: ok, phase @phase3"
     assert [line.split()[:2] for line in lines] == [["ok", name] for name in NAMES]
-    assert "\nok        stray_legacy_table 0        nothing" in text.stdout
-    assert "\nok        drift              -        skipped" in text.stdout
-    assert samples(url) == (
-        0,
-        {
-            "convo_tenancy_health_status": 0,
+    assert "\nok        stray_legacy_table    0        nothing" in text.stdout
+    assert "\nok        drift                 -        skipped" in text.stdout
+    exit_code, found_samples = samples(url)
+    assert exit_code == 0
+    assert not any(
+        name.startswith(("convo_tenancy_backfill", "convo_tenancy_legacy"))
+        for name in found_samples
+    )
+    contracted = "SELECT extract(EPOCH FROM contracted_at)::bigint FROM tenancy.contracted"
+    assert (
+        found_samples
+        | {
+            "convo_tenancy_phase": 3,
+            "convo_tenancy_archive_bytes": int(size),
+            "convo_tenancy_archive_created_timestamp_seconds": pytest.approx(
+                int(value(url, contracted)), abs=1
+            ),
             **{f'convo_tenancy_check_status{{check="{name}"}}': 0 for name in NAMES},
             **{
                 f'convo_tenancy_shop_profiles{{class="{name}"}}': profiles
                 for name, profiles in shop_profiles(url).items()
             },
-        },
+        }
+        == found_samples
     )
 
 
@@ -378,4 +397,4 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
     go(url, found.back)
     found = health(url)
     assert (found.exit_code, found.phase) == (0, "@phase2")
-    assert list(found.checks) == NAMES[:-2]
+    assert list(found.checks) == [name for name in NAMES if name not in OF_PHASE_3]

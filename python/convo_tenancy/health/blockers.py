@@ -181,7 +181,8 @@ def check_deadlocks(connection: Connection, report: Report, memory: Memory) -> C
         memory.remember("deadlocks", count)
         memory.remember("looked_at", report.database.looked_at.timestamp())
     if before is None or last_look is None:
-        return Check(name, Status.OK, 0, f"the first look: {count:,} since they are counted")
+        seen = f", {count:,} by now: this is the first look" if count else ""
+        return Check(name, Status.OK, 0, f"no new deadlock{seen}")
     # They are counted anew when statistics are reset, or the server crashed.
     new = count - before if count >= before else count
     report.new_deadlocks = new
@@ -189,7 +190,7 @@ def check_deadlocks(connection: Connection, report: Report, memory: Memory) -> C
     since = f"since the last look{f' at {report.last_look:{TIME}}' if report.last_look else ''}"
     status = report.thresholds.judge("deadlocks", "count", new)
     if status is Status.OK:
-        return Check(name, status, new, f"{new or 'none'} {since}")
+        return Check(name, status, new, f"{new:,} {since}" if new else "no new deadlock")
     return Check(
         name,
         status,

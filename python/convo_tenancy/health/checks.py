@@ -134,7 +134,7 @@ def _examine(
     connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
 ) -> None:
     database = one(connection, Database, "health/database")
-    report.database = database
+    report.database, report.database_name = database, database.database_name
     report.checks += [
         _connection(database),
         check_version(database.version, database.version_number),

@@ -8,16 +8,19 @@ from typing import Annotated, Any
 
 import typer
 
-from ..database import UrlOption, connect, problems
+from ..database import UrlOption, connect, database_name, problems
 from ..errors import Problem
 from ..failures import Command
 from .checks import DENIED, examine
 from .formats import FORMATS
+from .memory import Memory
 from .model import Check, Report, Status
 from .plan import find_plan
+from .thresholds import read_thresholds
 
 APPLICATION_NAME = "convo-tenancy health"
 
+# Of whatever makes these checks.
 TimeoutOption = Annotated[
     float,
     typer.Option(
@@ -32,6 +35,14 @@ PlanDirectoryOption = Annotated[
         show_default=False,
     ),
 ]
+ThresholdsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="From when on something is a warning, or critical: TOML, NAME = VALUE in each line.",
+        show_default=False,
+    ),
+]
 
 
 class Format(StrEnum):
@@ -40,6 +51,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     PROMETHEUS = "prometheus"
+    NAGIOS = "nagios"
 
 
 class HealthCommand(Command):
@@ -60,10 +72,29 @@ class HealthCommand(Command):
 def health(
     database_url: UrlOption = None,
     output: Annotated[
-        Format, typer.Option("--format", help="For people, for programs, for Prometheus.")
+        Format, typer.Option("--format", help="For people, programs, Prometheus, Nagios.")
     ] = Format.TEXT,
     timeout: TimeoutOption = 60.0,
     plan_directory: PlanDirectoryOption = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="From when on something is a warning, or critical; may be repeated. A wrong name"
+            " lists all of them.",
+            show_default=False,
+        ),
+    ] = None,
+    thresholds: ThresholdsOption = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What this look tells the next one. [default: a file for each database in"
+            " $XDG_STATE_HOME/convo-tenancy or ~/.local/state/convo-tenancy]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Is every profile right? Looks at everything, writes nothing, stands in nobody's way.
 
@@ -75,18 +106,26 @@ def health(
       convo-tenancy health
       convo-tenancy health --format json | jq .status
       convo-tenancy health --format prometheus > /var/lib/node_exporter/convo_tenancy.prom
+      convo-tenancy health --format nagios --threshold lag_warning_seconds=30
     """
+    judged_by = read_thresholds(thresholds, threshold or [])
+    memory = Memory(state)
     try:
         with (
             problems(denied=DENIED, undefined="run sqitch verify"),
             connect(database_url, APPLICATION_NAME) as connection,
         ):
-            report = examine(connection, timeout, find_plan(plan_directory))
+            report = examine(connection, timeout, find_plan(plan_directory), judged_by, memory)
     except Problem as problem:
         if problem.exit_code > Status.UNKNOWN:  # a signal
             raise
-        if output is Format.TEXT:
-            raise Problem(str(problem), int(Status.UNKNOWN)) from None
-        report = Report(checks=[Check("connection", Status.UNKNOWN, None, str(problem))])
+        report = Report(
+            checks=[Check("connection", Status.UNKNOWN, None, str(problem))],
+            thresholds=judged_by,
+            database_name=database_name(database_url),
+        )
+    else:
+        memory.save()
+        report.note = memory.problem
     FORMATS[output](report)
     raise typer.Exit(report.status)

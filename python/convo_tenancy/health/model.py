@@ -27,7 +27,12 @@ def worst(statuses: Iterable[Status]) -> Status:
     Unknown is worse than a warning, for anything may hide behind it; what is known to be broken is
     worse still.
     """
-    return max(statuses, key=_SEVERITY.index)
+    return max(statuses, key=severity)
+
+
+def severity(status: Status) -> int:
+    """How bad it is, from 0 for ok."""
+    return _SEVERITY.index(status)
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,11 @@ class Check:
     status: Status
     value: Value
     detail: str
+
+
+def by_severity(checks: Iterable[Check]) -> list[Check]:
+    """The worst first; else in their order."""
+    return sorted(checks, key=lambda check: -severity(check.status))
 
 
 def skipped(name: str, why: str) -> Check:
@@ -232,6 +242,7 @@ class Report:
         ways: out of a half state; None in a whole one, and where they are not known.
         checks: in the order in which they were made.
         thresholds: by which they were judged.
+        database_name: that was to be looked at.
         database: None without a connection.
         stands: the changes of the plan, each with its state.
         registry: what Sqitch has of them.
@@ -260,6 +271,7 @@ class Report:
     ways: Ways | None = None
     checks: list[Check] = field(default_factory=list)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    database_name: str = ""
     database: Database | None = None
     stands: Phase | None = None
     registry: Registry | None = None

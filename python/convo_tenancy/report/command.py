@@ -10,8 +10,9 @@ from ..database import UrlOption, connect, on_one_snapshot, problems
 from ..display import printable
 from ..errors import Problem
 from ..health.checks import DENIED, examine
-from ..health.command import PlanDirectoryOption, TimeoutOption
+from ..health.command import PlanDirectoryOption, ThresholdsOption, TimeoutOption
 from ..health.plan import find_plan
+from ..health.thresholds import read_thresholds
 from .facts import read_facts
 from .output import STDOUT, check_target, write
 
@@ -27,6 +28,7 @@ def report(
     ] = DEFAULT,
     timeout: TimeoutOption = 60.0,
     plan_directory: PlanDirectoryOption = None,
+    thresholds: ThresholdsOption = None,
 ) -> None:
     """Write what is known of the move as one HTML file, for a change review.
 
@@ -53,12 +55,13 @@ def report(
             f"the report lacks a package ({reason}): pip install 'convo-tenancy[report]'", 3
         ) from None
     check_target(output, MARK)
+    judged_by = read_thresholds(thresholds, [])
     with (
         problems(denied=DENIED, undefined="run sqitch verify"),
         connect(database_url, COMMAND) as connection,
         on_one_snapshot(connection),
     ):
-        found = examine(connection, timeout, find_plan(plan_directory))
+        found = examine(connection, timeout, find_plan(plan_directory), judged_by)
         facts = read_facts(connection, found)
     if found.database is None:
         raise Problem("where it was read is not known: run it again")

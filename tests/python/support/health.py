@@ -17,7 +17,9 @@ ADVICE = re.compile(
     r"run ((?:psql|sqitch|ALTER|CREATE|DROP|REINDEX) .+?)(?:,? (?:and look )?again)?(?:; |$)"
 )
 LABEL = r'[a-z]+="([^"\\\n]|\\["\\n])*"'
-SAMPLE = re.compile(rf"^[a-z_]+(\{{{LABEL}(,{LABEL})*\}})? -?\d+$")
+SAMPLE = re.compile(
+    rf"^([a-z_]+)\{{(database{LABEL[6:]})(,({LABEL}(,{LABEL})*))?\}} (\d+(\.\d+)?)$"
+)
 
 
 @dataclass
@@ -60,25 +62,33 @@ def health(url: str, *args: str) -> Health:
     )
 
 
-def samples(url: str, *args: str) -> tuple[int, dict[str, int]]:
-    """The exit code and the samples of the Prometheus text, once its lines are proved valid."""
+def samples(url: str, *args: str) -> tuple[int, dict[str, float]]:
+    """The exit code and the samples of the Prometheus text, once its lines are proved valid.
+
+    The label database, which all of them have, is left out.
+    """
     done = call(url, "health", "--format", "prometheus", *args)
     assert done.stderr == ""
-    found: dict[str, int] = {}
+    found: dict[str, float] = {}
     described: set[tuple[str, str]] = set()
+    databases: set[str] = set()
     for line in done.stdout.splitlines():
         if line.startswith("# "):
             _hash, keyword, name, text = line.split(" ", 3)
             assert (keyword, name) not in described
-            assert keyword == "HELP" or (keyword, text) == ("TYPE", "gauge")
+            kind = "counter" if name.endswith("_total") else "gauge"
+            assert keyword == "HELP" or (keyword, text) == ("TYPE", kind)
             described.add((keyword, name))
             continue
-        assert SAMPLE.match(line), line
-        sample, number = line.rsplit(" ", 1)
-        name = sample.split("{")[0]
+        parsed = SAMPLE.match(line)
+        assert parsed, line
+        name, labels, number = parsed[1], parsed[5], parsed[9]
         assert {("HELP", name), ("TYPE", name)} <= described
+        sample = f"{name}{{{labels}}}" if labels else name
         assert sample not in found
-        found[sample] = int(number)
+        found[sample] = float(number)
+        databases.add(parsed[2])
+    assert len(databases) == 1
     return done.returncode, found
 
 
