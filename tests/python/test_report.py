@@ -321,7 +321,7 @@ def test_the_file(small_at: Small, tmp_path: Path) -> None:
     done = subprocess.run(
         [CONVO_TENANCY, "report"],
         cwd=empty,
-        env=environment({"DATABASE_URL": url, "MPLBACKEND": "tkagg", "HOME": "/nonexistent"}),
+        env=environment({"DATABASE_URL": url, "MPLBACKEND": "tkagg"}),
         capture_output=True,
         text=True,
     )

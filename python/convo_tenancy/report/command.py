@@ -37,7 +37,7 @@ def report(
     elsewhere, and names no customer. The file is only its owner's to read until you change that; a
     report of before is replaced, any other file is not.
 
-    Exit codes: 0 written, whatever it says; 1 any problem; 2 called wrongly; 3 a package lacks.
+    Exit codes: 0 written, whatever it says; 1 a problem; 2 called wrongly; 3 a package is missing.
 
     \b
     Examples:

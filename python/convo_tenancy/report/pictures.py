@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import os
 import re
+import warnings
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 from typing import Any
 
@@ -23,13 +25,18 @@ logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its cache
 import matplotlib as mpl  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: E402
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num  # noqa: E402
 from matplotlib.figure import Figure  # noqa: E402
 
 WIDTH = 320
 """Of each picture, in pixels: a phone shows it unscaled."""
 
 _ROW = 24
+_DAY = 24 * 3600
+# Between two ticks, in seconds.
+_STEPS = (
+    *(1, 5, 15, 30, 60, 300, 900, 1800, 3600, 3 * 3600, 6 * 3600, 12 * 3600),
+    *(number * _DAY for number in (1, 2, 4, 7, 14, 28, 91, 182, 365, 730, 1826)),
+)
 _FONT = 11
 _serial = itertools.count(1)
 ET.register_namespace("", "http://www.w3.org/2000/svg")
@@ -143,19 +150,19 @@ def lanes(words: Words, rows: Sequence[Lane], until: datetime) -> str:
     with _picture(words, len(rows) * 30 + 34) as (figure, result):
         axes = _axes(figure, left=70, right=14, bottom=34, top=0)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        left, right = _number(begin), _number(begin + timedelta(seconds=width))
+        left, right = begin.timestamp(), begin.timestamp() + width
         axes.set_xlim(left - (right - left) * 0.02, right)
         least = (right - left) * 0.008  # of what was over in no time, something is to be seen
         for place, row in enumerate(rows):
             axes.axhline(place, color=_COLOURS["line"], linewidth=1, zorder=0)
             for spans, colour, height in ((row.spans, "base", 0.5), (row.working, "ink", 0.2)):
                 for span in spans:
-                    start = _number(span.begun_at)
-                    length = max(_number(span.ended_at) - start, least)
+                    start = span.begun_at.timestamp()
+                    length = max(span.ended_at.timestamp() - start, least)
                     axes.barh(place, length, left=start, height=height, color=_COLOURS[colour])
             for moment in row.failed:
                 axes.plot(
-                    _number(moment),
+                    moment.timestamp(),
                     place,
                     "x",
                     color=_COLOURS["wrong"],
@@ -181,7 +188,7 @@ def days(words: Words, rows: Sequence[tuple[str, dict[date, int]]], last: date, 
     with _picture(words, len(rows) * 34 + 34) as (figure, result):
         axes = _axes(figure, left=70, right=14, bottom=34, top=0)
         axes.set_ylim(0, len(rows))
-        axes.set_xlim(_day(shown[0]) - 0.6, _day(shown[-1]) + 0.6)
+        axes.set_xlim(_day(shown[0]) - 0.6 * _DAY, _day(shown[-1]) + 0.6 * _DAY)
         for place, (label, counts) in enumerate(rows):
             foot = len(rows) - 1 - place
             axes.axhline(foot, color=_COLOURS["line"], linewidth=1, zorder=0)
@@ -189,7 +196,7 @@ def days(words: Words, rows: Sequence[tuple[str, dict[date, int]]], last: date, 
                 [_day(day) for day in shown if day in counts],
                 [counts[day] / highest * 0.8 for day in shown if day in counts],
                 bottom=foot,
-                width=0.7,
+                width=0.7 * _DAY,
                 color=_COLOURS["base"],
             )
             _label(axes, foot + 0.28, label)
@@ -197,18 +204,15 @@ def days(words: Words, rows: Sequence[tuple[str, dict[date, int]]], last: date, 
     return result[0]
 
 
-def _number(moment: datetime) -> float:
-    return float(date2num(moment.astimezone(UTC)))  # type: ignore[no-untyped-call]
-
-
 def _day(day: date) -> float:
-    return float(date2num(day))  # type: ignore[no-untyped-call]
+    return datetime.combine(day, time(), UTC).timestamp()
 
 
 @contextmanager
 def _picture(words: Words, height: int) -> Iterator[tuple[Figure, list[str]]]:
     """A figure of this height in pixels; the list has its SVG once the block has ended."""
-    with mpl.rc_context():
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.simplefilter("ignore")  # what it says of fonts is not for an operator
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
         figure = Figure(figsize=(WIDTH / 72, max(height, 1) / 72))
@@ -252,20 +256,29 @@ def _label(axes: Axes, place: float, text: str) -> None:
 
 
 def _dates(axes: Axes) -> None:
-    """Ticks at round moments, each in as few words as it takes."""
-    locator = AutoDateLocator(tz=UTC, minticks=2, maxticks=4)  # type: ignore[no-untyped-call]
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(
-        ConciseDateFormatter(  # type: ignore[no-untyped-call]
-            locator,
-            tz=UTC,
-            formats=["%Y", "%b", "%-d %b", "%H:%M", "%H:%M", "%H:%M:%S"],
-            zero_formats=["", "%Y", "%-d %b", "%-d %b", "%H:%M", "%H:%M:%S"],
-            offset_formats=["", "%Y", "%Y", "%-d %b %Y", "%-d %b %Y", "%-d %b %Y"],
-        )
-    )
+    """At most four ticks at round moments; days, or times with the newest tick's day below."""
+    left, right = axes.get_xlim()
+    step = next((each for each in _STEPS if (right - left) / each < 4), (right - left) / 3)
+    first = math.ceil(left / step)
+    ticks = [number * step for number in range(first, math.floor(right / step) + 1)]
+    if step >= _DAY:
+        form = "%b %Y" if step > 45 * _DAY else "%-d %b"
+    else:
+        form = "%H:%M" if step >= 60 else "%H:%M:%S"
+    moments = [datetime.fromtimestamp(tick, UTC) for tick in ticks]
+    axes.set_xticks(ticks, [f"{at:{form}}" for at in moments])
     axes.tick_params(axis="x", length=4, color=_COLOURS["line"], labelcolor=_COLOURS["quiet"])
-    axes.xaxis.get_offset_text().set_color(_COLOURS["quiet"])
+    if moments and step < _DAY:
+        axes.annotate(
+            f"{moments[-1]:%-d %b %Y}",
+            (1, 0),
+            xycoords="axes fraction",
+            xytext=(0, -30),
+            textcoords="offset points",
+            ha="right",
+            va="center",
+            color=_COLOURS["quiet"],
+        )
 
 
 def _for_page(text: str, words: Words) -> str:
