@@ -248,7 +248,7 @@ def test_in_each_phase(small_at: Small, browser: Browser, tmp_path: Path) -> Non
     assert "@phase1 stands since" in words
     assert re.search(r"@phase2 is half-way: \d+ of its \d+ changes stand\.", words)
     with opened(browser, file, 360) as seen:
-        assert seen.page.locator("#phases ~ .figures svg").count() == 1
+        assert seen.page.locator("#phases ~ div .figures svg").count() == 1
         assert (seen.overflow(), seen.violations()) == (0, [])
 
     url = small_at("@phase3")

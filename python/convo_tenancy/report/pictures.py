@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -115,7 +115,8 @@ def bars(words: Words, rows: Sequence[Bar]) -> str:
     """A bar a row, all of one scale."""
     longest = max((sum(number for _, number in row.parts) for row in rows), default=0) or 1
     with _picture(words, len(rows) * _ROW) as (figure, result):
-        axes = _axes(figure, left=70, right=64, bottom=0, top=0)
+        left, right = _width(row.label for row in rows), _width(row.text for row in rows)
+        axes = _axes(figure, left=left, right=right, bottom=0)
         axes.set_xlim(0, longest)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         for place, row in enumerate(rows):
@@ -148,7 +149,7 @@ def lanes(words: Words, rows: Sequence[Lane], until: datetime) -> str:
     )
     width = max((until - begin).total_seconds(), 60.0)
     with _picture(words, len(rows) * 30 + 34) as (figure, result):
-        axes = _axes(figure, left=70, right=14, bottom=34, top=0)
+        axes = _axes(figure, left=_width(row.label for row in rows), right=14, bottom=34)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         left, right = begin.timestamp(), begin.timestamp() + width
         axes.set_xlim(left - (right - left) * 0.02, right)
@@ -186,7 +187,7 @@ def days(words: Words, rows: Sequence[tuple[str, dict[date, int]]], last: date, 
     highest = max((count for _, counts in rows for count in counts.values()), default=0) or 1
     shown = [last - timedelta(days=back) for back in reversed(range(number))]
     with _picture(words, len(rows) * 34 + 34) as (figure, result):
-        axes = _axes(figure, left=70, right=14, bottom=34, top=0)
+        axes = _axes(figure, left=_width(label for label, _ in rows), right=14, bottom=34)
         axes.set_ylim(0, len(rows))
         axes.set_xlim(_day(shown[0]) - 0.6 * _DAY, _day(shown[-1]) + 0.6 * _DAY)
         for place, (label, counts) in enumerate(rows):
@@ -224,7 +225,7 @@ def _picture(words: Words, height: int) -> Iterator[tuple[Figure, list[str]]]:
         result.append(_for_page(output.getvalue(), words))
 
 
-def _axes(figure: Figure, left: int, right: int, bottom: int, top: int) -> Axes:
+def _axes(figure: Figure, left: int, right: int, bottom: int) -> Axes:
     """With margins in pixels, and nothing but what is drawn."""
     height = figure.get_figheight() * 72
     axes = figure.add_axes(
@@ -232,7 +233,7 @@ def _axes(figure: Figure, left: int, right: int, bottom: int, top: int) -> Axes:
             left / WIDTH,
             bottom / height,
             (WIDTH - left - right) / WIDTH,
-            (height - bottom - top) / height,
+            (height - bottom) / height,
         )
     )
     axes.patch.set_visible(False)
@@ -241,6 +242,11 @@ def _axes(figure: Figure, left: int, right: int, bottom: int, top: int) -> Axes:
     axes.set_xticks([])
     axes.set_yticks([])
     return axes
+
+
+def _width(texts: Iterable[str]) -> int:
+    """Pixels for the longest of them, beside the bars, in a wide font."""
+    return min(10 + math.ceil(max(map(len, texts), default=0) * _FONT * 0.62), WIDTH // 2 - 20)
 
 
 def _label(axes: Axes, place: float, text: str) -> None:

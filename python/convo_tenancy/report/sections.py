@@ -299,7 +299,11 @@ def _sum(numbers: Iterable[int]) -> int:
 
 
 def _missing(name: str, title: str, why: str) -> Section:
-    return Section(name, title, [f"{why[:1].upper()}{why[1:]}."])
+    return Section(name, title, [_sentence(why)])
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 # --- The right shop
@@ -336,13 +340,13 @@ def _right_shop(report: Report, facts: Facts) -> Section:
     known = [*CLASSES, *sorted(total.keys() - CLASSES.keys())]
     meanings = Table(
         "Profiles by what bookings and stylists' counts say of them",
-        ("Class", "Profiles", "What it means", "Comes to"),
+        ("Class", "Profiles", "Comes to", "What it means"),
         [
             (
                 each,
                 total[each],
-                CLASSES[each][1] if each in CLASSES else "",
                 GROUPS.get(CLASSES[each][0], "Right") if each in CLASSES else "",
+                CLASSES[each][1] if each in CLASSES else "",
             )
             for each in known
         ],
@@ -356,7 +360,7 @@ def _right_shop(report: Report, facts: Facts) -> Section:
         ],
         is_folded=True,
     )
-    said += [f"{check.detail}." for check in report.checks if _is_alarm(check, "shops")]
+    said += [_sentence(each.detail) for each in report.checks if _is_alarm(each, "shops")]
     return Section(name, title, said, figures, [meanings, shops])
 
 
@@ -416,7 +420,7 @@ def _drift(report: Report) -> Section:
         for kind, number in sorted(report.drift_rows.items())
         if number
     ]
-    said = [f"{plural(total, 'disagreement')}.", *([f"{check.detail}."] if check else [])]
+    said = [f"{plural(total, 'disagreement')}.", *([_sentence(check.detail)] if check else [])]
     return Section(name, title, said, [_bars("Disagreements by kind", rows)], [table])
 
 
@@ -440,7 +444,7 @@ def _legacy_use(report: Report, facts: Facts, today: date) -> Section:
         figures.append(_days(found.rows, today))
         tables.append(_day_table(found.rows))
     said += [
-        f"{each.name}: {each.detail}."
+        _sentence(each.detail)
         for each in report.checks
         if each.name in ("legacy_watch", "legacy_readers", "double_writers") and not skipped(each)
     ]
@@ -521,7 +525,9 @@ def _days(found: list[LegacyDay], last: date) -> Figure:
         f"{label}: {counts.total():,} on {plural(len(counts), 'day')}, {max(counts)} at last"
         for label, counts in rows
     )
-    return Figure(title, pictures.days(Words(title, described), rows, last, DAYS))
+    oldest = min(each.day for each in found)
+    number = max((last - oldest).days + 1, 14)
+    return Figure(title, pictures.days(Words(title, described), rows, last, number))
 
 
 def _sum_of_days(counts: Iterable[Counter[date]]) -> Counter[date]:
@@ -547,7 +553,7 @@ def _day_table(found: list[LegacyDay]) -> Table:
 
 
 def _archive(report: Report, archive: Archive) -> Section:
-    said = [f"{each.detail}." for each in report.checks if each.name == "archive"]
+    said = [_sentence(each.detail) for each in report.checks if each.name == "archive"]
     table = Table(
         "Tables of schema tenancy_archive",
         ("Table", "Size"),
