@@ -74,6 +74,7 @@ KINDS_OF_PARTS = {
     "functions": ["function"],
     "parts": ["view", "table"],
 }
+BY_RANGES = ("drift", "shops", "last_bookings")
 NOWHERE = "postgresql://postgres@127.0.0.1:1/nowhere"
 
 
@@ -100,7 +101,7 @@ def test_everything_is_right(phase1_database: str) -> None:
 
     exit_code, found_samples = samples(phase1_database)
     assert exit_code == 0
-    when = {name for name in found_samples if name.endswith("_seconds")}
+    when = {name for name in found_samples if name.split("{")[0].endswith("_seconds")}
     assert {name.removeprefix("convo_tenancy_") for name in when} == {
         "backfill_finished_timestamp_seconds",
         "backfill_started_timestamp_seconds",
@@ -110,6 +111,7 @@ def test_everything_is_right(phase1_database: str) -> None:
         "longest_lock_wait_seconds",
         "oldest_prepared_transaction_seconds",
         "oldest_transaction_seconds",
+        *(f'whole_pass_timestamp_seconds{{check="{name}"}}' for name in BY_RANGES),
     }
     assert time.time() - found_samples["convo_tenancy_health_run_timestamp_seconds"] < 300
     [info] = (name for name in found_samples if name.startswith("convo_tenancy_info{"))
@@ -120,6 +122,7 @@ def test_everything_is_right(phase1_database: str) -> None:
         "convo_tenancy_phase": 1,
         **{f'convo_tenancy_check_status{{check="{name}"}}': 0 for name in NAMES},
         **{f'convo_tenancy_drift_rows{{kind="{kind}"}}': 0 for kind in KINDS},
+        **{f'convo_tenancy_seen_ratio{{check="{name}"}}': 1 for name in BY_RANGES},
         **{
             f'convo_tenancy_shop_profiles{{class="{name}"}}': number
             for name, number in shop_profiles(phase1_database).items()

@@ -422,8 +422,9 @@ def test_who_writes_both_sides(phase2_database: str) -> None:
         "critical",
         1,
         "application by the letter as role postgres: bookings, last at 2030-01-02 03:04 UTC of"
-        " customer 7: what is written to both sides counts twice: take one of the two out, then"
-        " clear tenancy.double_writes (docs/phase-2.md#double-writers)",
+        " customer 7: what is written to both sides counts twice: take one of the two out,"
+        " correct what was counted (docs/phase-2.md#double-writers), then run DELETE FROM"
+        " tenancy.double_writes",
     )
     assert found.said("drift") == ("ok", 0, "the profiles say what the legacy side says")
     labels = '{application="by the letter",role="postgres",kind="bookings"}'

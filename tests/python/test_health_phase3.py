@@ -398,3 +398,23 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
     found = health(url)
     assert (found.exit_code, found.phase) == (0, "@phase2")
     assert list(found.checks) == [name for name in NAMES if name not in OF_PHASE_3]
+
+
+def test_an_archive_that_is_old_or_big(phase3_database: str) -> None:
+    url = phase3_database
+    psql(
+        url,
+        "-c",
+        "UPDATE tenancy.contracted SET contracted_at = contracted_at - interval '40 days'",
+    )
+    status, _size, detail = alone(health(url), "archive")
+    assert status == "warning"
+    assert (
+        " put aside for the way back: if you need that way no more, run SELECT tenancy.purge_ar"
+        in detail
+    )
+    assert health(url, "--threshold", "archive_warning_days=41").exit_code == 0
+    options = ("--threshold", "archive_warning_days=inf", "--threshold", "archive_warning_bytes=9")
+    assert alone(health(url, *options), "archive")[0] == "warning"
+    psql(url, "-c", re.findall(r"run (SELECT .+\))", detail.partition(" (docs")[0])[0])
+    assert health(url).exit_code == 0

@@ -36,7 +36,6 @@ TABLES = [
 SEE_ALL = "GRANT pg_read_all_stats TO the role"
 
 _SHOWN = 5
-_LAST_RESORT = "as a last resort SELECT pg_terminate_backend(pid)"
 
 
 def check_long_transactions(connection: Connection, report: Report) -> Check:
@@ -59,8 +58,13 @@ def check_long_transactions(connection: Connection, report: Report) -> Check:
         worst(status for status, _each in judged),
         len(long),
         f"{seen}: scripts that lock these tables, the contract and vacuum wait for it: end it in"
-        f" its application, {_LAST_RESORT}",
+        f" its application, {_last_resort(long)}",
     )
+
+
+def _last_resort(sessions: list[Session]) -> str:
+    ends = ", ".join(f"pg_terminate_backend({each.pid})" for each in sessions[:_SHOWN])
+    return f"as a last resort run SELECT {ends}"
 
 
 def _held(session: Session) -> str:
@@ -122,26 +126,29 @@ def check_lock_waits(connection: Connection, report: Report) -> Check:
     if not long:
         return Check(name, Status.OK, 0, "nobody waits for long for a lock on our tables")
     seen = listed([_waits(each) for each in long], _SHOWN)
-    holders = {holder for each in long for holder in roots(each, waits)}
-    behind = listed(
-        [str(each) for each in report.lock_holders if each.pid in holders]
-        + ["a prepared transaction (see prepared_transactions)"] * (0 in holders),
-        _SHOWN,
-    )
+    ends = {pid for each in long for pid in roots(each, waits)}
+    holders = [each for each in report.lock_holders if each.pid in ends]
+    behind = [str(each) for each in holders]
+    remedy = f"end that transaction in its application, {_last_resort(holders)}"
+    if 0 in ends:
+        behind.append("a prepared transaction")
+        remedy = (
+            f"{remedy}; or see prepared_transactions" if holders else "see prepared_transactions"
+        )
+    if not behind:
+        behind, remedy = ["somebody who is gone by now"], "look again"
     return Check(
         name,
         worst(status for status, _each in judged),
         len(long),
-        f"{seen}; behind {behind or 'somebody who is gone by now'}: end that transaction in its"
-        f" application, {_LAST_RESORT} with the pid behind which they wait",
+        f"{seen}; behind {listed(behind, _SHOWN)}: {remedy}",
     )
 
 
 def _waits(wait: LockWait) -> str:
     return (
         f"pid {wait.pid} (user {wait.role_name or '?'}, application"
-        f" {wait.application_name or '(none)'}) waits {duration(wait.seconds)} for {wait.mode} on"
-        f" {wait.table_name}"
+        f" {wait.application_name or '(none)'}) waits {duration(wait.seconds)} for {wait.what}"
     )
 
 

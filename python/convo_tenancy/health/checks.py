@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from .blockers import (
     check_prepared_transactions,
 )
 from .contracted import check_archive, check_stray_legacy_table, check_tracking
+from .drift import check_drift
 from .isolation import check_isolation
 from .last_bookings import check_last_bookings
 from .legacy_use import (
@@ -46,8 +48,9 @@ from .model import TIME, Check, Database, Report, Status, skipped
 from .parts import KINDS, check_parts, read_parts
 from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
+from .ranges import Limit
 from .replicas import check_replicas
-from .shops import check_shops
+from .shops import BY_DEFAULT, SHOPS, check_shops
 from .stands import check_phase, said
 from .thresholds import Thresholds
 from .ways import ways_without_schema
@@ -90,11 +93,33 @@ class _DefaultShop:
     is_there: bool
 
 
-@dataclass(frozen=True)
-class _Drift:
-    kind: str
-    rows_found: int
-    examples: str | None
+# Those that look at every customer, each with its share of what time is left at its turn.
+_BY_RANGES = {"drift": 0.5, "shops": 0.8, "last_bookings": 1.0}
+
+
+class _Clock:
+    """What one statement may take, and all of them.
+
+    Args:
+        timeout_seconds: one.
+        max_seconds: all; None for as long as they take.
+    """
+
+    def __init__(self, timeout_seconds: float, max_seconds: float | None) -> None:
+        self.began = time.monotonic()
+        self.is_limited = max_seconds is not None
+        self._timeout = timeout_seconds
+        # The end of the transaction and the last answer take some of it.
+        self._end = self.began + max_seconds * 0.95 if max_seconds is not None else None
+
+    def left(self) -> float:
+        """Seconds that are left for all."""
+        return math.inf if self._end is None else max(self._end - time.monotonic(), 0.0)
+
+    def set(self, connection: Connection) -> None:
+        """What the next statement may take."""
+        seconds = min(self._timeout, self.left())
+        set_timeouts(connection, str(max(round(seconds * 1000), 1)), "500ms")
 
 
 def examine(
@@ -103,6 +128,7 @@ def examine(
     plan_folder: Path | None,
     thresholds: Thresholds | None = None,
     memory: Memory | None = None,
+    max_seconds: float | None = None,
 ) -> Report:
     """Make every check.
 
@@ -116,22 +142,30 @@ def examine(
         thresholds: by which they are judged; None for the defaults.
         memory: what the last look left; this one is in it then, for the caller to save. None for
             a look that is not the next one's last look.
+        max_seconds: what all checks may take. Those that look at every customer then see as many
+            as there is time for, and the next run goes on from there.
 
     Raises:
         psycopg.OperationalError: the connection broke.
     """
-    began = time.monotonic()
+    clock = _Clock(timeout_seconds, max_seconds)
     set_timeouts(connection, str(max(round(timeout_seconds * 1000), 1)), "500ms")
     report = Report(thresholds=thresholds or Thresholds())
+    is_kept = memory is not None
     memory = memory or Memory()
     with on_one_snapshot(connection):
-        _examine(connection, report, plan_folder, memory)
-    report.seconds = time.monotonic() - began
+        _examine(connection, report, plan_folder, memory, clock, is_kept)
+    report.seconds = time.monotonic() - clock.began
     return report
 
 
 def _examine(
-    connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
+    connection: Connection,
+    report: Report,
+    plan_folder: Path | None,
+    memory: Memory,
+    clock: _Clock,
+    is_kept: bool,
 ) -> None:
     database = one(connection, Database, "health/database")
     report.database, report.database_name = database, database.database_name
@@ -141,20 +175,20 @@ def _examine(
     ]
     _open(connection, memory)
     if database.is_deployed:
-        _examine_deployed(connection, report, plan_folder, memory)
+        _examine_deployed(connection, report, plan_folder, memory, clock, is_kept and memory.keeps)
         return
     report.phase = "none"
     report.checks.append(_not_deployed(connection, database, report))
     if database.is_legacy:
-        _examine_surroundings(connection, report, Phase(), memory)
+        _examine_surroundings(connection, report, Phase(), memory, clock)
 
 
 def _connection(database: Database) -> Check:
     where = f'connected to database "{database.database_name}" as {database.role_name}'
     if database.is_standby:
         replayed = database.replayed_at
-        as_of = f" of {replayed:{TIME}}" if replayed else ""
-        where += f", on a standby: what follows is the primary{as_of}"
+        as_of = f", as of {replayed:{TIME}}" if replayed else ""
+        where += f", on a standby: what follows is what it has replayed{as_of}"
     return Check("connection", Status.OK, database.database_name, where)
 
 
@@ -205,12 +239,12 @@ def _not_deployed(connection: Connection, database: Database, report: Report) ->
 
 
 def _examine_surroundings(
-    connection: Connection, report: Report, phase: Phase, memory: Memory
+    connection: Connection, report: Report, phase: Phase, memory: Memory, clock: _Clock
 ) -> None:
     """Who is in the way of the scripts, in any phase and before the first."""
 
     def make(name: str, check: Callable[[], Check]) -> None:
-        report.checks.append(_guarded(connection, name, phase, check))
+        report.checks.append(_guarded(connection, name, phase, check, clock))
 
     make("long_transactions", lambda: check_long_transactions(connection, report))
     make("prepared_transactions", lambda: check_prepared_transactions(connection, report))
@@ -220,11 +254,17 @@ def _examine_surroundings(
 
 
 def _examine_deployed(
-    connection: Connection, report: Report, plan_folder: Path | None, memory: Memory
+    connection: Connection,
+    report: Report,
+    plan_folder: Path | None,
+    memory: Memory,
+    clock: _Clock,
+    is_kept: bool,
 ) -> None:
     phase = Phase(has_legacy_side=has_legacy_side(connection))
     registry = read_registry(connection, is_deployed=True)
     report.registry = registry
+    by_ranges: list[tuple[int, str, Callable[[], Check]]] = []
 
     def stands() -> Check:
         nonlocal phase
@@ -239,8 +279,16 @@ def _examine_deployed(
             report.checks.append(skipped(name, "the deployed phase is not known"))
         elif name in _OF_PHASE_2 and phase.has_legacy_side and phase.number in (0, 1):
             report.checks.append(skipped(name, "checked once @phase2 is deployed"))
+        elif clock.is_limited and name in _BY_RANGES:
+            by_ranges.append((len(report.checks), name, check))
+            report.checks.append(skipped(name, "last of all"))
         else:
-            report.checks.append(_guarded(connection, name, phase, check))
+            report.checks.append(_guarded(connection, name, phase, check, clock))
+
+    def limit(name: str) -> Limit | None:
+        if clock.is_limited:
+            return Limit(clock.left() * _BY_RANGES[name])
+        return BY_DEFAULT if name == SHOPS.name and is_kept else None
 
     make("phase", stands)
     report.phase = phase.tag
@@ -248,9 +296,12 @@ def _examine_deployed(
     make("preconditions", lambda: check_preconditions(connection))
     make("default_shop", lambda: _default_shop(connection))
     make("backfill", lambda: _backfill(connection, report))
-    make("drift", lambda: _drift(connection, phase, report))
-    make("shops", lambda: check_shops(connection, phase, report))
-    make("last_bookings", lambda: check_last_bookings(connection))
+    make("drift", lambda: check_drift(connection, phase, report, memory, limit("drift")))
+    make("shops", lambda: check_shops(connection, phase, report, memory, limit("shops")))
+    make(
+        "last_bookings",
+        lambda: check_last_bookings(connection, report, memory, limit("last_bookings")),
+    )
     parts = cache(partial(read_parts, connection))
     for name in KINDS:
         make(name, partial(check_parts, name, parts, phase))
@@ -267,13 +318,19 @@ def _examine_deployed(
     if not phase.has_legacy_side:
         make("stray_legacy_table", lambda: check_stray_legacy_table(connection, phase))
         make("archive", lambda: check_archive(connection, report))
-    _examine_surroundings(connection, report, phase, memory)
+    _examine_surroundings(connection, report, phase, memory, clock)
+    for place, name, check in by_ranges:
+        report.checks[place] = _guarded(connection, name, phase, check, clock)
 
 
-def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[], Check]) -> Check:
+def _guarded(
+    connection: Connection, name: str, phase: Phase, check: Callable[[], Check], clock: _Clock
+) -> Check:
     """The check in a subtransaction: one that fails leaves the others the same snapshot."""
     try:
         with connection.transaction():
+            if clock.is_limited:
+                clock.set(connection)
             return check()
     except psycopg.Error as error:
         message = one_line(error)
@@ -282,9 +339,13 @@ def _guarded(connection: Connection, name: str, phase: Phase, check: Callable[[]
         if isinstance(error, errors.InsufficientPrivilege):
             return Check(name, Status.UNKNOWN, None, f"{message}: {DENIED}")
         if isinstance(error, errors.QueryCanceled):
-            return Check(name, Status.UNKNOWN, None, f"{message}: raise --timeout")
+            option = "--max-seconds" if clock.is_limited else "--timeout"
+            return Check(name, Status.UNKNOWN, None, f"{message}: raise {option}")
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
+        if isinstance(error, psycopg.DataError) and error.sqlstate is None:
+            unreadable = f"the database holds what cannot be read here: {message}: correct it there"
+            return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, "not deployed yet")
         if is_undefined(error):
@@ -306,7 +367,11 @@ def _default_shop(connection: Connection) -> Check:
             " tenancy.settings.default_shop_id",
         )
     return Check(
-        "default_shop", Status.CRITICAL, None, "tenancy.settings is empty: run sqitch verify"
+        "default_shop",
+        Status.CRITICAL,
+        None,
+        "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (1),"
+        " with the id of the shop that owns what no booking places",
     )
 
 
@@ -334,24 +399,9 @@ def _backfill(connection: Connection, report: Report) -> Check:
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
     return Check(
-        "backfill", Status.CRITICAL, None, "tenancy.backfill_progress is empty: run sqitch verify"
+        "backfill",
+        Status.CRITICAL,
+        None,
+        "tenancy.backfill_progress is empty: run INSERT INTO tenancy.backfill_progress DEFAULT"
+        " VALUES, then convo-tenancy backfill",
     )
-
-
-def _drift(connection: Connection, phase: Phase, report: Report) -> Check:
-    found = rows(connection, _Drift, "health/drift")
-    report.drift_rows = {drift.kind: drift.rows_found for drift in found}
-    total = sum(report.drift_rows.values())
-    if total == 0:
-        return Check("drift", Status.OK, 0, "the profiles say what the legacy side says")
-    seen = "; ".join(
-        f"{drift.kind} {drift.rows_found:,} ({drift.examples})" for drift in found if drift.examples
-    )
-    if (phase.number or 0) >= 2:
-        return Check("drift", Status.CRITICAL, total, f"{seen}: run convo-tenancy repair --dry-run")
-    expected = (
-        "profiles go stale with live traffic until sqitch deploy --to @phase2"
-        if report.backfill_finished
-        else "profiles are missing until the backfill is finished"
-    )
-    return Check("drift", Status.WARNING, total, f"{seen}: {expected}")

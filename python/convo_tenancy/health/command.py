@@ -75,6 +75,16 @@ def health(
         Format, typer.Option("--format", help="For people, programs, Prometheus, Nagios.")
     ] = Format.TEXT,
     timeout: TimeoutOption = 60.0,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0.001,
+            metavar="SECONDS",
+            help="What all checks may take: those that look at every customer see as many as there"
+            " is time for, and the next run goes on from there.",
+            show_default=False,
+        ),
+    ] = None,
     plan_directory: PlanDirectoryOption = None,
     threshold: Annotated[
         list[str] | None,
@@ -107,6 +117,7 @@ def health(
       convo-tenancy health --format json | jq .status
       convo-tenancy health --format prometheus > /var/lib/node_exporter/convo_tenancy.prom
       convo-tenancy health --format nagios --threshold lag_warning_seconds=30
+      convo-tenancy health --max-seconds 1
     """
     judged_by = read_thresholds(thresholds, threshold or [])
     memory = Memory(state)
@@ -115,7 +126,9 @@ def health(
             problems(denied=DENIED, undefined="run sqitch verify"),
             connect(database_url, APPLICATION_NAME) as connection,
         ):
-            report = examine(connection, timeout, find_plan(plan_directory), judged_by, memory)
+            report = examine(
+                connection, timeout, find_plan(plan_directory), judged_by, memory, max_seconds
+            )
     except Problem as problem:
         if problem.exit_code > Status.UNKNOWN:  # a signal
             raise

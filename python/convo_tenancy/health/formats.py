@@ -51,8 +51,9 @@ def as_text(report: Report) -> None:
 def as_json(report: Report) -> None:
     """Print one JSON object.
 
-    It has status, phase, forward and back (the commands out of a half state, else null), and checks
-    with name, status, value and detail.
+    It has status, phase, forward and back (the commands out of a half state, else null), checks
+    with name, status, value and detail, and seen: by check the share of the customers that it has
+    seen, from 0 to 1, and when the last whole pass ended (or null).
     """
     print(
         json.dumps(
@@ -70,6 +71,13 @@ def as_json(report: Report) -> None:
                     }
                     for check in report.checks
                 ],
+                "seen": {
+                    name: {
+                        "share": round(seen.share, 3),
+                        "whole_at": seen.whole_at and seen.whole_at.isoformat(timespec="seconds"),
+                    }
+                    for name, seen in report.seen.items()
+                },
             },
             indent=2,
         )

@@ -48,7 +48,13 @@ def check_isolation(connection: Connection, report: Report) -> Check:
     name = "isolation"
     found = rows(connection, _Finding, "health/isolation")
     if not found:
-        return Check(name, Status.CRITICAL, None, "tenancy.isolation is empty: run sqitch verify")
+        return Check(
+            name,
+            Status.CRITICAL,
+            None,
+            "tenancy.isolation is empty: run INSERT INTO tenancy.isolation (state)"
+            " VALUES ('relaxing'), then CALL tenancy.relax_isolation()",
+        )
     report.isolation = state = found[0].state
     wrong = [finding for finding in found if finding.kind]
     if not wrong:

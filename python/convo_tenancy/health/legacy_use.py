@@ -19,6 +19,10 @@ from .model import (
 )
 
 _SHOWN = 5
+_COUNTS_TWICE = (
+    "what is written to both sides counts twice: take one of the two out, correct what was counted"
+    " (docs/phase-2.md#double-writers), then run DELETE FROM tenancy.double_writes"
+)
 
 
 def check_legacy_writers(connection: Connection, report: Report) -> Check:
@@ -66,8 +70,7 @@ def check_double_writers(connection: Connection, report: Report) -> Check:
         name,
         Status.CRITICAL,
         len(report.double_writers),
-        f"{seen}: what is written to both sides counts twice: take one of the two out,"
-        " then clear tenancy.double_writes (docs/phase-2.md#double-writers)",
+        f"{seen}: {_COUNTS_TWICE}",
     )
 
 

@@ -158,6 +158,19 @@ MEASURES = (
         lambda report: [({"class": name}, n) for name, n in (report.shop_profiles or {}).items()],
     ),
     Measure(
+        "seen_ratio",
+        "The share of the customers that a check has seen in the pass that is under way or ended.",
+        lambda report: [({"check": name}, seen.share) for name, seen in report.seen.items()],
+    ),
+    Measure(
+        "whole_pass_timestamp_seconds",
+        "When a check last had seen all customers.",
+        lambda report: [
+            ({"check": name}, _timestamp(seen.whole_at)) for name, seen in report.seen.items()
+        ],
+        is_figure=False,
+    ),
+    Measure(
         "backfill_customers_done",
         "Customers whose profiles the backfill wrote.",
         _one(lambda report: report.backfill.customers_done if report.backfill else None),

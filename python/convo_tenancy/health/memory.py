@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from copy import deepcopy
 from errno import EISDIR
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -42,10 +43,29 @@ class Memory:
         except (OSError, ValueError, RuntimeError) as error:
             self._fail("read", error)
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the next run will know, as far as can be seen before the file is written."""
+        if not self._database or self.problem:
+            return False
+        try:
+            path = self._path()
+            if path.exists():
+                return path.is_file() and os.access(path.parent, os.W_OK)
+            there = next(folder for folder in path.parents if folder.exists())
+            return there.is_dir() and os.access(there, os.W_OK)
+        except (OSError, RuntimeError):
+            return False
+
     def recall(self, name: str, kind: type[T]) -> T | None:
         """What an earlier run remembered by this name; None when there is nothing of this kind."""
         value = self._before.get(name)
         return value if isinstance(value, kind) and not isinstance(value, bool) else None
+
+    def latest(self, name: str) -> dict[str, Any] | None:
+        """What this run remembered last by this name, or else an earlier one."""
+        value = self._after.get(name, self._before.get(name))
+        return deepcopy(value) if isinstance(value, dict) else None
 
     def remember(self, name: str, value: object) -> None:
         """For the next run, once this one is saved; None forgets it.

@@ -177,6 +177,8 @@ class LockWait:
     """A session of this database that waits for a lock.
 
     Args:
+        mode: of the lock that it waits for, as pg_locks has it.
+        is_row: it waits for a row, not for a whole table.
         table_name: what it waits for, or is at work on; None when that is not known.
         is_ours: that is a table of ours.
         blocked_by: the pids that it waits for, of which each may wait, too; 0 stands for a prepared
@@ -187,10 +189,17 @@ class LockWait:
     role_name: str | None
     application_name: str
     mode: str
+    is_row: bool
     table_name: str | None
     is_ours: bool
     seconds: float
     blocked_by: list[int]
+
+    @property
+    def what(self) -> str:
+        """It waits for, in words."""
+        table = self.table_name or "something that is not known"
+        return f"a row of {table}" if self.is_row else f"{self.mode} on {table}"
 
 
 @dataclass(frozen=True)
@@ -232,6 +241,29 @@ class Archive:
         return sum(self.tables.values())
 
 
+@dataclass(frozen=True)
+class Seen:
+    """How much a check that goes by ranges of customers has seen.
+
+    Args:
+        share: of all ids, from 0 to 1, in the pass that is under way, or has ended now.
+        first_id: where the pass began.
+        last_id: up to where it is; None at its beginning.
+        began_at: when it did.
+        is_at_once: this run looked at all of them.
+        whole_at: when the last whole pass ended; None when none did.
+        whole_found: what raised alarms then.
+    """
+
+    share: float
+    first_id: int
+    last_id: int | None
+    began_at: datetime
+    is_at_once: bool
+    whole_at: datetime | None
+    whole_found: int | None
+
+
 @dataclass
 class Report:
     """All that was found. What was not looked at, or could not be seen, is None.
@@ -248,6 +280,7 @@ class Report:
         registry: what Sqitch has of them.
         drift_rows: rows of tenancy.drift by kind.
         shop_profiles: rows of tenancy.shop_check by class.
+        seen: by check how many of the customers these are.
         backfill: where it stands.
         legacy_writers: of the last seven days, by shop.
         double_writers: as long as they are on record.
@@ -277,6 +310,7 @@ class Report:
     registry: Registry | None = None
     drift_rows: dict[str, int] | None = None
     shop_profiles: dict[str, int] | None = None
+    seen: dict[str, Seen] = field(default_factory=dict)
     backfill: Progress | None = None
     legacy_writers: list[LegacyWriter] = field(default_factory=list)
     double_writers: list[DoubleWriter] = field(default_factory=list)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from ..database import Connection, rows
+from ..database import Connection
+from .memory import Memory
 from .model import Check, Report, Status
 from .phase import Phase
+from .ranges import CUSTOMERS, Finding, Limit, Subject
+from .ranges import look as look_at
+
+MISPLACED = "misplaced"
+SHOPS = Subject("shops", frozenset({MISPLACED}))
+
+BY_DEFAULT = Limit(seconds=1.0, is_strict=False, customers=CUSTOMERS)
+"""Most of what there is to read is for this check: who looks often need not read it each time."""
 
 
-@dataclass(frozen=True)
-class _Class:
-    name: str
-    profiles: int
-    examples: str | None
+def look(connection: Connection, memory: Memory, seconds: float | None) -> Finding:
+    """The rows of tenancy.shop_check by class, as far as seen; see drift.look()."""
+    return look_at(connection, memory, SHOPS, None if seconds is None else Limit(seconds))
 
 
-def check_shops(connection: Connection, phase: Phase, report: Report) -> Check:
+def check_shops(
+    connection: Connection, phase: Phase, report: Report, memory: Memory, limit: Limit | None
+) -> Check:
     """Profiles beside bookings and stylists' counts; it warns of what a repair can move alone."""
-    found = rows(connection, _Class, "health/shops")
-    report.shop_profiles = {each.name: each.profiles for each in found}
-    misplaced = report.shop_profiles["misplaced"]
+    found = look_at(connection, memory, SHOPS, limit)
+    report.shop_profiles, report.seen["shops"] = found.counts, found.seen
+    return found.checked(_judge(found, phase))
+
+
+def _judge(found: Finding, phase: Phase) -> Check:
+    misplaced = found.counts.get(MISPLACED, 0)
+    examples = found.examples
     seen = "; ".join(
-        f"{each.name} {each.profiles:,}" + (f" ({each.examples})" if each.examples else "")
-        for each in found
-        if each.profiles
+        f"{name} {profiles:,}" + (f" ({'; '.join(examples[name])})" if examples.get(name) else "")
+        for name, profiles in found.counts.items()
+        if profiles
     )
     if misplaced and phase.has_legacy_side and (phase.number or 0) >= 2:
         return Check(

@@ -26,6 +26,7 @@ SETTINGS = {
     "full_page_writes": "off",
     "jit": "off",
     "max_connections": "100",
+    "max_prepared_transactions": "10",
     "max_wal_size": "256MB",
     "shared_buffers": "256MB",
 }

@@ -44,7 +44,7 @@ def health(url: str, *args: str) -> Health:
     done = call(url, "health", "--format", "json", *args)
     assert done.stderr == ""
     report = json.loads(done.stdout)
-    assert list(report) == ["status", "phase", "forward", "back", "checks"]
+    assert list(report) == ["status", "phase", "forward", "back", "checks", "seen"]
     for check in report["checks"]:
         assert list(check) == ["name", "status", "value", "detail"]
         assert check["status"] in {"ok", "warning", "critical", "unknown"}

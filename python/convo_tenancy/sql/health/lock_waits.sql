@@ -27,6 +27,7 @@ waiting AS MATERIALIZED (
         a.usename::text AS role_name,
         coalesce(a.application_name, '') AS application_name,
         l.mode,
+        l.locktype IN ('transactionid', 'tuple', 'spectoken') AS is_row,
         l.relation,
         extract(EPOCH FROM clock_timestamp() - coalesce(l.waitstart, clock_timestamp()))::double precision AS seconds
     FROM locks AS l
@@ -42,6 +43,7 @@ SELECT
     w.role_name,
     w.application_name,
     w.mode,
+    w.is_row,
     t.name AS table_name,
     coalesce(t.is_ours, FALSE) AS is_ours,
     w.seconds,

@@ -1,4 +1,5 @@
--- Every class, those without a profile too, with an example of each; of those that a repair moves, four.
+-- Every class, those without a profile too, of the customers from $1 to $2, or of those of them who are in $3, unless it is NULL: how
+-- many profiles, with an example of each; of those that a repair moves, four, and whose they are (a thousand of them).
 WITH known (class, position) AS (
     SELECT *
     FROM unnest(ARRAY[
@@ -15,6 +16,8 @@ checked AS MATERIALIZED (
         c.counted_bookings,
         c.class
     FROM tenancy.shop_check AS c
+    WHERE c.customer_id BETWEEN $1 AND $2
+        AND ($3::integer[] IS NULL OR c.customer_id = ANY ($3)) -- noqa: CP03,LT01,LT06
 ),
 
 found AS (
@@ -36,7 +39,8 @@ numbered AS (
 example AS (
     SELECT
         n.class,
-        string_agg(
+        array_agg(n.customer_id ORDER BY n.position) FILTER (WHERE n.class = 'misplaced') AS customers,
+        array_agg(
             format(
                 'customer %s in shop %s: profile %s, bookings %s, counts %s',
                 n.customer_id,
@@ -44,18 +48,19 @@ example AS (
                 n.total_bookings,
                 n.confirmed_bookings,
                 coalesce(n.counted_bookings::text, 'not known')
-            ),
-            '; ' ORDER BY n.position
-        ) AS examples
+            )
+            ORDER BY n.position
+        ) FILTER (WHERE n.position <= CASE n.class WHEN 'misplaced' THEN 4 ELSE 1 END) AS examples
     FROM numbered AS n
-    WHERE n.position <= CASE n.class WHEN 'misplaced' THEN 4 ELSE 1 END
+    WHERE n.position <= CASE n.class WHEN 'misplaced' THEN 1000 ELSE 1 END
     GROUP BY n.class
 )
 
 SELECT
     k.class AS name,
-    coalesce(f.profiles, 0) AS profiles,
-    e.examples
+    coalesce(f.profiles, 0) AS rows_found,
+    coalesce(e.customers, '{}') AS customers,
+    coalesce(e.examples, '{}') AS examples
 FROM known AS k
 LEFT JOIN found AS f ON f.class = k.class
 LEFT JOIN example AS e ON e.class = k.class
