@@ -83,3 +83,5 @@ What next:
   README.md     where to read on
 TEXT
 if [[ -n $PRIVATE ]]; then echo '  make down     stop the private PostgreSQL and delete its data'; fi
+echo
+.venv/bin/convo-tenancy status

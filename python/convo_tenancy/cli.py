@@ -12,17 +12,18 @@ import typer
 
 from .display import printable
 from .errors import Problem
-from .failures import Command, Group, escape_output
+from .failures import Command, Group, Root, escape_output
 from .scan import command as scan
 from .signals import stoppable
+from .usage import usage_problem
 
 app = typer.Typer(
-    add_completion=False,
+    cls=Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command(cls=scan.ScanCommand)(scan.scan)
 if find_spec("psycopg"):  # all but the scan work on a database
     from .backfill import commands as backfill
     from .gate import command as gate
@@ -30,14 +31,28 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .preflight import command as preflight
     from .repair import command as repair
     from .report import command as report
+    from .status import command as status
 
-    app.add_typer(backfill.app, name="backfill", cls=Group)
-    app.command(cls=health.HealthCommand)(health.health)
-    app.command(cls=health.HealthCommand)(preflight.preflight)
-    app.command(cls=Command)(repair.repair)
-    app.command(cls=Command)(gate.gate)
-    app.command(cls=Command)(report.report)
+    app.command(
+        cls=health.HealthCommand, short_help="Where it stands, and what is the next safe step"
+    )(status.status)
+    app.add_typer(
+        backfill.app,
+        name="backfill",
+        cls=Group,
+        short_help="Give every customer their profiles, beforehand",
+    )
+    app.command(cls=health.HealthCommand, short_help="Is every profile right?")(health.health)
+    app.command(
+        cls=health.HealthCommand, short_help="Can the phases be deployed, and what they lock"
+    )(preflight.preflight)
+    app.command(cls=Command, short_help="Make both sides agree again")(repair.repair)
+    app.command(cls=Command, short_help="May phase 3 be deployed, and what would it do?")(gate.gate)
+    app.command(cls=Command, short_help="All that is known, as a page for the change review")(
+        report.report
+    )
     app.command(hidden=True, cls=Command)(gate.contract)
+app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
 
 
 def _print_version(wanted: bool) -> None:
@@ -55,21 +70,44 @@ def convo_tenancy(
         ),
     ] = False,
 ) -> None:
-    """Move customer statistics to per-shop profiles, online: look at it, backfill, repair,
-    see what code still uses the legacy side, and whether it may go.
+    """Move customer statistics to per-shop profiles, online.
+
+    Each command has its own -h, with examples. --quiet and --verbose stand before a command or
+    behind it.
+
+    Exit codes: 0 well, 1 a problem, 2 called wrongly. Those of status, health and preflight are a
+    monitoring plugin's, with 3 for what cannot be told. A signal ends any with 128 and its number.
 
     \b
     Examples:
       export DATABASE_URL=postgresql://user@host:5432/database
-      convo-tenancy preflight                can the phases be deployed?
-      convo-tenancy health                   is every profile right?
-      convo-tenancy backfill --dry-run       how much there is to do
-      convo-tenancy backfill                 do it, before sqitch deploy --to @phase1
-      convo-tenancy repair --dry-run         what drifted, once @phase2 is deployed
-      convo-tenancy scan app                 what of the code still uses the legacy side?
-      convo-tenancy report                   all that is known, as a page for the change review
-      convo-tenancy gate                     may @phase3 be deployed, and what would it do?
+      convo-tenancy status              where it stands, and what is next
+      convo-tenancy preflight           can the phases be deployed?
+      convo-tenancy health              is every profile right?
+      convo-tenancy backfill --dry-run  how much there is to do
+      convo-tenancy repair --dry-run    what drifted, once @phase2 is deployed
+      convo-tenancy scan app            what code still uses the legacy side?
+      convo-tenancy gate                may @phase3 be deployed?
+      convo-tenancy report              a page for the change review
     """
+
+
+def _run() -> int:
+    """The exit code of the command that the arguments name.
+
+    Raises:
+        Problem: it failed, or the arguments are wrong.
+    """
+    try:
+        ended = typer.main.get_command(app).main(prog_name="convo-tenancy", standalone_mode=False)
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # those of the library that reads the arguments
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            print(error.message, file=sys.stderr)  # type: ignore[attr-defined]
+            return 2
+        raise usage_problem(error) from None
+    return int(ended or 0)
 
 
 def main() -> None:
@@ -79,7 +117,7 @@ def main() -> None:
     try:
         escape_output()
         with stoppable():
-            app()
+            sys.exit(_run())
     except Problem as problem:
         print(f"convo-tenancy: {printable(str(problem))}", file=sys.stderr)
         sys.exit(problem.exit_code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,8 +22,9 @@ from psycopg.rows import TupleRow, class_row, scalar_row
 from .conninfo import NOT_A_URI, libpq_uri
 from .errors import Problem
 from .pooler import shares_sessions
-from .queries import query
+from .queries import name_of, query
 from .signals import Stopped
+from .verbosity import tell
 
 Connection = psycopg.Connection[TupleRow]
 Row = TypeVar("Row")
@@ -81,7 +83,7 @@ def connect(url: str | None, application_name: str) -> Connection:
         return psycopg.connect(
             **parameters,
             autocommit=True,
-            cursor_factory=psycopg.RawCursor,
+            cursor_factory=_Cursor,
         )
 
     try:
@@ -96,10 +98,25 @@ def connect(url: str | None, application_name: str) -> Connection:
         connection.execute(query("session"))
     except psycopg.Error as error:
         source = "DATABASE_URL or --database-url" if url else "the PG... variables"
-        raise Problem(f"cannot connect: {one_line(error)} (check {source})") from None
+        raise Problem(f"cannot connect: {_unreachable(error)} (check {source})") from None
     for name in _TEXTS:
         connection.adapters.register_loader(name, _Text)
     return connection
+
+
+def _unreachable(error: psycopg.Error) -> str:
+    """What the server or the network said, once for each address that was tried."""
+    lines = [
+        line
+        for line in str(error).splitlines()
+        if not line.lstrip().startswith(("Is the server running", "Multiple connection attempts"))
+    ]
+    tried = [line for line in lines if line.startswith("- host:")] or [" ".join(lines)]
+    seen = (
+        re.sub(r"^.*?connection to (server .*?) failed: (?:FATAL: *)?", r"\1: ", line)
+        for line in tried
+    )
+    return " ".join("; ".join(dict.fromkeys(seen)).split())
 
 
 def database_name(url: str | None) -> str:
@@ -143,6 +160,18 @@ def _parameters(url: str) -> dict[str, Any]:
     else:
         return parameters
     raise Problem(f"DATABASE_URL (or --database-url) {problem}")
+
+
+class _Cursor(psycopg.RawCursor[Row]):
+    """With --verbose, it tells each statement and its time."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> _Cursor[Row]:
+        """Send a statement, and wait for its result."""
+        start = time.perf_counter()
+        try:
+            return super().execute(query, params, **options)
+        finally:
+            tell(f"asked {name_of(query)}: {time.perf_counter() - start:.3f} s")
 
 
 class _Text(Loader):

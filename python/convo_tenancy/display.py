@@ -9,9 +9,13 @@ from enum import StrEnum
 from typing import Annotated, Protocol
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.console import Console, RenderableType
+from rich.progress import Progress, ProgressColumn, Task
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
 from rich.text import Text
+
+from .verbosity import VERBOSITY
 
 LINE_SECONDS = 5.0
 """Between two lines of progress where there is no terminal."""
@@ -43,6 +47,17 @@ def printable(text: str) -> str:
     A ? stands for each character that they would obey and not show, as tenancy.printable() does it.
     """
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def say(text: str, *, only_if_quiet: bool = False) -> None:
+    """Print what is not wrong: --quiet leaves it out.
+
+    Args:
+        text: for people.
+        only_if_quiet: it stands for more that --quiet leaves out.
+    """
+    if VERBOSITY.quiet == only_if_quiet:
+        print(text)
 
 
 def duration(seconds: float) -> str:
@@ -106,12 +121,38 @@ class Meter:
         return f"{self.done:,} of {self.total:,} customers"
 
     @property
+    def speed_text(self) -> str:
+        """What was written a second."""
+        return f"{self.written / max(self.elapsed, 0.001):,.0f}/s"
+
+    @property
+    def left_text(self) -> str:
+        """The time left; empty before this run can tell."""
+        rate = self.customers / self.elapsed if self.elapsed else 0.0
+        return f"{duration((self.total - self.done) / rate)} left" if rate else ""
+
+    @property
     def rate_text(self) -> str:
         """What was written, its rate and the time left, as far as this run can tell."""
-        rate = self.customers / self.elapsed if self.elapsed else 0.0
-        left = f", {duration((self.total - self.done) / rate)} left" if rate else ""
-        speed = self.written / max(self.elapsed, 0.001)
-        return f"{self.written:,} {self.things}, {speed:,.0f}/s{left}"
+        parts = (f"{self.written:,} {self.things}", self.speed_text, self.left_text)
+        return ", ".join(part for part in parts if part)
+
+    def parts(self, width: int) -> list[str]:
+        """What stands beside one another in a line of that width: the rate and the time left last.
+
+        Args:
+            width: in columns; what is less needed goes first when it is small.
+        """
+        percent = f"{100 * self.done / max(self.total, 1):.0f}%"
+        short = ", ".join(part for part in (self.speed_text, self.left_text) if part)
+        for parts in (
+            [self.customers_text, percent, self.rate_text],
+            [percent, self.rate_text],
+            [percent, short],
+        ):
+            if len("  ".join(parts)) <= width:
+                return parts
+        return [percent, self.left_text or self.speed_text]
 
 
 class LineDisplay:
@@ -142,44 +183,53 @@ class LineDisplay:
         self._console.file.flush()
 
 
+_BAR = 10  # the least that is worth its columns
+
+
+class _Line(ProgressColumn):
+    """One line: the meter, and a bar in what is left of the width."""
+
+    def __init__(self, console: Console, meter: Meter) -> None:
+        super().__init__(Column(no_wrap=True))
+        self._console = console
+        self._meter = meter
+
+    def render(self, task: Task) -> RenderableType:
+        """As wide as the terminal is now."""
+        del task
+        width = self._console.width
+        parts = self._meter.parts(width)
+        room = min(width - len("  ".join(parts)) - 2, 40)
+        if room < _BAR:
+            return Text("  ".join(parts), no_wrap=True, overflow="ellipsis")
+        line = Table.grid(padding=(0, 2, 0, 0))
+        bar = ProgressBar(self._meter.total, self._meter.done, width=room)
+        line.add_row(*parts[:-2], bar, *parts[-2:])
+        return line
+
+
 class BarDisplay(LineDisplay):
     """A bar with customers, profiles, rate and time left; waits are lines above it."""
 
-    def __init__(self, console: Console, meter: Meter, bar: Progress, task: TaskID) -> None:
+    def __init__(self, console: Console, meter: Meter, bar: Progress) -> None:
         super().__init__(console, meter)
         self._bar = bar
-        self._task = task
 
     def moved(self, customers: int, written: int) -> None:
         """A batch is done."""
         self._meter.add(customers, written)
-        self._bar.update(
-            self._task,
-            completed=self._meter.done,
-            total=self._meter.total,
-            customers=self._meter.customers_text,
-            rate=self._meter.rate_text,
-        )
+        self._bar.refresh()
 
 
 @contextmanager
 def shown(console: Console, meter: Meter) -> Iterator[Display]:
     """The display that fits the console: the bar in a terminal, else lines."""
-    if not console.is_terminal:
+    if VERBOSITY.quiet:
+        yield LineDisplay(Console(quiet=True), meter)
+        return
+    if not console.is_terminal or console.is_dumb_terminal:
         yield LineDisplay(console, meter)
         return
-    with Progress(
-        TextColumn("{task.fields[customers]}", markup=False),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%", markup=False),
-        TextColumn("{task.fields[rate]}", markup=False),
-        console=console,
-    ) as bar:
-        task = bar.add_task(
-            "batches",
-            completed=meter.done,
-            total=meter.total,
-            customers=meter.customers_text,
-            rate=meter.rate_text,
-        )
-        yield BarDisplay(console, meter, bar, task)
+    with Progress(_Line(console, meter), console=console) as bar:
+        bar.add_task("batches")
+        yield BarDisplay(console, meter, bar)

@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from .errors import Problem
 from .signals import Stopped
+from .verbosity import common_options
 
 _PACKAGE = Path(__file__).parent
 
@@ -79,7 +80,16 @@ def _describe(error: Exception) -> str:
     return f"a fault of convo-tenancy itself, please report it: {what} ({places[-1]})"
 
 
-class _OneLine:
+class _Common:
+    """Of every command: it takes the options that all have."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Its own, those of all, and the one for help."""
+        own = super().get_params(ctx)  # type: ignore[misc]
+        return [*own[:-1], *common_options(), *own[-1:]]
+
+
+class _OneLine(_Common):
     """Of a command: what it fails with is one line."""
 
     failure = 1
@@ -97,3 +107,7 @@ class Command(_OneLine, TyperCommand):
 
 class Group(_OneLine, TyperGroup):
     """A command that has others."""
+
+
+class Root(_Common, TyperGroup):
+    """What has all commands; each of them knows what it fails with."""

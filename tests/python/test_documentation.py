@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import shutil
@@ -14,6 +15,7 @@ import pytest
 import typer
 
 from convo_tenancy.cli import app
+from convo_tenancy.verbosity import common_options
 from support.cluster import ROOT, Cluster
 from support.commands import convo_tenancy, psql, run, value
 from support.front_desk import STEPS
@@ -25,6 +27,7 @@ PHASE_2 = ROOT / "docs/phase-2.md"
 PHASE_3 = ROOT / "docs/phase-3.md"
 ISOLATION = ROOT / "docs/isolation.md"
 SUPPORT = ROOT / "docs/support.md"
+OPERATING = ROOT / "docs/operating.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -33,6 +36,7 @@ EXCERPT = re.compile(r"<!-- from (\S+) -->\n```diff\n(.*?)^```$", re.MULTILINE |
 # An extension and a role that are not everywhere; what changes what Sqitch or the scripts made.
 ELSEWHERE = ("pg_stat_statements", "monitor", "sqitch", "deploy/")
 
+OF_ALL = {"-h", "--help", *(name for option in common_options() for name in option.opts)}
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 
 
@@ -130,10 +134,47 @@ def test_options(page: Path) -> None:
         command: Any = typer.main.get_command(app)
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
-        known = {"--help", *(name for parameter in command.params for name in parameter.opts)}
+        known = {*OF_ALL, *(name for parameter in command.params for name in parameter.opts)}
         assert {word for word in words if word.startswith("-")} <= known, words
         arguments = sum(parameter.param_type_name == "argument" for parameter in command.params)
         assert not words[arguments:] or words[arguments].startswith("-"), words
+
+
+def test_commands() -> None:
+    """The table has every command with what its help says first, and its exit codes."""
+
+    def row(name: str, command: Any) -> list[str]:
+        codes = re.search(r"Exit codes: (.*?)\.\n\n", command.help, re.DOTALL)
+        assert codes, name
+        return [name, command.get_short_help_str(100).rstrip("."), " ".join(codes[1].split())]
+
+    root: Any = typer.main.get_command(app)
+    expected = []
+    for name, command in root.commands.items():
+        if not command.hidden:
+            inner = getattr(command, "commands", {}).items()
+            of_group = [(f"{name} {each}", of_it) for each, of_it in inner]
+            expected += [row(*each) for each in [(name, command), *of_group]]
+    listed = [
+        [quoted(first)[0].removeprefix("convo-tenancy "), second.strip(), third.strip()]
+        for first, second, third in cells(section(OPERATING, "## Commands"))[1:]
+    ]
+    assert sorted(listed) == sorted(expected)
+    options = {
+        name
+        for cell in cells(section(OPERATING, "## Options of every command"))[1:]
+        for name in quoted(cell[0])
+    }
+    assert options == OF_ALL
+
+
+def test_keys_of_status(phase2_database: str) -> None:
+    """The page names each key of its JSON, in their order."""
+    keys = [*json.loads(convo_tenancy(phase2_database, "status", "--format", "json").stdout)]
+    [listed] = re.findall(
+        r"`--format json` is for programs: (.*?)\.", OPERATING.read_text(), re.DOTALL
+    )
+    assert quoted(listed) == keys
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -285,6 +326,18 @@ def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> Non
     assert len(lines) > 5
     for line in lines:
         assert line in said, line
+
+
+def test_status(isolated_database: str) -> None:
+    """The screen with which make up ends, but for its times and the database's name."""
+    env = {"SQITCH_TARGET": None, "COLUMNS": "80"}
+    said = convo_tenancy(isolated_database, "status", env=env).stdout
+    [sample] = [block for _, block in shown(ROOT / "README.md") if "convo-tenancy status:" in block]
+    screens = [
+        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "(then)", text).splitlines()[1:]
+        for text in (said, sample[sample.index("convo-tenancy status:") :])
+    ]
+    assert screens[0] == screens[1]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from support.health import Health, go, health
 from support.plan import CHANGES, PLAN, TAGS, below, place
 from support.sessions import Session, waiting_for
 from support.soak import SOAK
+from support.status import in_the_way, status
 from support.waiting import wait_until
 
 # On real databases: the first ones, what is put aside, the contract. In a soak every change.
@@ -169,7 +170,10 @@ def is_whole(found: Health, goal: str) -> bool:
 
 def check_both_ways(cluster: Cluster, state: str, forward: str, back: str) -> Health:
     """Each on a copy of its own; no other check advises anything."""
-    found = health(state)
+    found, told = health(state), status(state)
+    assert (told["next"]["command"], told["back"]["command"]) == (found.forward, found.back)
+    assert told["half_state"]
+    assert "backfill" not in in_the_way(told)
     detail = found.said("phase")[2]
     assert f"to go forward to {forward}, run {found.forward}; " in detail
     assert f"to go back to {back}, run {found.back}; both are safe" in detail

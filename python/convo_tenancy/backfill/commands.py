@@ -21,7 +21,8 @@ from ..database import (
     require_legacy_side,
     require_triggers,
 )
-from ..display import Format, FormatOption, Meter, duration, printable, shown
+from ..display import Format, FormatOption, Meter, duration, printable, say, shown
+from ..failures import Command
 from . import control
 
 APPLICATION_NAME = "convo-tenancy backfill"
@@ -75,11 +76,14 @@ def backfill(
     with a view of the progress. Needs sqitch deploy --to profiles/run_backfill. Safe to kill
     at any moment, and to run again: it goes on where it was.
 
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
+
     \b
     Examples:
       convo-tenancy backfill --dry-run            how much there is to do
       convo-tenancy backfill --batch-size 500     smaller transactions
-      convo-tenancy backfill pause                from another terminal; then: resume
+      convo-tenancy backfill pause                from another terminal
+      convo-tenancy backfill resume
       convo-tenancy backfill status --format json
     """
     context.obj = database_url
@@ -104,7 +108,7 @@ def _show_estimate(connection: Connection, output: Format) -> None:
     if output is Format.JSON:
         _print_json(asdict(estimate))
     else:
-        print(describe_estimate(estimate))
+        say(describe_estimate(estimate))
 
 
 def describe_estimate(estimate: control.Estimate) -> str:
@@ -124,25 +128,25 @@ def _run(connection: Connection, batch_size: int | None) -> None:
     control.begin(connection)
     finished_at = control.progress(connection).finished_at
     if finished_at is not None:
-        console.print(
-            f"The backfill finished at {finished_at:{_TIME}}; looking for customers who came since"
-        )
-    console.print(describe_estimate(control.estimate(connection)))
+        say(f"The backfill finished at {finished_at:{_TIME}}; looking for customers who came since")
+    say(describe_estimate(control.estimate(connection)))
     console.file.flush()
     stand = control.prepare(connection)
     meter = Meter(stand.customers_done, stand.customers_estimated, "profiles")
     with shown(console, meter) as display:
         control.run(connection, batch_size, display)
-    console.print(
+    say(
         f"Backfill finished: {meter.customers:,} customers got {meter.written:,} profiles"
         f" in {duration(meter.elapsed)}\n"
         "Next: sqitch deploy --to @phase1, unless it is deployed; then convo-tenancy health"
     )
 
 
-@app.command()
+@app.command(cls=Command)
 def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     """Stop after the batch at hand, in every terminal and in Sqitch, until resume.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Example:
@@ -151,15 +155,17 @@ def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     with _session(database_url or context.obj) as connection:
         control.pause(connection)
         if control.runner(connection) is None:
-            print("Paused. No backfill runs now; the next one waits until: ", end="")
+            stand = "Paused. No backfill runs now; the next one waits until"
         else:
-            print("Paused after the batch at hand, until: ", end="")
-        print("convo-tenancy backfill resume")
+            stand = "Paused after the batch at hand, until"
+        say(f"{stand}: convo-tenancy backfill resume")
 
 
-@app.command()
+@app.command(cls=Command)
 def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     """Let a paused backfill go on.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Example:
@@ -168,16 +174,18 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     with _session(database_url or context.obj) as connection:
         control.resume(connection)
         if control.runner(connection) is None:
-            print("Resumed. No backfill runs now; start one: convo-tenancy backfill")
+            say("Resumed. No backfill runs now; start one: convo-tenancy backfill")
         else:
-            print("Resumed: the running backfill goes on")
+            say("Resumed: the running backfill goes on")
 
 
-@app.command()
+@app.command(cls=Command)
 def status(
     context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
 ) -> None:
     """Show how far the backfill is, and whether one runs now.
+
+    Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
     \b
     Examples:
@@ -206,9 +214,9 @@ def status(
         headline = f"finished at {stand.finished_at:{_TIME}}"
     else:
         headline = f"{stand.percent} %" + (", looking for leftovers" if stand.sweeping else "")
-    print(f"Backfill:  {headline}{', paused' if stand.paused else ''}")
-    print(f"Customers: {stand.customers_done:,} of about {stand.customers_estimated:,}")
-    print(f"Profiles:  {stand.profiles_written:,}")
+    say(f"Backfill:  {headline}{', paused' if stand.paused else ''}")
+    say(f"Customers: {stand.customers_done:,} of about {stand.customers_estimated:,}")
+    say(f"Profiles:  {stand.profiles_written:,}")
     if stand.updated_at is not None:
-        print(f"Moved at:  {stand.updated_at:{_TIME}}")
-    print(f"Running:   {'no' if runner is None else printable(str(runner))}")
+        say(f"Moved at:  {stand.updated_at:{_TIME}}")
+    say(f"Running:   {'no' if runner is None else printable(str(runner))}")

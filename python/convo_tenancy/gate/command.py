@@ -11,8 +11,9 @@ import typer
 from rich.filesize import decimal
 
 from ..database import UrlOption, connect, problems, require_deployed, require_legacy_side
-from ..display import Format, FormatOption, printable
+from ..display import Format, FormatOption, printable, say
 from ..errors import Problem
+from ..verbosity import VERBOSITY
 from .gate import COLUMNS, LOCKED, Gate, ask
 
 COMMAND = "convo-tenancy gate"
@@ -65,7 +66,7 @@ def gate(
     Examples:
       convo-tenancy gate
       convo-tenancy gate --legacy-quiet-period '1 hour'
-      convo-tenancy gate --contract-despite 'publication export, index public.fans'
+      convo-tenancy gate --contract-despite 'publication x, index public.fans'
       convo-tenancy gate --format json | jq .findings
     """
     deploy = _deploy(quiet_period, despite)
@@ -100,7 +101,15 @@ def contract(
     output: FormatOption = Format.TEXT,
     dry_run: _DryRunOption = False,
 ) -> None:
-    """Earlier name of convo-tenancy gate, with --dry-run."""
+    """Earlier name of convo-tenancy gate, with --dry-run.
+
+    Exit codes: 0 the gate is open, 1 the contract would be refused, or any other problem, 2 called
+    wrongly.
+
+    \b
+    Example:
+      convo-tenancy contract --dry-run
+    """
     if not dry_run:
         raise Problem(
             f"the contract is deployed by sqitch: see what {COMMAND} says, then run"
@@ -120,11 +129,11 @@ def _deploy(quiet_period: str | None, despite: str) -> str:
 
 
 def _print_text(found: Gate, deploy: str) -> None:
-    print(f"Gate of phase 3: {'open' if found.is_open else 'shut'}")
-    print(f"Legacy quiet period: {found.quiet_period}, since {found.since}")
+    say(f"Gate of phase 3: {'open' if found.is_open else 'shut'}")
+    say(f"Legacy quiet period: {found.quiet_period}, since {found.since}")
     seen = "seen by pg_stat_statements" if found.unseen_readers is None else "not all seen: "
-    print(f"Readers of the legacy side: {seen}{printable(found.unseen_readers or '')}")
-    for finding in found.findings:
+    say(f"Readers of the legacy side: {seen}{printable(found.unseen_readers or '')}")
+    for finding in found.refused if VERBOSITY.quiet else found.findings:
         print(f"\n{printable(finding.name)}{' (overridden)' if finding.is_overridden else ''}")
         print(f"  finding:  {printable(finding.finding)}")
         print(f"  detail:   {printable(finding.detail)}")
@@ -132,7 +141,7 @@ def _print_text(found: Gate, deploy: str) -> None:
         if finding.may_be_overridden and not finding.is_overridden:
             print(f"  override: --contract-despite {shlex.quote(printable(finding.name))}")
     extent = found.extent
-    print(
+    say(
         "\nThe contract would\n"
         f"- copy these columns of {extent.customers:,} customers to tenancy_archive.customers, then"
         f" drop them from public.customers: {', '.join(COLUMNS)}\n"
@@ -141,7 +150,7 @@ def _print_text(found: Gate, deploy: str) -> None:
         f"- lock for a moment, so that everybody waits: {', '.join(LOCKED)}\n"
         f"The way back: {WAY_BACK}"
     )
-    print(
+    say(
         f"\n{'Next' if found.is_open else 'Once the gate is open'}:\n"
         f'  psql -X "$DATABASE_URL" -c "{RESTORE_POINT}"'
         "   # where WAL is archived, else: a base backup\n"

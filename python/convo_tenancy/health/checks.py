@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -129,6 +129,7 @@ def examine(
     thresholds: Thresholds | None = None,
     memory: Memory | None = None,
     max_seconds: float | None = None,
+    without: Collection[str] = (),
 ) -> Report:
     """Make every check.
 
@@ -144,6 +145,7 @@ def examine(
             a look that is not the next one's last look.
         max_seconds: what all checks may take. Those that look at every customer then see as many
             as there is time for, and the next run goes on from there.
+        without: checks to skip, by name.
 
     Raises:
         psycopg.OperationalError: the connection broke.
@@ -154,7 +156,7 @@ def examine(
     is_kept = memory is not None
     memory = memory or Memory()
     with on_one_snapshot(connection):
-        _examine(connection, report, plan_folder, memory, clock, is_kept)
+        _examine(connection, report, plan_folder, memory, clock, is_kept, without)
     report.seconds = time.monotonic() - clock.began
     return report
 
@@ -166,6 +168,7 @@ def _examine(
     memory: Memory,
     clock: _Clock,
     is_kept: bool,
+    without: Collection[str],
 ) -> None:
     database = one(connection, Database, "health/database")
     report.database, report.database_name = database, database.database_name
@@ -175,7 +178,9 @@ def _examine(
     ]
     _open(connection, memory)
     if database.is_deployed:
-        _examine_deployed(connection, report, plan_folder, memory, clock, is_kept and memory.keeps)
+        _examine_deployed(
+            connection, report, plan_folder, memory, clock, is_kept and memory.keeps, without
+        )
         return
     report.phase = "none"
     report.checks.append(_not_deployed(connection, database, report))
@@ -260,6 +265,7 @@ def _examine_deployed(
     memory: Memory,
     clock: _Clock,
     is_kept: bool,
+    without: Collection[str],
 ) -> None:
     phase = Phase(has_legacy_side=has_legacy_side(connection))
     registry = read_registry(connection, is_deployed=True)
@@ -273,7 +279,9 @@ def _examine_deployed(
         return check
 
     def make(name: str, check: Callable[[], Check]) -> None:
-        if name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
+        if name in without:
+            report.checks.append(skipped(name, "not asked: run convo-tenancy health"))
+        elif name in _OF_LEGACY_SIDE and not phase.has_legacy_side:
             report.checks.append(skipped(name, "the legacy side is gone (phase 3)"))
         elif name in _OF_PHASE_2 and phase.number is None:
             report.checks.append(skipped(name, "the deployed phase is not known"))

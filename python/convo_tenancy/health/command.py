@@ -108,14 +108,14 @@ def health(
 ) -> None:
     """Is every profile right? Looks at everything, writes nothing, stands in nobody's way.
 
-    Exit codes, as monitoring plugins have them: 0 ok, 1 warning, 2 critical, 3 unknown (cannot
-    connect, not deployed, no right to look).
+    Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, not deployed, no right to
+    look, called wrongly); as monitoring plugins have them.
 
     \b
     Examples:
       convo-tenancy health
       convo-tenancy health --format json | jq .status
-      convo-tenancy health --format prometheus > /var/lib/node_exporter/convo_tenancy.prom
+      convo-tenancy health --format prometheus > convo_tenancy.prom
       convo-tenancy health --format nagios --threshold lag_warning_seconds=30
       convo-tenancy health --max-seconds 1
     """

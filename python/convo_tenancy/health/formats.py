@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..display import printable
-from .model import Report, Status
+from ..verbosity import VERBOSITY
+from .model import Check, Report, Status
 from .nagios import as_nagios
 from .prometheus import as_prometheus
 
@@ -26,11 +27,14 @@ def as_text(report: Report) -> None:
     """Print a table in a terminal, else a line a check."""
     console = Console(highlight=False, markup=False)
     phase = report.phase or "unknown"
+    checks = unless_quiet(report.checks)
+    if not checks:
+        return
     if console.is_terminal:
         table = Table(title=f"convo-tenancy health: {report.status.label}, phase {phase}")
         for heading in ("Check", "Status", "Value", "Detail"):
             table.add_column(heading, overflow="fold")
-        for check in report.checks:
+        for check in checks:
             value = "" if check.value is None else str(check.value)
             status = Text(check.status.label, STYLES[check.status])
             table.add_row(check.name, status, value, Text(printable(check.detail)))
@@ -40,12 +44,17 @@ def as_text(report: Report) -> None:
         return
     print(f"convo-tenancy health: {report.status.label}, phase {phase}")
     width = max(16, *(len(check.name) for check in report.checks))
-    for check in report.checks:
+    for check in checks:
         value = "-" if check.value is None else str(check.value)
         line = f"{check.status.label:<9} {check.name:<{width}} {value:<8} {check.detail}"
         print(printable(line))
     if report.note:
         print(printable(f"note: {report.note}"))
+
+
+def unless_quiet(checks: list[Check]) -> list[Check]:
+    """All of them; with --quiet those that are not ok."""
+    return [check for check in checks if not VERBOSITY.quiet or check.status is not Status.OK]
 
 
 def as_json(report: Report) -> None:

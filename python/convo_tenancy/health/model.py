@@ -21,18 +21,18 @@ TIME = "%Y-%m-%d %H:%M %Z"
 _SEVERITY = (Status.OK, Status.WARNING, Status.UNKNOWN, Status.CRITICAL)
 
 
-def worst(statuses: Iterable[Status]) -> Status:
-    """Critical, then unknown, then warning, then ok.
+def severity(status: Status) -> int:
+    """Its place among ok, warning, unknown, critical.
 
     Unknown is worse than a warning, for anything may hide behind it; what is known to be broken is
     worse still.
     """
-    return max(statuses, key=severity)
-
-
-def severity(status: Status) -> int:
-    """How bad it is, from 0 for ok."""
     return _SEVERITY.index(status)
+
+
+def worst(statuses: Iterable[Status]) -> Status:
+    """Critical, then unknown, then warning, then ok."""
+    return max(statuses, key=severity)
 
 
 @dataclass(frozen=True)
@@ -328,6 +328,10 @@ class Report:
     archive: Archive | None = None
     seconds: float | None = None
     note: str | None = None
+
+    def check(self, name: str) -> Check | None:
+        """The check of that name; None when it was not made."""
+        return next((check for check in self.checks if check.name == name), None)
 
     @property
     def backfill_finished(self) -> bool:

@@ -32,6 +32,7 @@ class Change:
     state: str
     open_pid: int | None
     open_key: int | None
+    standing_since: datetime | None = None
 
     @property
     def is_half_way(self) -> bool:
@@ -100,6 +101,13 @@ class Phase:
         if not self.changes:
             return None
         return next((each.tag for each in reversed(self.standing) if _completes(each)), "none")
+
+    @property
+    def since(self) -> datetime | None:
+        """When the newest complete phase was; None before the first, and when it is not known."""
+        return next(
+            (each.standing_since for each in reversed(self.standing) if _completes(each)), None
+        )
 
     @property
     def number(self) -> int | None:

@@ -23,7 +23,7 @@ def check_phase(
     is_wrong = other_plan is not None or half_state is not None
     obstacle = (
         running_script(connection, phase)
-        or (_running_sqitch(connection) if is_wrong else None)
+        or (running_sqitch(connection) if is_wrong else None)
         or other_plan
     )
     if obstacle is not None:
@@ -51,7 +51,8 @@ def running_script(connection: Connection, phase: Phase) -> str | None:
     return None
 
 
-def _running_sqitch(connection: Connection) -> str | None:
+def running_sqitch(connection: Connection) -> str | None:
+    """The deploy or revert by Sqitch that runs now, in words; None when none does."""
     session = holder(connection, _SQITCH_LOCK, pid=None)
     return _runs("sqitch", session) if session else None
 

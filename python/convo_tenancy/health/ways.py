@@ -10,7 +10,10 @@ from .phase import PRECONDITIONS, REGISTRY, SWITCH, Change, Phase, Registry
 LEGACY = "the legacy schema"
 """Where the way back from the first phase leads."""
 
-_CONTRACT = "@phase3"
+TAGS = ("@phase1", "@phase2", "@phase3")
+"""Of the plan, in order."""
+
+_CONTRACT = TAGS[-1]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,24 @@ def ways(phase: Phase, registry: Registry) -> Ways:
     return _Finder(phase, registry).ways()
 
 
+def forward(phase: Phase, registry: Registry) -> Way | None:
+    """From a whole phase, or from the legacy schema, to the next one; None from the last."""
+    number = (phase.number or 0) + 1
+    if number > len(TAGS):
+        return None
+    goal = TAGS[number - 1]
+    contract = ("--set", "contract=yes") if goal == _CONTRACT else ()
+    return Way(_sqitch("deploy", goal, *contract, *_option(registry)), goal)
+
+
+def back(phase: Phase, registry: Registry) -> Way | None:
+    """From a whole phase to the one before it; None from the legacy schema."""
+    if not phase.number:
+        return None
+    goal = TAGS[phase.number - 2] if phase.number > 1 else None
+    return Way(_sqitch("revert", goal, "-y", *_option(registry)), goal or LEGACY)
+
+
 def ways_without_schema() -> Ways:
     """Out of a registry that has changes while nothing of ours stands."""
     begin = _sqitch("revert", PRECONDITIONS, "-y")
@@ -59,9 +80,7 @@ class _Finder:
     def __init__(self, phase: Phase, registry: Registry) -> None:
         self._plan = phase.changes
         self._names = [each.change for each in phase.changes]
-        self._option = (
-            () if registry.schema == REGISTRY else ("--registry", shlex.quote(registry.schema))
-        )
+        self._option = _option(registry)
         self._half = next((each for each in phase.standing if each.is_half_way), None)
         self._top = self._index(phase.standing[-1])
         self._lost = registry.changes == ()
@@ -149,6 +168,10 @@ class _Finder:
 
     def _revert(self, to: str | None) -> str:
         return _sqitch("revert", to, "-y", *self._option)
+
+
+def _option(registry: Registry) -> tuple[str, ...]:
+    return () if registry.schema == REGISTRY else ("--registry", shlex.quote(registry.schema))
 
 
 def _sqitch(command: str, to: str | None, *options: str) -> str:

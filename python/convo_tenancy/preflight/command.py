@@ -13,11 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ..database import UrlOption, connect, problems, set_timeouts
-from ..display import Format, FormatOption, printable
+from ..display import Format, FormatOption, printable, say
 from ..errors import Problem
 from ..health.checks import DENIED
-from ..health.formats import STYLES
-from ..health.model import Status
+from ..health.formats import STYLES, unless_quiet
+from ..health.model import Check, Status
+from ..verbosity import VERBOSITY
 from .locks import Lock, locks
 from .preconditions import Preconditions, look
 
@@ -56,8 +57,8 @@ def preflight(
     will deploy: of another role it is only said who may. What phase 3 takes away has a gate of its
     own: convo-tenancy gate.
 
-    Exit codes, as health has them: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, no right
-    to look).
+    Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, no right to look, called
+    wrongly); as health has them.
 
     \b
     Examples:
@@ -87,21 +88,24 @@ def _title(found: Preconditions, to: Phase) -> str:
 
 def _print_text(found: Preconditions, to: Phase, taken: list[Lock]) -> None:
     console = Console(highlight=False, markup=False)
+    checks = unless_quiet(found.report.checks)
+    if not checks:
+        return
     if console.is_terminal:
-        _print_tables(console, found, to, taken)
+        _print_tables(console, _title(found, to), checks, [] if VERBOSITY.quiet else taken)
         return
     print(_title(found, to))
-    for check in found.report.checks:
+    for check in checks:
         print(printable(f"{check.status.label:<9} {check.name:<16} {check.detail}"))
     for lock in taken:
-        print(f"lock      {lock.change:<32} {lock.lock} | {lock.tables} | {lock.duration}")
+        say(f"lock      {lock.change:<32} {lock.lock} | {lock.tables} | {lock.duration}")
 
 
-def _print_tables(console: Console, found: Preconditions, to: Phase, taken: list[Lock]) -> None:
-    table = Table(title=_title(found, to))
+def _print_tables(console: Console, title: str, checks: list[Check], taken: list[Lock]) -> None:
+    table = Table(title=title)
     for heading in ("Check", "Status", "Detail"):
         table.add_column(heading, overflow="fold")
-    for check in found.report.checks:
+    for check in checks:
         status = Text(check.status.label, STYLES[check.status])
         table.add_row(check.name, status, Text(printable(check.detail)))
     console.print(table)

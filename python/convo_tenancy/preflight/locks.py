@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from importlib.resources import files
+
+_TABLES = re.compile(r"\b(?:bookings|services|shops|stylists|customers|customer_\w+)\b")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Lock:
     lock: str
     tables: str
     duration: str
+
+    @property
+    def named_tables(self) -> list[str]:
+        """The tables of the application that it names."""
+        return _TABLES.findall(self.tables)
 
 
 def locks(first: int, last: int) -> list[Lock]:

@@ -21,7 +21,7 @@ from ..database import (
     require_triggers,
     scalar,
 )
-from ..display import Format, FormatOption, Meter, listed, shown
+from ..display import Format, FormatOption, Meter, listed, say, shown
 from ..errors import Problem
 from .control import SHOPS, Change, Drift, Outcome, Repair
 
@@ -96,7 +96,7 @@ def repair(
     customers whom somebody holds. Safe to stop at any moment, and to run again.
 
     Exit codes: 0 both sides agree (dry run: they would), 1 something drifts that it cannot repair,
-    or any other problem.
+    or any other problem, 2 called wrongly.
 
     \b
     Examples:
@@ -146,19 +146,19 @@ def _run(run: Repair, batch_size: int) -> None:
 
 def _print_text(outcome: Outcome, source: str, dry_run: bool) -> None:
     for change in outcome.changes:
-        print(_change(change))
+        say(_change(change))
     unlisted = outcome.changed_values - len(outcome.changes)
     if unlisted:
-        print(f"... and {unlisted:,} more (--limit)")
+        say(f"... and {unlisted:,} more (--limit)")
     counted = f"{outcome.changed_values:,} values of {outcome.changed_customers:,} customers"
     if outcome.finished and not outcome.drifted_customers:
-        print(_NOTHING[source])
+        say(_NOTHING[source])
     elif dry_run:
-        print(f"Dry run: {counted} would change")
+        say(f"Dry run: {counted} would change")
         if outcome.changed_values:
-            print(f"Next: convo-tenancy repair{_OPTIONS[source]}")
+            say(f"Next: convo-tenancy repair{_OPTIONS[source]}")
     else:
-        print(f"Changed {counted}")
+        say(f"Changed {counted}")
 
 
 def _change(change: Change) -> str:

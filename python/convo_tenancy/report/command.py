@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from ..database import UrlOption, connect, on_one_snapshot, problems
-from ..display import printable
+from ..display import printable, say
 from ..errors import Problem
 from ..health.checks import DENIED, examine
 from ..health.command import PlanDirectoryOption, ThresholdsOption, TimeoutOption
+from ..health.model import Status
 from ..health.plan import find_plan
 from ..health.thresholds import read_thresholds
 from .facts import read_facts
@@ -30,14 +31,14 @@ def report(
     plan_directory: PlanDirectoryOption = None,
     thresholds: ThresholdsOption = None,
 ) -> None:
-    """Write what is known of the move as one HTML file, for a change review.
+    """Write what is known of the migration as one HTML file, for a change review.
 
     It has the time line of the phases, profiles and bookings by shop, the right-shop check, drift,
-    who still uses the legacy side, and every check of convo-tenancy health. It loads nothing from
-    elsewhere, and names no customer. The file is only its owner's to read until you change that; a
+    who still uses the legacy side, and every check of health. It loads nothing from elsewhere, runs
+    no script, and names no customer. Only its owner may read the file, until you change that. A
     report of before is replaced, any other file is not.
 
-    Exit codes: 0 written, whatever it says; 1 a problem; 2 called wrongly; 3 a package is missing.
+    Exit codes: 0 written, whatever it says, 1 a problem, 2 called wrongly, 3 a package is missing.
 
     \b
     Examples:
@@ -67,4 +68,8 @@ def report(
         raise Problem("where it was read is not known: run it again")
     write(output, page(found, found.database, facts))
     if output != STDOUT:
-        print(f"{found.status.label}, phase {found.phase or 'unknown'}: {printable(output)}")
+        line = f"wrote {printable(output)}: {found.status.label}, phase {found.phase or 'unknown'}"
+        if found.status is Status.OK:
+            say(line)
+        else:
+            print(line)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ..display import Format, FormatOption, listed, printable
+from ..display import Format, FormatOption, listed, printable, say
 from ..errors import Problem
 from ..failures import Command
 from . import baseline
@@ -77,7 +77,7 @@ def scan(
         if output is Format.JSON:
             print(json.dumps({"baseline": str(known), "known": len(report.findings)}))
         else:
-            print(f"{len(report.findings):,} findings are known now: {printable(str(known))}")
+            say(f"{len(report.findings):,} findings are known now: {printable(str(known))}")
         return
     if known is not None:
         baseline.apply(known, report, _CANNOT_LOOK)
@@ -100,16 +100,16 @@ def _print_text(root: Path, report: Report) -> None:
     for finding in report.findings:
         print(printable(_line(root, finding)))
     for entry in report.gone:
-        print(printable(f"no longer occurs, and is in the baseline: {entry}"))
+        say(printable(f"no longer occurs, and is in the baseline: {entry}"))
     for path in report.as_text:
-        print(printable(f"does not parse as Python, read as text: {path}"))
+        say(printable(f"does not parse as Python, read as text: {path}"))
     if report.history:
         files = len({finding.path for finding in report.history})
-        print(f"{len(report.history):,} in {files:,} migrations, which are history: not counted")
+        say(f"{len(report.history):,} in {files:,} migrations, which are history: not counted")
     known = f", {report.known:,} known" if report.known else ""
     uncertain = sum(not finding.is_certain for finding in report.findings)
     may = f" ({uncertain:,} of them may be other tables')" if uncertain else ""
-    print(f"{len(report.findings):,} findings{may} in {report.files:,} files{known}")
+    say(f"{len(report.findings):,} findings{may} in {report.files:,} files{known}")
 
 
 def _line(root: Path, finding: Finding) -> str:

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 
 from .commands import CONVO_TENANCY, Completed, convo_tenancy, environment, start_convo_tenancy
 
+LIBRARY = re.compile(
+    r"^Usage|^Try |Error: |Invalid value|Missing (option|argument)|No such (command|option)"
+    r"|psycopg|click|typer"
+)
+
 
 def call(url: str, *args: str, env: Mapping[str, str | None] | None = None) -> Completed:
-    """Run it to its end: no traceback, and at most one line of error unless it is the usage."""
+    """Run it to its end: no traceback, no word of a library, and at most one line of error."""
     done = convo_tenancy(url, *args, env=env)
     assert "Traceback" not in done.stdout + done.stderr, done.stderr
-    if not done.stderr.startswith("Usage:"):
-        assert len(done.stderr.splitlines()) <= 1, done.stderr
+    assert not LIBRARY.search(done.stderr), done.stderr
+    assert len(done.stderr.splitlines()) <= 1, done.stderr
     return done
 
 
