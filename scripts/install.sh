@@ -3,7 +3,7 @@
 #
 #   scripts/install.sh venv      what lint needs: the Python environment
 #   scripts/install.sh client    besides: sqitch, psql and pg_prove
-#   scripts/install.sh server    besides: a PostgreSQL server with pgTAP and plpgsql_check, PgBouncer, and Prometheus' promtool
+#   scripts/install.sh server    besides: a PostgreSQL server with pgTAP and plpgsql_check, PgBouncer, Prometheus' promtool, and Chromium
 #
 # When nothing is missing, apt and sudo are not touched. A PostgreSQL that is there is left alone.
 set -euo pipefail
@@ -29,6 +29,7 @@ fi
 if [[ $1 == server ]]; then
     need pgbouncer env PATH="$PATH:/usr/sbin" bash -c 'command -v pgbouncer'
     need prometheus command -v promtool
+    need chromium command -v chromium # which looks at the report in the tests
     if [[ -z $PG_BINDIR || $PG_BINDIR == /usr/lib/postgresql/* ]]; then
         need "postgresql-$version" test -n "$PG_BINDIR"
         need "postgresql-$version-pgtap" test -e "$extensions/pgtap.control"

@@ -30,6 +30,7 @@ if find_spec("psycopg"):  # all but the scan work on a database
     from .health import command as health
     from .preflight import command as preflight
     from .repair import command as repair
+    from .report import command as report
     from .status import command as status
     from .watch import command as watch
 
@@ -49,6 +50,9 @@ if find_spec("psycopg"):  # all but the scan work on a database
     app.command(cls=Command, short_help="Look on while it goes on")(watch.watch)
     app.command(cls=Command, short_help="Make both sides agree again")(repair.repair)
     app.command(cls=Command, short_help="May phase 3 be deployed, and what would it do?")(gate.gate)
+    app.command(cls=Command, short_help="All that is known, as a page for the change review")(
+        report.report
+    )
     app.command(hidden=True, cls=Command)(gate.contract)
 app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
 
@@ -87,6 +91,7 @@ def convo_tenancy(
       convo-tenancy repair --dry-run    what drifted, once @phase2 is deployed
       convo-tenancy scan app            what code still uses the legacy side?
       convo-tenancy gate                may @phase3 be deployed?
+      convo-tenancy report              a page for the change review
     """
 
 

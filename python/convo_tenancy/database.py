@@ -16,6 +16,7 @@ from psycopg import errors
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, class_row, scalar_row
 
 from .conninfo import NOT_A_URI, libpq_uri
@@ -193,9 +194,15 @@ def set_timeouts(connection: Connection, statement: str, lock: str) -> None:
 def on_one_snapshot(connection: Connection) -> Iterator[None]:
     """One REPEATABLE READ, READ ONLY transaction: the block sees one moment, and only reads.
 
+    Inside another such block it is that one's moment.
+
     Args:
-        connection: in autocommit mode, and so again afterwards.
+        connection: in autocommit mode, and so again afterwards; or inside such a block.
     """
+    if connection.info.transaction_status is not TransactionStatus.IDLE:
+        with connection.transaction():
+            yield
+        return
     connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     connection.read_only = True
     connection.autocommit = False

@@ -20,6 +20,30 @@ from .thresholds import Thresholds, read_thresholds
 
 APPLICATION_NAME = "convo-tenancy health"
 
+# Of whatever makes these checks.
+TimeoutOption = Annotated[
+    float,
+    typer.Option(
+        min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
+    ),
+]
+PlanDirectoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="CONVO_TENANCY_PLAN_DIRECTORY",
+        help="The folder of sqitch.plan. [default: the current one, or the checkout]",
+        show_default=False,
+    ),
+]
+ThresholdsOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="From when on something is a warning, or critical: TOML, NAME = VALUE in each line.",
+        show_default=False,
+    ),
+]
+
 
 class Format(StrEnum):
     """How the report is printed."""
@@ -50,12 +74,7 @@ def health(
     output: Annotated[
         Format, typer.Option("--format", help="For people, programs, Prometheus, Nagios.")
     ] = Format.TEXT,
-    timeout: Annotated[
-        float,
-        typer.Option(
-            min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
-        ),
-    ] = 60.0,
+    timeout: TimeoutOption = 60.0,
     max_seconds: Annotated[
         float | None,
         typer.Option(
@@ -66,14 +85,7 @@ def health(
             show_default=False,
         ),
     ] = None,
-    plan_directory: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="CONVO_TENANCY_PLAN_DIRECTORY",
-            help="The folder of sqitch.plan. [default: the current one, or the checkout]",
-            show_default=False,
-        ),
-    ] = None,
+    plan_directory: PlanDirectoryOption = None,
     threshold: Annotated[
         list[str] | None,
         typer.Option(
@@ -83,12 +95,7 @@ def health(
             show_default=False,
         ),
     ] = None,
-    thresholds: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The same in TOML, NAME = VALUE in each line.", show_default=False
-        ),
-    ] = None,
+    thresholds: ThresholdsOption = None,
     state: Annotated[
         Path | None,
         typer.Option(

@@ -1,0 +1,1 @@
+"""What is known of the move, as one page for the change review."""
