@@ -9,7 +9,7 @@
 -- statements, and it gives nobody more than the two calls in it do.
 CREATE OR REPLACE FUNCTION tenancy.confirm_booking(
     booking_id uuid,
-    INOUT shop_id integer,
+    shop_id integer,
     OUT is_counted boolean,
     OUT customer_id integer,
     OUT preferred_stylist_id integer,
