@@ -141,6 +141,7 @@ async def retrying(
     flight gets while a phase is deployed or reverted) and a lock that could not be had (55P03).
     Pauses are random and grow, from 10 ms to 1 s at most, so that two who collided do not meet
     again. A connection that broke is no reason to repeat: the transaction may have committed.
+    `confirm_booking` may be called again, on another connection.
 
     Args:
         connection: in no transaction.
@@ -163,6 +164,8 @@ async def retrying(
     async def attempt() -> Result:
         try:
             result = await transaction()
+        except asyncpg.PostgresConnectionError:
+            raise  # it broke: nothing can be asked of one that a pool lent
         except asyncpg.PostgresError:
             _check_idle(connection, "the function failed and did not end it")
             raise
