@@ -165,7 +165,9 @@ SELECT throws_ok(
 );
 UPDATE public.bookings SET hold_expires_at_utc = NULL WHERE id = pg_temp.booking(11);
 UPDATE public.services SET price_cents = 10000001 WHERE id = 9010;
-SELECT throws_ok($$SELECT pg_temp.confirm(11, 901)$$, '22023', 'spend_cents is 10000001, expected 0 to 10000000', 'a price of no booking');
+SELECT throws_ok(
+    $$SELECT pg_temp.confirm(11, 901)$$, '22023', 'spend_cents is 10000001, expected 0 to 10000000', 'a price of no booking'
+);
 UPDATE public.services SET price_cents = 0 WHERE id = 9010;
 UPDATE public.stylists SET shop_id = 903 WHERE id = 9013;
 SELECT pg_temp.hold(13, 9011, pg_temp.day(13), '+15550009101');
