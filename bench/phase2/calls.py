@@ -1,4 +1,4 @@
-"""tenancy.record_booking beside the legacy statements, from Python, the mirrors on for both."""
+"""The SQL API's two ways to book beside the legacy statements, from Python, with the mirrors."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any
+from uuid import UUID
 
 import psycopg
 from psycopg.rows import dict_row
@@ -17,15 +18,17 @@ from psycopg.types.numeric import Int4Dumper
 from convo_tenancy.queries import query
 
 from ..checks import check_drift
-from ..cluster import Cluster
+from ..cluster import BenchError, Cluster
 from ..steps import Steps
 from .bookings import DELAY
 from .databases import Templates
 from .legacy import Holds, statements
 from .proxy import network
 
-LEGACY, CALLS = "legacy statements", "record_booking"
+LEGACY, CALLS, CONFIRM = "legacy statements", "record_booking", "confirm_booking"
+SIDES = (LEGACY, CALLS, CONFIRM)
 DELAYS = (0.0, DELAY)
+CONFIRM_BOOKING = query("customer_memory/confirm_booking")
 RECORD_BOOKING = query("customer_memory/record_booking")
 GET_OR_CREATE_CUSTOMER = query("customer_memory/get_or_create_customer")
 
@@ -36,7 +39,7 @@ BOOKINGS = 200  # on each side in one run
 
 def holds_needed(pairs: int) -> int:
     """How many bookings all runs confirm."""
-    return len(DELAYS) * (pairs + 1) * 2 * BOOKINGS
+    return len(DELAYS) * (pairs + 1) * len(SIDES) * BOOKINGS
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,13 @@ class Booker:
         self._holds = holds
         self._statements = {name: _positional(text) for name, text in statements().items()}
         self._counting = 0.0
+        # The application has it from its request.
+        self._shops = {
+            str(row["id"]): row["shop_id"]
+            for row in self._cursor.execute(
+                "SELECT id, shop_id FROM public.bookings WHERE status = 'HOLD'"
+            )
+        }
 
     def __enter__(self) -> Booker:
         return self
@@ -75,6 +85,10 @@ class Booker:
         """One booking; seconds of what counts it, and of the whole transaction."""
         self._counting = 0.0
         started = time.monotonic()
+        if side == CONFIRM:
+            with self._count():
+                self._confirm_booking(hold)
+            return self._counting, time.monotonic() - started
         self._execute("begin", {})
         if side == LEGACY:
             self._book_legacy(hold)
@@ -82,6 +96,12 @@ class Booker:
             self._book_calls(hold)
         self._execute("commit", {})
         return self._counting, time.monotonic() - started
+
+    def _confirm_booking(self, hold: int) -> None:
+        booking = str(UUID(f"{self._holds.booking(hold):032}"))
+        self._cursor.execute(CONFIRM_BOOKING, (booking, self._shops[booking]), prepare=True)
+        if not self._row()["is_counted"]:
+            raise BenchError(f"booking {booking} was not counted")
 
     def _book_calls(self, hold: int) -> None:
         phone = f"+{self._holds.phone(hold)}"
@@ -181,7 +201,7 @@ def measure_calls(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -
                 for pair in range(pairs + 1):
                     title = f"from Python, {delay * 1000:g} ms delay, run {pair} of {pairs}"
                     with steps.step(title) as notes:
-                        times: dict[str, list[tuple[float, float]]] = {LEGACY: [], CALLS: []}
+                        times: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
                         for _ in range(BOOKINGS):
                             for side, figures in times.items():
                                 figures.append(booker.book(side, hold))

@@ -13,7 +13,7 @@ from ..api import FUNCTIONS
 from ..report import Report, Threshold, new_table
 from .bookings import DELAY, DUAL_WRITE, MIRRORS, SETTINGS, WITHOUT, BookingRun, Setting
 from .bulk import UPDATES, BulkRun
-from .calls import CALLS, DELAYS, LEGACY, CallRun
+from .calls import CALLS, CONFIRM, DELAYS, LEGACY, CallRun
 from .drift import ALL, REFERENCE, DriftRun
 from .health import ALONE, BESIDE, BOUNDED, MAX_SECONDS, WHOLE, HealthRun, WriterRun
 from .health import REFERENCE as HEALTH_REFERENCE
@@ -23,6 +23,7 @@ from .legacy import statements
 THROUGHPUT_LIMIT = 0.9
 BULK_LIMIT = 60  # microseconds a row
 CALLS_LIMIT = 5
+CONFIRM_LIMIT = 4
 ISOLATION_LIMIT = 1.15
 DRIFT_LIMIT = 3
 HEALTH_LIMIT = 1.5
@@ -177,6 +178,12 @@ class Phase2(Report):
                 CALLS_LIMIT,
                 ratio(self.counting(DELAY), LEGACY, CALLS),
             ),
+            Threshold(
+                f"from Python, {DELAY * 1000:g} ms delay: whole transaction, {LEGACY} / {CONFIRM}",
+                ">=",
+                CONFIRM_LIMIT,
+                ratio(self.transaction(DELAY), LEGACY, CONFIRM),
+            ),
             *(
                 Threshold(
                     f"{function}: time as {MEMBER} / as {OWNER}",
@@ -236,7 +243,7 @@ class Phase2(Report):
                     "delay": delay,
                     "what": what,
                     "milliseconds": measured.summary(),
-                    **_ratios(measured, (LEGACY, CALLS)),
+                    **_ratios(measured, (LEGACY, CALLS), (LEGACY, CONFIRM)),
                 }
                 for delay in DELAYS
                 for what, measured in (
@@ -364,7 +371,7 @@ class Phase2(Report):
     def _calls_table(self) -> Table:
         table = new_table(
             "A booking from Python, with mirrors: milliseconds (medians of means)",
-            *("", LEGACY, CALLS, "ratio"),
+            *("", LEGACY, CALLS, "ratio", CONFIRM, "ratio"),
             texts=1,
         )
         for delay in DELAYS:
@@ -378,6 +385,8 @@ class Phase2(Report):
                         f"{measured.median(LEGACY):,.2f}",
                         f"{measured.median(CALLS):,.2f}",
                         _spread(measured.ratios(LEGACY, CALLS)),
+                        f"{measured.median(CONFIRM):,.2f}",
+                        _spread(measured.ratios(LEGACY, CONFIRM)),
                     )
         return table
 

@@ -65,7 +65,7 @@ FROM (
         ('SCHEMA', 'tenancy', NULL, 'USAGE', 'USAGE', 'USAGE'),
         (
             'ROUTINE',
-            'tenancy.customer_by_email, tenancy.customer_by_phone, tenancy.customer_context, '
+            'tenancy.confirm_booking, tenancy.customer_by_email, tenancy.customer_by_phone, tenancy.customer_context, '
             'tenancy.customers_by_preferred_stylist, tenancy.get_or_create_customer, tenancy.normalized_email, '
             'tenancy.normalized_phone, tenancy.record_booking, tenancy.record_no_show, tenancy.set_preferred_stylist, '
             'tenancy.set_service_preference, tenancy.shop_context',

@@ -37,7 +37,7 @@ BEGIN
         AND OLD.status <> 'CONFIRMED'
         AND (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE') AND row_security_active('public.bookings')) IS NOT TRUE
     )
-    EXECUTE FUNCTION tenancy.confirm_booking();
+    EXECUTE FUNCTION tenancy.note_confirmed_booking();
 
     CREATE OR REPLACE TRIGGER confirm_new_booking
     BEFORE INSERT ON public.bookings
@@ -46,7 +46,7 @@ BEGIN
         NEW.status = 'CONFIRMED'
         AND (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE') AND row_security_active('public.bookings')) IS NOT TRUE
     )
-    EXECUTE FUNCTION tenancy.confirm_booking();
+    EXECUTE FUNCTION tenancy.note_confirmed_booking();
 
     -- That a mirror's own write is not mirrored back, the functions see to: to read a long WHEN costs each statement more than that.
     CREATE OR REPLACE TRIGGER mirror_customer_to_profiles

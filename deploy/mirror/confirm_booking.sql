@@ -38,7 +38,7 @@ COMMENT ON FUNCTION tenancy.lock_customer_of_booking(varchar, varchar) IS
 'Locks the customer whose a booking with this phone and email is, as tenancy.bookings_of() has it, and returns the id; NULL if '
 'there is none. Example: SELECT tenancy.lock_customer_of_booking(''+15550109999'', ''ann@example.com'')';
 
-CREATE OR REPLACE FUNCTION tenancy.confirm_booking()
+CREATE OR REPLACE FUNCTION tenancy.note_confirmed_booking()
 RETURNS trigger
 LANGUAGE plpgsql
 SECURITY DEFINER
@@ -78,7 +78,7 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.confirm_booking() IS
+COMMENT ON FUNCTION tenancy.note_confirmed_booking() IS
 'Trigger: a booking that turns CONFIRMED locks its customer and the count of its stylist, and notes shop and start for the '
 'statistics that will count it. So whoever reads these afterwards, to write them back changed, reads what is true until the '
 'transaction ends. Not for members of convo_shop, who write no statistics.';

@@ -33,7 +33,6 @@ WITH watching AS (
     FROM pg_proc AS p
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.proname IN (
-            'confirm_booking',
             'count_legacy_write',
             'counted_legacy_writes',
             'is_mirroring',
@@ -42,6 +41,7 @@ WITH watching AS (
             'mirror_profiles_to_legacy',
             'mirror_statistics_to_profiles',
             'mirror_stylist_preferences_to_profiles',
+            'note_confirmed_booking',
             'refuse_truncate'
         )
 )

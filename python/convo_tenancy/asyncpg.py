@@ -6,8 +6,9 @@ there of customers, shops, amounts and checks holds here, too. They take a conne
 one of their own. Times come back in UTC. The server's errors come as asyncpg's, by SQLSTATE:
 
     asyncpg.ForeignKeyViolationError (23503), InvalidParameterValueError (22023),
-    NumericValueOutOfRangeError (22003); DeadlockDetectedError (40P01), SerializationError (40001),
-    LockNotAvailableError (55P03), which `retrying` is for
+    NumericValueOutOfRangeError (22003), ObjectNotInPrerequisiteStateError (55000);
+    DeadlockDetectedError (40P01), SerializationError (40001), LockNotAvailableError (55P03), which
+    `retrying` is for
 
 Behind a pooler in transaction mode, connect with `statement_cache_size=0`, and make every call in a
 transaction: `shop_context` is one.
@@ -22,7 +23,15 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeAlias, TypeVar
 import asyncpg
 
 from . import calls
-from .calls import Call, Customer, CustomerContext, Profile, set_shop, set_shop_back
+from .calls import (
+    Call,
+    Confirmation,
+    Customer,
+    CustomerContext,
+    Profile,
+    set_shop,
+    set_shop_back,
+)
 from .queries import query
 from .races import ATTEMPTS, check_attempts, repeat_async
 
@@ -32,9 +41,11 @@ if TYPE_CHECKING:
     Connection: TypeAlias = asyncpg.Connection | PoolConnectionProxy
 
 __all__ = [
+    "Confirmation",
     "Customer",
     "CustomerContext",
     "Profile",
+    "confirm_booking",
     "get_customer_by_email",
     "get_customer_by_phone",
     "get_customer_context",
@@ -73,6 +84,7 @@ def _function(call: Callable[P, Call[Result]]) -> _OfConnection[P, Result]:
 get_customer_by_email = _function(calls.get_customer_by_email)
 get_customer_by_phone = _function(calls.get_customer_by_phone)
 get_or_create_customer_by_identity = _function(calls.get_or_create_customer_by_identity)
+confirm_booking = _function(calls.confirm_booking)
 update_customer_stats = _function(calls.update_customer_stats)
 get_customer_context = _function(calls.get_customer_context)
 get_customers_by_preferred_stylist = _function(calls.get_customers_by_preferred_stylist)
@@ -129,6 +141,7 @@ async def retrying(
     flight gets while a phase is deployed or reverted) and a lock that could not be had (55P03).
     Pauses are random and grow, from 10 ms to 1 s at most, so that two who collided do not meet
     again. A connection that broke is no reason to repeat: the transaction may have committed.
+    `confirm_booking` may be called again, on another connection.
 
     Args:
         connection: in no transaction.
@@ -151,6 +164,8 @@ async def retrying(
     async def attempt() -> Result:
         try:
             result = await transaction()
+        except asyncpg.PostgresConnectionError:
+            raise  # it broke: nothing can be asked of one that a pool lent
         except asyncpg.PostgresError:
             _check_idle(connection, "the function failed and did not end it")
             raise

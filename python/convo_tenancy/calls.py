@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,6 +40,16 @@ class Profile:
     total_spend_cents: int
     last_booking_at: datetime | None
     no_show_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A booking that is confirmed, and what its shop knows of its customer."""
+
+    is_counted: bool
+    """By this call. False: it was CONFIRMED before, or it counts for nobody."""
+    profile: Profile | None
+    """As it is now; None for nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +127,38 @@ def get_or_create_customer_by_identity(
     )
 
 
+def confirm_booking(booking_id: uuid.UUID, shop_id: int) -> Call[Confirmation]:
+    """Confirm a booking that is held, and count it for its customer, in one round trip.
+
+    `tenancy.confirm_booking`: it locks the booking, finds or makes the customer, and counts the
+    booking at the list price of its primary service. A booking that is CONFIRMED is not counted, so
+    call it again when the answer was lost: it counts once.
+
+    Args:
+        booking_id: the booking.
+        shop_id: its shop.
+
+    Raises:
+        23503: unknown booking, or one of another shop; a stylist who moved to another shop.
+        55000: it has expired, or is no hold for another reason.
+        22023: a price or a start that no booking has.
+        22003: an integer that is too large, or a profile that would be.
+    """
+    if not isinstance(booking_id, uuid.UUID):
+        raise TypeError(f"booking_id must be a UUID, not {booking_id!r}")
+    parameters = (str(booking_id), _integer("shop_id", shop_id))
+    return Call("customer_memory/confirm_booking", parameters, _confirmation)
+
+
 def update_customer_stats(
     customer_id: int, shop_id: int, stylist_id: int, spend_cents: int, booked_at: datetime
 ) -> Call[Profile]:
     """Count a booking in the shop it is of, and return the profile there.
 
     `tenancy.record_booking`: totals, last booking, counts by stylist and preferred stylist, in one
-    round trip. Call it once per booking, in the transaction that confirms the booking: by itself,
-    a commit whose answer was lost would be counted again by whoever repeats it.
+    round trip. It is for who confirms the booking by a statement of their own; `confirm_booking`
+    does both. Call it once per booking, in the transaction that confirms the booking: by itself, a
+    commit whose answer was lost would be counted again by whoever repeats it.
 
     Args:
         customer_id: from `get_or_create_customer_by_identity`.
@@ -268,6 +303,14 @@ def _customer_id(rows: Rows) -> int | None:
 def _profile(rows: Rows) -> Profile:
     [row] = rows
     return Profile(**row)
+
+
+def _confirmation(rows: Rows) -> Confirmation:
+    [row] = rows
+    values = dict(row)
+    is_counted: bool = values.pop("is_counted")
+    profile = Profile(**values) if values["customer_id"] is not None else None
+    return Confirmation(is_counted, profile)
 
 
 def _context(rows: Rows) -> CustomerContext:

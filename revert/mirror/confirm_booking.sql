@@ -5,7 +5,7 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-DROP FUNCTION IF EXISTS tenancy.confirm_booking();
+DROP FUNCTION IF EXISTS tenancy.note_confirmed_booking();
 DROP FUNCTION IF EXISTS tenancy.lock_customer_of_booking(varchar, varchar);
 
 COMMIT;

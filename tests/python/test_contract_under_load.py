@@ -110,6 +110,23 @@ def profile(url: str) -> tuple[int, int]:
     return int(bookings), int(no_shows)
 
 
+def hold(url: str) -> str:
+    """A booking of theirs there, which may be confirmed."""
+    return value(
+        url,
+        """
+        INSERT INTO public.bookings (
+            id, shop_id, service_id, stylist_id, customer_phone, customer_email, discount_cents,
+            start_at_utc, end_at_utc, status
+        )
+        SELECT gen_random_uuid(), 1, 1, 1, phone, email, 0, '2040-01-02', '2040-01-03', 'HOLD'
+        FROM public.customers
+        WHERE id = 10
+        RETURNING id
+        """,
+    ).splitlines()[0]
+
+
 @pytest.mark.parametrize("command", ["deploy", "revert"])
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: str) -> None:
@@ -121,26 +138,32 @@ def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: s
     url: str = request.getfixturevalue(start)
     patient(url)
     bookings, no_shows = profile(url)
-    holder, caller = Session(url), Session(url)
+    calls = [call]
+    if "record_booking" in call:
+        calls.append(f"SELECT tenancy.confirm_booking('{hold(url)}', 1)")
+    holder, callers = Session(url), [Session(url) for _ in calls]
     try:
         # What the transaction that switches writes last
         holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
         switching = start_sqitch(url, command, *arguments)
         wait_until(lambda: waiting_for(url, holder.pid), "the script is at its end")
-        calling = caller.start(call)
+        calling = [caller.start(each) for caller, each in zip(callers, calls, strict=True)]
         script = waiting_for(url, holder.pid)[0]
-        wait_until(lambda: caller.pid in waiting_for(url, script), "the call waits for it")
+        pids = {caller.pid for caller in callers}
+        wait_until(lambda: pids <= {*waiting_for(url, script)}, "the calls wait for it")
         holder.rollback()
-        calling.result()
-        caller.commit()
+        for caller, waiting in zip(callers, calling, strict=True):
+            waiting.result()
+            caller.commit()
         output = switching.communicate()[0]
         assert switching.returncode == 0, output
     finally:
         holder.close()
-        caller.close()
+        for caller in callers:
+            caller.close()
 
     if "record_booking" in call:
-        assert profile(url) == (bookings + 1, no_shows)
+        assert profile(url) == (bookings + 2, no_shows)
     if "record_no_show" in call:
         assert profile(url) == (bookings, no_shows + 1)
     if command == "revert":

@@ -37,7 +37,7 @@ def _failures(url: str, change: str) -> str:
             ],
         ),
         (
-            "ALTER FUNCTION tenancy.confirm_booking() SET search_path = public",
+            "ALTER FUNCTION tenancy.note_confirmed_booking() SET search_path = public",
             ["every function fixes search_path", "every SECURITY DEFINER function fixes"],
         ),
         (

@@ -28,6 +28,7 @@ import support.drivers.psycopg
 import support.drivers.sqlalchemy
 from convo_tenancy import customer_memory
 from convo_tenancy.customer_memory import (
+    Confirmation,
     Customer,
     CustomerContext,
     Profile,
@@ -125,8 +126,8 @@ def _everything(url: str) -> str:
 
 
 def test_all_modules_offer_the_same() -> None:
-    names = [name for name in customer_memory.__all__ if name.startswith(("get_", "update_"))]
-    assert len(names) == 6
+    names = [name for name in customer_memory.__all__ if name.islower()]
+    assert len(names) == 7
     for name in names:
         here = inspect.signature(getattr(customer_memory, name), eval_str=True)
         assert next(iter(here.parameters)) == "connection"
@@ -175,6 +176,52 @@ def test_a_booking_is_counted_in_its_shop(call: Call, url: str) -> None:
     assert value(url, "SELECT * FROM tenancy.drift") == ""
     statistics = f"SELECT total_bookings FROM customer_booking_stats WHERE customer_id = {ANN}"
     assert value(url, statistics) == "3"
+
+
+def _hold(url: str, who: str) -> uuid.UUID:
+    """A booking of Ann's, or of nobody."""
+    booking = uuid.uuid4()
+    psql(
+        url,
+        "-c",
+        f"""
+        INSERT INTO public.bookings (
+            id, shop_id, service_id, stylist_id, customer_email, discount_cents, start_at_utc,
+            end_at_utc, status
+        )
+        SELECT '{booking}', {SHOP}, min(id), {STYLIST}, '{who}', 0, '{BOOKED_AT}', now(), 'HOLD'
+        FROM public.services
+        WHERE shop_id = {SHOP}
+        """,
+    )
+    return booking
+
+
+def test_a_booking_is_confirmed_and_counted_once(call: Call, url: str) -> None:
+    confirm = "confirm_booking"
+    psql(url, "-c", f"UPDATE public.services SET price_cents = 4000 WHERE shop_id = {SHOP}")
+    booking = _hold(url, "ann@example.test")
+    before = _everything(url)
+    for wrong, shop, state in [(uuid.uuid4(), SHOP, "23503"), (booking, OTHER_SHOP, "23503")]:
+        with raises(state):
+            call(confirm, wrong, shop)
+    psql(url, "-c", "UPDATE public.bookings SET hold_expires_at_utc = now() WHERE status = 'HOLD'")
+    with raises("55000"):
+        call(confirm, booking, SHOP)
+    psql(url, "-c", "UPDATE public.bookings SET hold_expires_at_utc = NULL WHERE status = 'HOLD'")
+    for value_of_another_type in (str(booking), None):
+        with pytest.raises(TypeError, match="must be a UUID"):
+            call(confirm, value_of_another_type, SHOP)
+    with raises("22003"):
+        call(confirm, booking, 2**31)
+    assert _everything(url) == before
+
+    profile = Profile(ANN, SHOP, STYLIST, 1, 4000, BOOKED_AT, 0)
+    assert call(confirm, booking, SHOP) == Confirmation(True, profile)
+    assert call(confirm, booking, SHOP) == Confirmation(False, profile)
+    psql(url, "-c", f"DELETE FROM public.bookings WHERE id = '{booking}'")  # its slot
+    assert call(confirm, _hold(url, "noat"), SHOP) == Confirmation(False, None)
+    assert value(url, "SELECT * FROM tenancy.drift") == ""
 
 
 def test_what_is_wrong_is_not_written(call: Call, url: str) -> None:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -16,13 +17,14 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from convo_tenancy.sqlalchemy import Profile
+from convo_tenancy.sqlalchemy import Confirmation, Profile
 from examples import drivers
 from examples.legacy import legacy
 from examples.models import Booking, BookingStatus
 from support.cluster import ROOT
 from support.commands import psql, value
 from support.drivers.sqlalchemy import url_for
+from support.lost_answer import losing_an_answer
 from support.waiting import wait_until
 
 SHOP, STYLIST = 2, 6
@@ -40,28 +42,34 @@ async def _with_sessions(url: str, work: Callable[[Sessions], Awaitable[Any]]) -
         await engine.dispose()
 
 
-async def _by_sqlalchemy(url: str, booking: uuid.UUID) -> Profile | None:
-    confirmed: Profile | None = await _with_sessions(
-        url, lambda sessions: drivers.confirm_by_sqlalchemy(sessions, booking)
+async def _by_sqlalchemy(url: str, booking: uuid.UUID) -> Confirmation:
+    confirmed: Confirmation = await _with_sessions(
+        url, lambda sessions: drivers.confirm_by_sqlalchemy(sessions, booking, SHOP)
     )
     return confirmed
 
 
-async def _by_asyncpg(url: str, booking: uuid.UUID) -> Profile | None:
+async def _by_asyncpg(url: str, booking: uuid.UUID) -> Confirmation:
     async with asyncpg.create_pool(url, min_size=1) as pool:
-        return await drivers.confirm_by_asyncpg(pool, booking)
+        return await drivers.confirm_by_asyncpg(pool, booking, SHOP)
 
 
-async def _by_psycopg(url: str, booking: uuid.UUID) -> Profile | None:
-    def confirm() -> Profile | None:
-        with psycopg.connect(url) as connection:
-            return drivers.confirm_by_psycopg(connection, booking, SHOP)
-
-    return await asyncio.to_thread(confirm)
+async def _by_psycopg(url: str, booking: uuid.UUID) -> Confirmation:
+    connect = partial(psycopg.connect, url, autocommit=True)
+    return await asyncio.to_thread(drivers.confirm_by_psycopg, connect, booking, SHOP)
 
 
-Confirm = Callable[[str, uuid.UUID], Coroutine[Any, Any, Profile | None]]
-BY_DRIVERS = pytest.mark.parametrize("confirm", [_by_sqlalchemy, _by_asyncpg, _by_psycopg])
+async def _by_statements(url: str, booking: uuid.UUID) -> Confirmation:
+    profile: Profile | None = await _with_sessions(
+        url, lambda sessions: drivers.confirm_by_statements(sessions, booking)
+    )
+    return Confirmation(profile is not None, profile)
+
+
+Confirm = Callable[[str, uuid.UUID], Coroutine[Any, Any, Confirmation]]
+CALLS = [_by_sqlalchemy, _by_asyncpg, _by_psycopg]
+BY_DRIVERS = pytest.mark.parametrize("confirm", [*CALLS, _by_statements])
+CONFIRM = "UPDATE public.bookings SET status = 'CONFIRMED' WHERE id = $1"
 
 
 @pytest.fixture
@@ -96,11 +104,13 @@ def _counted(url: str) -> str:
 @BY_DRIVERS
 def test_confirm(phase2_database: str, held: uuid.UUID, confirm: Confirm) -> None:
     """Asked again, since the answer was lost, it counts nothing."""
-    profile = asyncio.run(confirm(phase2_database, held))
-    assert profile
-    assert profile == Profile(profile.customer_id, SHOP, STYLIST, 1, 4500, START, 0)
+    first = asyncio.run(confirm(phase2_database, held))
+    assert first.profile
+    profile = Profile(first.profile.customer_id, SHOP, STYLIST, 1, 4500, START, 0)
+    assert first == Confirmation(True, profile)
     assert _counted(phase2_database) == f"{SHOP}|1|4500"
-    assert asyncio.run(confirm(phase2_database, held)) is None
+    again = asyncio.run(confirm(phase2_database, held))
+    assert again == Confirmation(False, None if confirm is _by_statements else profile)
     assert _counted(phase2_database) == f"{SHOP}|1|4500"
 
 
@@ -110,11 +120,11 @@ def test_confirm_while_somebody_else_does(
 ) -> None:
     """It waits for the booking, and then sees what became of it."""
 
-    async def scenario() -> Profile | None:
+    async def scenario() -> Confirmation:
         other = await asyncpg.connect(phase2_database)
         transaction = other.transaction()
         await transaction.start()
-        await other.execute(drivers.CONFIRM, held)
+        await other.execute(CONFIRM, held)
         waiting = asyncio.ensure_future(confirm(phase2_database, held))
         blocked = "SELECT 1 FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
         await asyncio.to_thread(wait_until, lambda: value(phase2_database, blocked), "it waits")
@@ -122,20 +132,21 @@ def test_confirm_while_somebody_else_does(
         await other.close()
         return await waiting
 
-    assert asyncio.run(scenario()) is None
+    assert asyncio.run(scenario()) == Confirmation(False, None)
     assert _counted(phase2_database) == ""
 
 
 @BY_DRIVERS
 def test_confirm_that_loses_a_race(phase2_database: str, held: uuid.UUID, confirm: Confirm) -> None:
-    """Twice; the third attempt counts once. It is in the shop of the booking all the while."""
+    """Twice; the third attempt counts once, in the shop context where the example sets one."""
+    context = str(SHOP) if confirm is _by_statements else ""
     psql(
         phase2_database,
-        stdin="""
+        stdin=f"""
         CREATE SEQUENCE public.attempts;
         CREATE FUNCTION public.fail() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
-            IF current_setting('app.current_shop_id', TRUE) IS DISTINCT FROM '2' THEN
+            IF coalesce(current_setting('app.current_shop_id', TRUE), '') <> '{context}' THEN
                 RAISE EXCEPTION 'out of context';
             ELSIF nextval('public.attempts') < 3 THEN
                 RAISE EXCEPTION 'lost' USING ERRCODE = 'deadlock_detected';
@@ -152,6 +163,22 @@ def test_confirm_that_loses_a_race(phase2_database: str, held: uuid.UUID, confir
     assert _counted(phase2_database) == f"{SHOP}|1|4500"
 
 
+@pytest.mark.parametrize("confirm", CALLS)
+@pytest.mark.parametrize("kept", [True, False], ids=["the commit is through", "it is not"])
+def test_confirm_whose_answer_is_lost(
+    phase2_database: str, held: uuid.UUID, confirm: Confirm, kept: bool
+) -> None:
+    """Whether the server has committed or never heard of it: the second call counts once in all."""
+    last = b"COMMIT" if confirm is _by_sqlalchemy else str(held).encode()
+    with losing_an_answer(phase2_database, last, after_it=kept) as network:
+        done = asyncio.run(confirm(network.url, held))
+    assert network.lost == 1
+    assert done.is_counted is not kept
+    assert done.profile
+    assert done.profile.total_bookings == 1
+    assert _counted(phase2_database) == f"{SHOP}|1|4500"
+
+
 def test_why_a_locked_read_populates_what_is_there(phase2_database: str, held: uuid.UUID) -> None:
     """Without populate_existing the session shows the object as it was before the lock."""
 
@@ -159,7 +186,7 @@ def test_why_a_locked_read_populates_what_is_there(phase2_database: str, held: u
         async with sessions() as session:
             booking = await session.get_one(Booking, held)  # to learn its shop, say
             assert booking.status is BookingStatus.HOLD
-            psql(phase2_database, "-c", drivers.CONFIRM.replace("$1", f"'{held}'"))
+            psql(phase2_database, "-c", CONFIRM.replace("$1", f"'{held}'"))
             locked = await session.get_one(Booking, held, with_for_update=True)
             assert locked.status is BookingStatus.HOLD  # and would be counted again
             again = await session.get_one(

@@ -151,7 +151,8 @@ def test_drift_is_critical(phase2_database: str) -> None:
         ),
         (
             """
-            CREATE OR REPLACE FUNCTION tenancy.confirm_booking() RETURNS trigger LANGUAGE plpgsql
+            CREATE OR REPLACE FUNCTION tenancy.note_confirmed_booking() RETURNS trigger
+            LANGUAGE plpgsql
             SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
             BEGIN
                 RETURN NULL;
@@ -159,7 +160,7 @@ def test_drift_is_critical(phase2_database: str) -> None:
             $$
             """,
             "functions",
-            "tenancy.confirm_booking() altered: run psql -f"
+            "tenancy.note_confirmed_booking() altered: run psql -f"
             " deploy/mirror/confirm_booking.sql again",
         ),
         (
@@ -459,10 +460,10 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
             rf"{watching}; the quiet period of 1 day is over",
         ),
         (
-            "ALTER FUNCTION tenancy.confirm_booking() COST 99",
+            "ALTER FUNCTION tenancy.note_confirmed_booking() COST 99",
             None,
-            rf"{watching}, with a gap: function tenancy\.confirm_booking\(\) was off, replaced, or"
-            r" restored from a dump: CALL tenancy\.restart_watch\(\) begins it anew",
+            rf"{watching}, with a gap: function tenancy\.note_confirmed_booking\(\) was off,"
+            r" replaced, or restored from a dump: CALL tenancy\.restart_watch\(\) begins it anew",
         ),
         (
             "CALL tenancy.restart_watch()",

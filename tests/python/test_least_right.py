@@ -167,8 +167,10 @@ def test_the_back_office_works_for_all_shops(url: str) -> None:
 def test_refusals_tell_nothing_of_others(url: str) -> None:
     """Of what is another shop's they say what they say of what is not there."""
     who = at(url)
-    theirs = {"C": who.customer, "S": who.stylist, "V": who.service, "H": OTHER}
-    nobody = {"C": 987654321, "S": 987654321, "V": 987654321, "H": 987654321}
+    theirs: dict[str, object] = {"C": who.customer, "S": who.stylist, "V": who.service, "H": OTHER}
+    theirs["B"] = who.booking
+    nobody: dict[str, object] = {"C": 987654321, "S": 987654321, "V": 987654321, "H": 987654321}
+    nobody["B"] = "00000000-0000-4000-8000-000000000000"
     calls = (
         f"customer_context(C, {OWN})",
         f"customer_context({who.own_customer}, H)",
@@ -184,10 +186,12 @@ def test_refusals_tell_nothing_of_others(url: str) -> None:
         f"set_service_preference(C, {who.own_service}, 'x')",
         f"set_service_preference({who.own_customer}, V, 'x')",
         "customers_by_preferred_stylist(S)",
+        f"confirm_booking('B', {OWN})",
+        "confirm_booking('B', H)",
     )
 
-    def refusal(clerk: psycopg.Connection[Any], call: str, ids: dict[str, int]) -> str:
-        statement = re.sub(r"\b[CSVH]\b", lambda letter: str(ids[letter[0]]), call)
+    def refusal(clerk: psycopg.Connection[Any], call: str, ids: dict[str, object]) -> str:
+        statement = re.sub(r"\b[BCSVH]\b", lambda letter: str(ids[letter[0]]), call)
         try:
             with clerk.transaction():
                 clerk.execute(f"SET LOCAL app.current_shop_id = '{OWN}'")

@@ -30,7 +30,7 @@ _SALONS = """
         t integer[];
         v integer[];
         b uuid[];
-        name CONSTANT text NOT NULL := left(md5(random()::text), 20);
+        name CONSTANT text NOT NULL := '+' || (1e17 + floor(random() * 1e17))::bigint; -- a phone
     BEGIN
         WITH made AS (
             INSERT INTO public.shops (name)
@@ -130,6 +130,8 @@ CALLS = {
     ),
     "customer_context": ("SELECT FROM tenancy.customer_context({customer}, {shop})",),
     "confirm and record_booking": (_CONFIRM, _BOOK),
+    "confirm_booking": ("SELECT FROM tenancy.confirm_booking('{held}', {shop})",),
+    "confirm_booking in a new shop": ("SELECT FROM tenancy.confirm_booking('{held_new}', {new})",),
 }
 
 LEGACY = {

@@ -43,6 +43,7 @@ def _function(call: Callable[P, Call[Result]]) -> _OfConnection[P, Result]:
 get_customer_by_email = _function(calls.get_customer_by_email)
 get_customer_by_phone = _function(calls.get_customer_by_phone)
 get_or_create_customer_by_identity = _function(calls.get_or_create_customer_by_identity)
+confirm_booking = _function(calls.confirm_booking)
 update_customer_stats = _function(calls.update_customer_stats)
 get_customer_context = _function(calls.get_customer_context)
 get_customers_by_preferred_stylist = _function(calls.get_customers_by_preferred_stylist)

@@ -10,9 +10,10 @@ All names are here. docs/drivers.md has examples, and what to take out of the mo
 
 from __future__ import annotations
 
-from ..calls import Customer, CustomerContext, Profile
+from ..calls import Confirmation, Customer, CustomerContext, Profile
 from ..races import sqlstate
 from .customer_memory import (
+    confirm_booking,
     get_customer_by_email,
     get_customer_by_phone,
     get_customer_context,
@@ -25,10 +26,12 @@ from .retries import retrying
 from .shop_context import shop_context
 
 __all__ = [
+    "Confirmation",
     "Customer",
     "CustomerContext",
     "CustomerShopProfileMixin",
     "Profile",
+    "confirm_booking",
     "get_customer_by_email",
     "get_customer_by_phone",
     "get_customer_context",

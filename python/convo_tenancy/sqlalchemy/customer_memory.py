@@ -11,7 +11,9 @@ counted. It runs in the session's transaction and ends it in no case. Objects th
 loaded show what was before the call, until they are refreshed. Errors of the server are
 `sqlalchemy.exc.DBAPIError`; `convo_tenancy.sqlalchemy.sqlstate` tells them apart:
 
-    23503               unknown customer, shop or stylist, or a stylist of another shop
+    23503               unknown customer, shop, stylist or booking, or a stylist or booking of
+                        another shop
+    55000               the booking has expired, or is no hold
     22023               a negative amount, a value that lacks
     22003               an integer that is too large
     40P01, 40001, 55P03 lost a race: see convo_tenancy.sqlalchemy.retrying
@@ -66,6 +68,7 @@ def _run(session: Session, call: Call[Result]) -> Result:
 get_customer_by_email = _function(calls.get_customer_by_email)
 get_customer_by_phone = _function(calls.get_customer_by_phone)
 get_or_create_customer_by_identity = _function(calls.get_or_create_customer_by_identity)
+confirm_booking = _function(calls.confirm_booking)
 update_customer_stats = _function(calls.update_customer_stats)
 get_customer_context = _function(calls.get_customer_context)
 get_customers_by_preferred_stylist = _function(calls.get_customers_by_preferred_stylist)

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import asyncpg
-from psycopg import Connection, RawCursor
-from psycopg.rows import namedtuple_row
+import psycopg
+from psycopg import Connection
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 import convo_tenancy.asyncpg
 import convo_tenancy.retries
-import convo_tenancy.shop_context
 import convo_tenancy.sqlalchemy
 from convo_tenancy import customer_memory
-from convo_tenancy.sqlalchemy import Profile, shop_context
+from convo_tenancy.sqlalchemy import Confirmation, Profile, shop_context
 
 from .models import Booking, BookingStatus, Service
-
-CONFIRM = "UPDATE public.bookings SET status = 'CONFIRMED', updated_at = now() WHERE id = $1"
-LOCKED_BOOKING = """
-    SELECT b.*, v.price_cents
-    FROM public.bookings AS b
-    JOIN public.services AS v ON v.id = b.service_id
-    WHERE b.id = $1
-    FOR UPDATE OF b
-"""
 
 
 async def session_of_shop(
@@ -40,9 +31,62 @@ async def session_of_shop(
 
 
 async def confirm_by_sqlalchemy(
+    sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID, shop_id: int
+) -> Confirmation:
+    """Confirm a booking that is held, and count it: once, though an answer is lost."""
+
+    async def confirm(session: AsyncSession) -> Confirmation:
+        return await convo_tenancy.sqlalchemy.confirm_booking(session, booking_id, shop_id)
+
+    try:
+        return await convo_tenancy.sqlalchemy.retrying(sessions, confirm)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return await convo_tenancy.sqlalchemy.retrying(sessions, confirm)
+
+
+async def confirm_by_asyncpg(
+    pool: asyncpg.Pool, booking_id: uuid.UUID, shop_id: int
+) -> Confirmation:
+    """The same."""
+
+    async def confirm() -> Confirmation:
+        async with pool.acquire() as connection:
+            return await convo_tenancy.asyncpg.retrying(
+                connection,
+                lambda: convo_tenancy.asyncpg.confirm_booking(connection, booking_id, shop_id),
+            )
+
+    try:
+        return await confirm()
+    except (asyncpg.PostgresConnectionError, ConnectionError):
+        return await confirm()
+
+
+def confirm_by_psycopg(
+    connect: Callable[[], Connection[Any]], booking_id: uuid.UUID, shop_id: int
+) -> Confirmation:
+    """The same, where `connect` gives a connection in autocommit."""
+
+    def confirm() -> Confirmation:
+        with connect() as connection:
+            return convo_tenancy.retries.retrying(
+                connection, lambda: customer_memory.confirm_booking(connection, booking_id, shop_id)
+            )
+
+    try:
+        return confirm()
+    except psycopg.OperationalError as error:
+        if error.sqlstate is not None:  # the server answered
+            raise
+    return confirm()
+
+
+async def confirm_by_statements(
     sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID
 ) -> Profile | None:
-    """Confirm a booking that is held, and count it; None if nothing is to be counted."""
+    """The same by statements of one's own; None if nothing was counted."""
 
     async def confirm(session: AsyncSession) -> Profile | None:
         # The column, not the object: the session would keep that as it is before the lock.
@@ -72,65 +116,3 @@ async def confirm_by_sqlalchemy(
             )
 
     return await convo_tenancy.sqlalchemy.retrying(sessions, confirm)
-
-
-async def confirm_by_asyncpg(pool: asyncpg.Pool, booking_id: uuid.UUID) -> Profile | None:
-    """The same."""
-    async with pool.acquire() as connection:
-
-        async def confirm() -> Profile | None:
-            shop_id = await connection.fetchval(
-                "SELECT shop_id FROM public.bookings WHERE id = $1", booking_id
-            )
-            async with convo_tenancy.asyncpg.shop_context(connection, shop_id):
-                booking = await connection.fetchrow(LOCKED_BOOKING, booking_id)
-                if booking["status"] == "CONFIRMED":
-                    return None
-                await connection.execute(CONFIRM, booking_id)
-                customer_id = await convo_tenancy.asyncpg.get_or_create_customer_by_identity(
-                    connection,
-                    booking["customer_email"],
-                    booking["customer_phone"],
-                    booking["customer_name"],
-                )
-                if customer_id is None:
-                    return None
-                return await convo_tenancy.asyncpg.update_customer_stats(
-                    connection,
-                    customer_id,
-                    shop_id,
-                    booking["stylist_id"],
-                    booking["price_cents"],
-                    booking["start_at_utc"],
-                )
-
-        return await convo_tenancy.asyncpg.retrying(connection, confirm)
-
-
-def confirm_by_psycopg(
-    connection: Connection[Any], booking_id: uuid.UUID, shop_id: int
-) -> Profile | None:
-    """The same, in the shop that the request names."""
-    cursor = RawCursor(connection, row_factory=namedtuple_row)
-
-    def confirm() -> Profile | None:
-        with convo_tenancy.shop_context.shop_context(connection, shop_id):
-            booking: Any = cursor.execute(LOCKED_BOOKING, (booking_id,)).fetchone()
-            if booking.status == "CONFIRMED":
-                return None
-            cursor.execute(CONFIRM, (booking_id,))
-            customer_id = customer_memory.get_or_create_customer_by_identity(
-                connection, booking.customer_email, booking.customer_phone, booking.customer_name
-            )
-            if customer_id is None:
-                return None
-            return customer_memory.update_customer_stats(
-                connection,
-                customer_id,
-                shop_id,
-                booking.stylist_id,
-                booking.price_cents,
-                booking.start_at_utc,
-            )
-
-    return convo_tenancy.retries.retrying(connection, confirm)

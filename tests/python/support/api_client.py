@@ -98,18 +98,22 @@ class ApiClient(BookingClient):
 
     def _book(self, connection: Connection, booking: Booking) -> None:
         customer, slot = booking.customer, booking.slot
-        self._transaction(
-            connection,
-            (statement("confirm_booking"), booking.id),
-            (
-                "SELECT FROM tenancy.record_booking($1, $2, $3, $4, $5)",
-                customer.id,
-                slot.shop,
-                slot.stylist,
-                slot.price,
-                slot.start,
-            ),
-        )
+        if self._dice.random() < 0.5:
+            confirm = "SELECT FROM tenancy.confirm_booking($1, $2)"
+            self._transaction(connection, (confirm, booking.id, slot.shop))
+        else:
+            self._transaction(
+                connection,
+                (statement("confirm_booking"), booking.id),
+                (
+                    "SELECT FROM tenancy.record_booking($1, $2, $3, $4, $5)",
+                    customer.id,
+                    slot.shop,
+                    slot.stylist,
+                    slot.price,
+                    slot.start,
+                ),
+            )
         if self._now_and_then():
             self._transaction(
                 connection,

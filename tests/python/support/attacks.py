@@ -711,6 +711,15 @@ API = [
     ),
     *(
         Attack(
+            f"confirm a booking of another shop as one of shop {shop}",
+            UNKNOWN,
+            (f"SELECT * FROM tenancy.confirm_booking('{{booking}}', {shop})",),
+            context,
+        )
+        for shop, context in ((OWN, IN_OWN), (OTHER, IN_OWN), (OTHER, None))
+    ),
+    *(
+        Attack(
             f"book for {name}",
             expected,
             (
@@ -877,6 +886,7 @@ RIGHTS = (
     "DELETE FROM public.bookings WHERE id = '{own_booking}' RETURNING id",
     "SELECT * FROM tenancy.customer_context({own_customer}, {own})",
     "SELECT * FROM tenancy.record_booking({own_customer}, {own}, {own_stylist}, 100, now())",
+    "SELECT * FROM tenancy.confirm_booking('{own_booking}', {own})",
     "SELECT * FROM tenancy.record_no_show({own_customer}, {own})",
     "SELECT * FROM tenancy.set_preferred_stylist({own_customer}, {own}, {own_stylist})",
     "SELECT * FROM tenancy.customers_by_preferred_stylist({own_stylist})",

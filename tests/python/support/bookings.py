@@ -81,3 +81,12 @@ def confirm_and_call(connection: Connection, booking: Booking) -> None:
     """The call in the transaction that confirms the booking."""
     connection.execute(statement("confirm_booking"), (booking.id,))
     call(connection, booking)
+
+
+def confirm(connection: Connection, booking: Booking) -> bool:
+    """The call that does both; whether it counted the booking."""
+    row = connection.execute(
+        "SELECT is_counted FROM tenancy.confirm_booking($1, $2)", (booking.id, booking.slot.shop)
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])

@@ -297,6 +297,10 @@ class Step(Tables):
         )
         self.set_profiles({(customer, shop): profile})
         self.preferences[customer, stylist] = (before or 0) + 1
+        notes = list(self._notes.get(customer, ()))
+        if (shop, start) in notes:
+            notes.remove((shop, start))  # the booking is counted
+            self._notes[customer] = tuple(notes)
         return profile
 
     def record_no_show(self, customer: int, shop: int) -> Profile:

@@ -12,6 +12,7 @@ import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
+from uuid import UUID
 
 import asyncpg
 import sqlalchemy
@@ -51,6 +52,9 @@ async def counts_bookings(client: drivers.Client) -> None:
         context = await client.call("get_customer_context", ann, SHOP)
         assert (context.name, context.average_spend_cents) == ("Ann", 4000)
         assert found in await client.call("get_customers_by_preferred_stylist", STYLIST)
+    with drivers.raises("23503"):
+        async with client.transaction():
+            await client.call("confirm_booking", UUID(int=0), SHOP)
     for wrong, state in [((STRANGER, 4000), "23503"), ((STYLIST, -1), "22023")]:
         with drivers.raises(state):
             async with client.transaction():

@@ -34,6 +34,7 @@ CALLS: dict[str, tuple[str, ...]] = {
         )
         """,
     ),
+    "confirm_booking": (),
     "record_no_show": ("SELECT FROM tenancy.record_no_show(%(customer)s, %(shop)s)",),
     "set_preferred_stylist": (
         "SELECT FROM tenancy.set_preferred_stylist(%(customer)s, %(shop)s, %(choice)s)",
@@ -299,7 +300,7 @@ class _Work:
             )
         if self.kind == "stylist's bookings corrected":
             return Counter({("bookings", *stylist): 3 * rows})
-        if self.kind not in {*LEGACY, "record_booking"}:
+        if self.kind not in {*LEGACY, "record_booking", "confirm_booking"}:
             return Counter()
         return Counter(
             {
@@ -348,7 +349,8 @@ class _Race:
         return _Work(
             kind,
             replace(booking, customer=customer),
-            kind == "legacy booking" or (kind in CALLS and dice.random() < 0.7),
+            kind in {"legacy booking", "confirm_booking"}
+            or (kind in CALLS and dice.random() < 0.7),
             {
                 "customer": customer.id,
                 "other_customer": dice.choice(self._there).id,
@@ -430,6 +432,9 @@ class _Client:
                 return rows
             if work.kind == "customer deleted":
                 self._delete_customer(work)
+                return rows
+            if work.kind == "confirm_booking":
+                assert bookings.confirm(self._connection, work.booking)
                 return rows
             if work.held:
                 self._connection.execute(statement("confirm_booking"), (work.booking.id,))

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(4);
+SELECT plan(5);
 
 \ir ../../helpers/tables.sql
 
@@ -60,6 +60,24 @@ SELECT set_eq(
     $$,
     'SELECT * FROM expected',
     'the calls: names, arguments, results, and which of them only read'
+);
+SELECT results_eq(
+    $$
+    SELECT
+        pg_get_function_arguments(p.oid),
+        p.prosecdef
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.oid = 'tenancy.confirm_booking(uuid, integer)'::regprocedure
+    $$,
+    $$
+    VALUES (
+        'booking_id uuid, shop_id integer, OUT is_counted boolean, OUT customer_id integer, OUT preferred_stylist_id integer, '
+        'OUT total_bookings integer, OUT total_spend_cents integer, OUT last_booking_at timestamp with time zone, '
+        'OUT no_show_count integer',
+        FALSE
+    )
+    $$,
+    'the call with its caller''s rights on bookings'
 );
 SELECT set_eq(
     $$

@@ -132,7 +132,7 @@ FROM (
     (
         11,
         'UPDATE tenancy.mirror_watch SET marks = ''{"trigger of another database": "1 2"}''',
-        'function tenancy.confirm_booking() and 23 more'
+        'function tenancy.count_legacy_write() and 23 more'
     )
 ) AS e (position, statement, gap)
 ORDER BY e.position;
