@@ -257,6 +257,12 @@ class _Looker:
     # What is in the way
 
     def _add_health(self) -> None:
+        database = self._report.database
+        if database and database.is_standby:
+            what = "this is a standby, where nothing can be deployed or reverted"
+            self._obstacles.append(
+                Obstacle("standby", Status.CRITICAL, what, "connect to the primary", _HEALTH)
+            )
         for check in self._report.checks:
             if check.status is not Status.OK and not self._is_of_the_state(check):
                 detail, remedy = _divided(check.detail)
