@@ -82,7 +82,10 @@ def _shown(console: Console, every: float) -> Iterator[Callable[[Figures], None]
     """
     if console.is_terminal and not console.is_dumb_terminal and not VERBOSITY.verbose:
         with Screen(console) as screen:
-            yield lambda figures: screen.draw(view(figures, console, every))
+            ascii_only = console.options.ascii_only
+            yield lambda figures: screen.draw(
+                lambda size: view(figures, size, every, ascii_only=ascii_only)
+            )
         return
     lines = Lines()
 

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import ConsoleDimensions
 from rich.text import Text
 
 from ..display import printable
@@ -33,14 +33,18 @@ class _Section:
     lines: list[Text]
 
 
-def view(figures: Figures, console: Console, every: float) -> list[Text]:
-    """What to draw: at most as many lines as the console has, none longer than it is wide.
+def view(
+    figures: Figures, size: ConsoleDimensions, every: float, *, ascii_only: bool
+) -> list[Text]:
+    """What to draw: as many lines as there are, none longer than they are wide.
 
     Args:
+        size: of the terminal.
         every: seconds between two looks.
+        ascii_only: whether it shows nothing else.
     """
-    width, height = console.size
-    page = _Page(figures, width, console.options.ascii_only)
+    width, height = size
+    page = _Page(figures, width, ascii_only)
     top, foot = page.top(), page.foot(every)
     lines = top + page.body(max(height - len(top) - len(foot), 0))
     room = height - len(foot)

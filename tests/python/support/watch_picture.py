@@ -64,7 +64,7 @@ def _looked_at(url: str) -> str:
         for _ in range(_LOOKS):
             figures = watcher.see(looker.look())
             time.sleep(_EVERY)
-    for line in view(figures, console, _EVERY):
+    for line in view(figures, console.size, _EVERY, ascii_only=False):
         console.print(line)
     svg = console.export_svg(title="convo-tenancy watch", font_aspect_ratio=0.6)
     return re.sub(r"@font-face \{.*?\}", "", svg, flags=re.DOTALL).replace("Fira Code", "monospace")
