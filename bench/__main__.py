@@ -44,6 +44,7 @@ class Part(enum.StrEnum):
     CALLS = "calls"
     ISOLATION = "isolation"
     DRIFT = "drift"
+    HEALTH = "health"
     CONTRACT = "contract"
 
 
@@ -86,7 +87,9 @@ def main(
     ] = 110_000,
     drift_customers: Annotated[
         int,
-        typer.Option(envvar="DRIFT_CUSTOMERS", min=1, help="Phase 2: customers to find drift in."),
+        typer.Option(
+            envvar="DRIFT_CUSTOMERS", min=1, help="Phase 2: customers for drift and health."
+        ),
     ] = 1_000_000,
     pairs: Annotated[
         int,
@@ -98,7 +101,8 @@ def main(
 ) -> None:
     """What each phase costs.
 
-    Phase 1: backfill, stall; phase 2: bookings, bulk, calls, isolation, drift; phase 3: contract.
+    Phase 1: backfill, stall; phase 2: bookings, bulk, calls, isolation, drift, health; phase 3:
+    contract.
 
     Exit code 1 when a threshold that was measured is missed, 2 when something does not work.
     """

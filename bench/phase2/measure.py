@@ -10,6 +10,7 @@ from .bulk import measure_bulk
 from .calls import DELAYS, measure_calls
 from .databases import make_templates
 from .drift import measure_drift
+from .health import HealthRun, measure_health
 from .isolation import measure_isolation
 from .proxy import network, round_trip_seconds
 from .report import Phase2
@@ -29,7 +30,7 @@ def measure(
     for delay in DELAYS:
         with network(cluster, delay) as at:
             report.round_trips[f"{delay * 1000:g} ms delay"] = round_trip_seconds(at.url())
-    if set(parts) != {"drift"}:
+    if not set(parts) <= {"drift", "health"}:
         holds = max(bookings.holds_needed(pairs), calls.holds_needed(pairs))
         steps.expect(1)
         with steps.step(f"{customers:,} customers") as notes:
@@ -51,4 +52,12 @@ def measure(
     if "drift" in parts:
         cluster.use_all_cores()  # the client only waits
         report.drifts += measure_drift(cluster, drift_customers, pairs, steps)
+        report.write()
+    if "health" in parts:
+        cluster.use_all_cores()
+        for run in measure_health(cluster, drift_customers, pairs, steps):
+            if isinstance(run, HealthRun):
+                report.healths.append(run)
+            else:
+                report.health_writers.append(run)
         report.write()

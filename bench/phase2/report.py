@@ -15,6 +15,8 @@ from .bookings import DELAY, DUAL_WRITE, MIRRORS, SETTINGS, WITHOUT, BookingRun,
 from .bulk import UPDATES, BulkRun
 from .calls import CALLS, DELAYS, LEGACY, CallRun
 from .drift import ALL, REFERENCE, DriftRun
+from .health import ALONE, BESIDE, BOUNDED, MAX_SECONDS, WHOLE, HealthRun, WriterRun
+from .health import REFERENCE as HEALTH_REFERENCE
 from .isolation import MEMBER, OWNER, IsolationRun
 from .legacy import statements
 
@@ -23,6 +25,8 @@ BULK_LIMIT = 60  # microseconds a row
 CALLS_LIMIT = 5
 ISOLATION_LIMIT = 1.15
 DRIFT_LIMIT = 3
+HEALTH_LIMIT = 1.5
+WRITER_LIMIT = 0.95
 # The time of each statement of a booking is shown where it is least disturbed by anything else.
 STATEMENTS_SETTING = next(s for s in SETTINGS if s.fsync == "off" and s.clients == 1)
 
@@ -91,6 +95,8 @@ class Phase2(Report):
     calls: list[CallRun] = field(default_factory=list)
     isolations: list[IsolationRun] = field(default_factory=list)
     drifts: list[DriftRun] = field(default_factory=list)
+    healths: list[HealthRun] = field(default_factory=list)
+    health_writers: list[WriterRun] = field(default_factory=list)
 
     def throughput(self, setting: Setting) -> Figures | None:
         """Bookings a second."""
@@ -124,9 +130,17 @@ class Phase2(Report):
         """Seconds of each query."""
         return figures(self.drifts, lambda d: d.seconds)
 
+    def health(self) -> Figures | None:
+        """Seconds of all checks, and of the reference."""
+        return figures(self.healths, lambda h: h.seconds)
+
+    def health_writer(self) -> Figures | None:
+        """Bookings a second."""
+        return figures(self.health_writers, lambda w: w.writes_per_second)
+
     def thresholds(self) -> list[Threshold]:
         """The promises of phase 2."""
-        drift = self.drift()
+        drift, health = self.drift(), self.health()
         return [
             *(
                 Threshold(
@@ -173,6 +187,21 @@ class Phase2(Report):
                 for function in FUNCTIONS
             ),
             Threshold("drift / reference", "<=", DRIFT_LIMIT, ratio(drift, ALL, REFERENCE)),
+            Threshold(
+                "health / reference", "<=", HEALTH_LIMIT, ratio(health, WHOLE, HEALTH_REFERENCE)
+            ),
+            Threshold(
+                f"{BOUNDED}: the longest run in seconds",
+                "<=",
+                MAX_SECONDS,
+                None if health is None else max(health.of[BOUNDED].values()),
+            ),
+            Threshold(
+                f"bookings a second of a writer {BESIDE} / {ALONE}",
+                ">=",
+                WRITER_LIMIT,
+                ratio(self.health_writer(), BESIDE, ALONE),
+            ),
         ]
 
     def measurements(self) -> dict[str, object]:
@@ -234,6 +263,23 @@ class Phase2(Report):
                 for measured in [self.drift()]
                 if measured
             ],
+            "health": [
+                {
+                    "customers": self.healths[0].customers,
+                    "seconds": measured.summary(),
+                    **_ratios(measured, (WHOLE, HEALTH_REFERENCE), (BOUNDED, HEALTH_REFERENCE)),
+                }
+                for measured in [self.health()]
+                if measured
+            ],
+            "health_writer": [
+                {
+                    "writes_per_second": measured.summary(),
+                    **_ratios(measured, (BESIDE, ALONE)),
+                }
+                for measured in [self.health_writer()]
+                if measured
+            ],
             "runs": {
                 name: [asdict(run) for run in runs]
                 for name, runs in (
@@ -242,6 +288,8 @@ class Phase2(Report):
                     ("calls", self.calls),
                     ("isolation", self.isolations),
                     ("drift", self.drifts),
+                    ("health", self.healths),
+                    ("health_writer", self.health_writers),
                 )
             },
         }
@@ -257,6 +305,8 @@ class Phase2(Report):
                 self._calls_table(),
                 self._isolation_table(),
                 self._drift_table(),
+                self._health_table(),
+                self._health_writer_table(),
             )
             if table.rows
         ]
@@ -360,6 +410,35 @@ class Phase2(Report):
                     query,
                     f"{measured.median(query):.2f}",
                     _spread(measured.ratios(query, REFERENCE)),
+                )
+        return table
+
+    def _health_table(self) -> Table:
+        table = new_table(
+            "The health check: seconds (medians)", *("customers", "what", "seconds", "ratio")
+        )
+        measured = self.health()
+        if measured:
+            for side in measured.sides():
+                table.add_row(
+                    f"{self.healths[0].customers:,}",
+                    side,
+                    f"{measured.median(side):.2f}",
+                    _spread(measured.ratios(side, HEALTH_REFERENCE)),
+                )
+        return table
+
+    def _health_writer_table(self) -> Table:
+        table = new_table(
+            "Bookings a second of a writer at full speed (medians)",
+            *("", "a second", "ratio"),
+            texts=1,
+        )
+        measured = self.health_writer()
+        if measured:
+            for side in measured.sides():
+                table.add_row(
+                    side, f"{measured.median(side):,.0f}", _spread(measured.ratios(side, ALONE))
                 )
         return table
 

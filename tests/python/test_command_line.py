@@ -125,7 +125,7 @@ def test_no_word_at_all() -> None:
     assert "Commands:\n" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["health", "status", "gate", "backfill status", "repair"])
+@pytest.mark.parametrize("command", ["status", "preflight", "gate", "backfill status"])
 @pytest.mark.parametrize(
     ("url", "said"),
     [
@@ -142,7 +142,7 @@ def test_no_word_at_all() -> None:
 )
 def test_no_database(command: str, url: str | None, said: str) -> None:
     done = call("", *command.split(), env={"DATABASE_URL": url})
-    assert (done.returncode, done.stdout) == (3 if command in ("health", "status") else 1, "")
+    assert (done.returncode, done.stdout) == (3 if command in ("preflight", "status") else 1, "")
     assert done.stderr.startswith(f"convo-tenancy: {said}")
 
 
@@ -193,7 +193,7 @@ def test_verbose(phase1_database: str) -> None:
         assert [line for line in asked if not re.fullmatch(ASKED, line)] == []
         names = [line.split()[2].rstrip(":") for line in asked]
         assert {"session", "deployed", "backfill/progress"} <= {*names}
-    failed = convo_tenancy(NOWHERE, "--verbose", "health")
+    failed = convo_tenancy(NOWHERE, "--verbose", "status")
     assert len(failed.stderr.splitlines()) == 1
 
 

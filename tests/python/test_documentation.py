@@ -320,7 +320,9 @@ def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> Non
     url = request.getfixturevalue(fixture)
     said = convo_tenancy(url, "health").stdout.splitlines()
     [sample] = [block for _, block in shown(page) if "convo-tenancy health: ok" in block]
-    lines = [line for line in sample.splitlines() if line.startswith(("ok ", "convo-tenancy "))]
+    lines = [
+        line for line in sample.splitlines() if line.startswith(("ok ", "convo-tenancy health"))
+    ]
     of_this_database = ("connection", "server_version", "backfill", "shops", "legacy_")
     lines = [line for line in lines if not line[10:].startswith(of_this_database)]
     assert len(lines) > 5

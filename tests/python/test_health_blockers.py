@@ -307,12 +307,11 @@ def test_a_threshold_that_is_none(args: list[str], words: str, tmp_path: Path) -
         for text in args[1:]:
             file.write_text(text, errors="surrogateescape")
         args = ["--thresholds", str(file)]
-    done = call("postgresql://127.0.0.1:1/nowhere", "health", "--format", "json", *args)
-    assert (done.returncode, done.stdout) == (3, "")
-    assert words in done.stderr
-    assert "No such" in words or (
-        "; the thresholds are transaction_warning_seconds, " in done.stderr
-    )
+    found = health("postgresql://127.0.0.1:1/nowhere", *args)
+    status, _value, detail = found.said("connection")
+    assert (found.exit_code, status) == (3, "unknown")
+    assert words in detail
+    assert "No such" in words or "; the thresholds are transaction_warning_seconds, " in detail
 
 
 def test_what_a_plugin_prints(phase2_database: str) -> None:

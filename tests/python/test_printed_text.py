@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -183,7 +184,15 @@ def test_the_health_check(phase2_database: str) -> None:
         assert "\033]0;" not in in_terminal(url, "health")[1]
         health(url)
         assert any("gnp.exe" in sample for sample in samples(url)[1])
-        assert_printable(call(url, "health", "--format", "prometheus").stdout)
+        with psycopg.connect(url, application_name=EVIL) as open_transaction:
+            open_transaction.execute("LOCK TABLE public.shops IN SHARE MODE")
+            at_once = ("--threshold", "transaction_warning_seconds=0")
+            for output in ("text", "prometheus", "nagios"):
+                done = call(url, "health", "--format", output, *at_once)
+                assert_printable(done.stdout)
+            assert (
+                "application" in re.findall(r"long_transactions: pid \d+ .*gnp.exe", done.stdout)[0]
+            )
 
 
 def test_whoever_runs_the_backfill(phase1_database: str) -> None:

@@ -16,7 +16,7 @@ from .formats import FORMATS
 from .memory import Memory
 from .model import Check, Report, Status
 from .plan import find_plan
-from .thresholds import read_thresholds
+from .thresholds import Thresholds, read_thresholds
 
 APPLICATION_NAME = "convo-tenancy health"
 
@@ -119,9 +119,9 @@ def health(
       convo-tenancy health --format nagios --threshold lag_warning_seconds=30
       convo-tenancy health --max-seconds 1
     """
-    judged_by = read_thresholds(thresholds, threshold or [])
-    memory = Memory(state)
+    judged_by, memory = Thresholds(), Memory(state)
     try:
+        judged_by = read_thresholds(thresholds, threshold or [])
         with (
             problems(denied=DENIED, undefined="run sqitch verify"),
             connect(database_url, APPLICATION_NAME) as connection,

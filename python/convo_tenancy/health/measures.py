@@ -258,7 +258,7 @@ MEASURES = (
     ),
     Measure(
         "lock_waits",
-        "Sessions that wait for a lock on a table of ours.",
+        "Sessions that wait for a lock on a table of ours, a hundred at most.",
         _one(lambda report: _count(_lock_waits(report))),
     ),
     Measure(

@@ -289,7 +289,7 @@ class _Look:
         """None when all customers that are left are fewer."""
         if self._limit is None:
             return None
-        ends = scalars(self._connection, "health/range_end", self._state.after, size)
+        ends = scalars(self._connection, "health/range_end", self._state.after, size - 1)
         return ends[0] if ends else None
 
     def _ask(self, first: int, last: int, customers: list[int] | None = None) -> list[_Row] | None:

@@ -12,6 +12,7 @@ from ..preflight.locks import Lock
 from .stand import Code, Obstacle, Shop, Stand, Step
 
 _LABEL = 14
+_INDENT = 4  # below a label
 _LINES = 24
 _MOST_OBSTACLES = 5
 _LEAST_SHOPS = 3
@@ -34,14 +35,15 @@ def wrong_lines(stand: Stand) -> list[str]:
 class _Screen:
     def __init__(self) -> None:
         columns, self._height = shutil.get_terminal_size((80, _LINES))
-        self._width = max(columns, _LEAST_WIDTH) - _LABEL
         self._is_narrow = columns < _NARROW
+        self._indent = _INDENT if self._is_narrow else _LABEL
+        self._width = max(columns, _LEAST_WIDTH) - self._indent
 
     def lines(self, stand: Stand) -> list[str]:
         around = [
-            *textwrap.wrap(
+            *_wrapped(
                 f"convo-tenancy status: {self._name(stand)}, {stand.at:{TIME}}",
-                self._width + _LABEL,
+                self._width + self._indent,
             ),
             *self._here(stand),
         ]
@@ -59,12 +61,20 @@ class _Screen:
 
     def _labelled(self, label: str, *texts: str) -> list[str]:
         """Texts, broken into lines, behind a label."""
-        broken = [line for text in texts if text for line in textwrap.wrap(text, self._width)]
-        return [f"{label if at == 0 else '':<{_LABEL}}{line}" for at, line in enumerate(broken)]
+        broken = [line for text in texts for line in _wrapped(text, self._width)]
+        return self._behind(label, broken)
 
-    @staticmethod
-    def _command(label: str, command: str) -> list[str]:
-        return [f"{label:<{_LABEL}}{command}"]
+    def _command(self, label: str, command: str) -> list[str]:
+        return self._behind(label, [command])
+
+    def _behind(self, label: str, lines: list[str]) -> list[str]:
+        """In a narrow terminal below it."""
+        if self._is_narrow:
+            above = [label] if label and lines else []
+            return [*above, *(f"{'':<{self._indent}}{line}" for line in lines)]
+        return [
+            f"{label if at == 0 else '':<{self._indent}}{line}" for at, line in enumerate(lines)
+        ]
 
     # You are here
 
@@ -131,14 +141,14 @@ class _Screen:
                 for each in shops
             ),
         ]
-        indent = 2 if self._is_narrow else _LABEL
         has_quiet = not self._is_narrow and any(row[4] for row in rows[1:])
         fixed = [max(len(row[at]) for row in rows) for at in range(3)]
-        left = self._width + _LABEL - indent - sum(fixed) - 2 * 3 - (18 if has_quiet else 0)
+        left = self._width - sum(fixed) - 2 * 3 - (18 if has_quiet else 0)
         by = max(min(left, max(len(row[3]) for row in rows)), 4)
+        margin = " " * self._indent
         return [
             (
-                f"{'':<{indent}}{row[0]:<{fixed[0]}}  {row[1]:>{fixed[1]}}  {row[2]:<{fixed[2]}}"
+                f"{margin}{row[0]:<{fixed[0]}}  {row[1]:>{fixed[1]}}  {row[2]:<{fixed[2]}}"
                 f"  {_cut(row[3], by):<{by}}" + (f"  {row[4]}" if has_quiet else "")
             ).rstrip()
             for row in rows
@@ -208,6 +218,11 @@ class _Screen:
             asked = ", ".join(dict.fromkeys(each.asked for each in more))
             result += self._labelled("", f"and {len(more):,} more: {asked}")
         return result
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Broken between words alone: a name or a command stays whole."""
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def _shops(number: int) -> str:

@@ -32,7 +32,9 @@ def screen(url: str, columns: int = 80, *options: str) -> list[str]:
     lines = done.stdout.splitlines()
     commands = ("sqitch ", "psql ", "convo-tenancy ", "move ", "take ", "run ", "ask ", "CALL ")
     for line in lines:
-        assert len(line) <= columns or line[14:].lstrip().startswith(commands), line
+        assert len(line) <= columns or line.lstrip().removeprefix("Next step").removeprefix(
+            "Way back"
+        ).lstrip().startswith(commands), line
     return lines
 
 

@@ -8,5 +8,5 @@ SELECT
     a.backend_xmin IS NOT NULL OR a.backend_xid IS NOT NULL AS holds_snapshot,
     '{}'::text[] AS tables
 FROM pg_stat_activity AS a
-WHERE a.pid = ANY ($1)
+WHERE a.pid IN (SELECT unnest($1::integer[]))
 ORDER BY a.pid;

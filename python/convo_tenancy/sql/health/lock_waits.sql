@@ -5,7 +5,7 @@ WITH ours AS MATERIALIZED (
         c.oid,
         n.nspname IN ('tenancy', 'tenancy_archive') OR (
             n.nspname = 'public'
-            AND c.relname = ANY ($1)
+            AND c.relname IN (SELECT unnest($1::text[]))
         ) AS is_ours,
         format('%I.%I', n.nspname, c.relname) AS name
     FROM pg_class AS c
@@ -47,7 +47,7 @@ SELECT
     t.name AS table_name,
     coalesce(t.is_ours, FALSE) AS is_ours,
     w.seconds,
-    ARRAY(SELECT DISTINCT b.pid FROM unnest(pg_blocking_pids(w.pid)) AS b (pid) ORDER BY b.pid) AS blocked_by
+    coalesce(b.pids, '{}') AS blocked_by
 FROM waiting AS w
 LEFT JOIN LATERAL (
     SELECT
@@ -70,6 +70,10 @@ LEFT JOIN LATERAL (
         o.name
     LIMIT 1
 ) AS t ON TRUE
+CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT p.pid) AS pids
+    FROM unnest(pg_blocking_pids(w.pid)) AS p (pid)
+) AS b
 ORDER BY
     w.seconds DESC,
     w.pid;

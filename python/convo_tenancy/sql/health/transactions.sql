@@ -11,7 +11,7 @@ WITH ours AS MATERIALIZED (
             n.nspname IN ('tenancy', 'tenancy_archive')
             OR (
                 n.nspname = 'public'
-                AND c.relname = ANY ($1)
+                AND c.relname IN (SELECT unnest($1::text[]))
             )
         )
 ),
