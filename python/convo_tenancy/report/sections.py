@@ -441,8 +441,9 @@ def _legacy_use(report: Report, facts: Facts, today: date) -> Section:
             f"Somebody wrote to it directly in the last {DAYS} days, on {newest:%Y-%m-%d} at last."
             " Counted are spans of five minutes with a write."
         )
-        figures.append(_days(found.rows, today))
-        tables.append(_day_table(found.rows))
+        rows = _rows(found.rows)
+        figures.append(_days(rows, today, min(each.day for each in found.rows)))
+        tables += [_day_table(rows), _quiet_table(found.rows)]
     said += [
         _sentence(each.detail)
         for each in report.checks
@@ -512,22 +513,19 @@ def _shop(shop_id: int | None) -> str:
     return "no shop" if shop_id is None else f"Shop {shop_id}"
 
 
-def _days(found: list[LegacyDay], last: date) -> Figure:
+def _by_shop_and_day(found: list[LegacyDay]) -> dict[int | None, Counter[date]]:
     by_shop: dict[int | None, Counter[date]] = {}
     for each in found:
         by_shop.setdefault(each.shop_id, Counter())[each.day] += each.spans
+    return by_shop
+
+
+def _rows(found: list[LegacyDay]) -> list[tuple[str, Counter[date]]]:
+    """What each of the biggest shops has on which day; the rest; those of no shop."""
+    by_shop = _by_shop_and_day(found)
     shops = {shop_id: counts for shop_id, counts in by_shop.items() if shop_id is not None}
     rows = _biggest(shops, lambda counts: counts.total(), _sum_of_days)
-    if None in by_shop:
-        rows.append((_shop(None), by_shop[None]))
-    title = "Direct writes by day and shop"
-    described = "; ".join(
-        f"{label}: {counts.total():,} on {plural(len(counts), 'day')}, {max(counts)} at last"
-        for label, counts in rows
-    )
-    oldest = min(each.day for each in found)
-    number = max((last - oldest).days + 1, 14)
-    return Figure(title, pictures.days(Words(title, described), rows, last, number))
+    return [*rows, (_shop(None), by_shop[None])] if None in by_shop else rows
 
 
 def _sum_of_days(counts: Iterable[Counter[date]]) -> Counter[date]:
@@ -537,14 +535,40 @@ def _sum_of_days(counts: Iterable[Counter[date]]) -> Counter[date]:
     return total
 
 
-def _day_table(found: list[LegacyDay]) -> Table:
-    days = sorted({each.day for each in found}, reverse=True)
-    shops = sorted({each.shop_id for each in found}, key=lambda shop_id: (shop_id is None, shop_id))
-    counts = {(each.day, each.shop_id): each.spans for each in found}
+def _days(rows: list[tuple[str, Counter[date]]], last: date, oldest: date) -> Figure:
+    title = "Direct writes by day and shop"
+    described = "; ".join(
+        f"{label}: {counts.total():,} on {plural(len(counts), 'day')}, {max(counts)} at last"
+        for label, counts in rows
+    )
+    number = max((last - oldest).days + 1, 14)
+    return Figure(title, pictures.days(Words(title, described), rows, last, number))
+
+
+def _day_table(rows: list[tuple[str, Counter[date]]]) -> Table:
+    days = sorted({day for _, counts in rows for day in counts}, reverse=True)
     return Table(
-        f"Five-minute spans with a direct write, in the last {DAYS} days",
-        ("Shop", *(f"{day:%Y-%m-%d}" for day in days)),
-        [(_shop(shop), *(counts.get((day, shop), 0) for day in days)) for shop in shops],
+        "Five-minute spans with a direct write, by day",
+        ("Day", *(label for label, _ in rows)),
+        [(f"{day:%Y-%m-%d}", *(counts[day] for _, counts in rows)) for day in days],
+        is_folded=True,
+    )
+
+
+def _quiet_table(found: list[LegacyDay]) -> Table:
+    by_shop = _by_shop_and_day(found)
+    return Table(
+        "Direct writes of every shop, and the last day with one",
+        ("Shop", "Last day", "Days", "Five-minute spans"),
+        [
+            (
+                _shop(shop),
+                f"{max(by_shop[shop]):%Y-%m-%d}",
+                len(by_shop[shop]),
+                by_shop[shop].total(),
+            )
+            for shop in sorted(by_shop, key=lambda shop_id: (shop_id is None, shop_id))
+        ],
         is_folded=True,
     )
 

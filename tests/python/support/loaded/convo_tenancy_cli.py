@@ -15,6 +15,7 @@ import traceback
 from contextlib import redirect_stdout
 from io import StringIO
 
+import convo_tenancy.report.page  # noqa: F401  # what draws pictures, else once for each report
 from convo_tenancy.cli import main
 
 
