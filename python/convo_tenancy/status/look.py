@@ -252,7 +252,10 @@ class _Looker:
             return None
         relax = not report.ways and self._phase.number == 2 and report.isolation != "off"
         command = f"{_RELAX} && {way.command}" if relax else way.command
-        return Back(command, way.goal, BECOMES.get(way.goal, ""))
+        becomes = BECOMES.get(way.goal, "")
+        if report.ways and way.goal == "@phase1":  # half of phase 2 need not keep both in step
+            becomes = becomes.partition("; ")[2]
+        return Back(command, way.goal, becomes)
 
     # What is in the way
 
