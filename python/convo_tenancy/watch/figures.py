@@ -53,7 +53,7 @@ class Figures:
         span: seconds over which rates are.
         counted: bookings that either side counted.
         legacy_rows: rows that somebody wrote to the legacy side directly.
-        api_calls: of tenancy.record_booking.
+        api_calls: of tenancy.confirm_booking and tenancy.record_booking.
         backfill: customers.
         backfill_left: seconds, at that rate.
         drift: rows, as far as the passes have seen; None before they have seen any.

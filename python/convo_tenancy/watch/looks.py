@@ -133,7 +133,7 @@ class Look:
         runner: the session that runs the backfill now.
         window: a number; what was confirmed is comparable among looks that have the same.
         until: bookings that begin later are not counted; None when all to come are.
-        api_calls: of tenancy.record_booking.
+        api_calls: of tenancy.confirm_booking and tenancy.record_booking.
         milliseconds: that the look took.
         notes: why what is missing is missing.
     """
