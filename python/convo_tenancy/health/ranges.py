@@ -248,7 +248,12 @@ class _Look:
             size = self._size()
             if size < _FEWEST and limit and limit.is_strict:
                 return False
-            last = self._range_end(size)
+            try:
+                last = self._range_end(size)
+            except errors.QueryCanceled:
+                if limit is None or not limit.is_strict:
+                    raise
+                return False
             began = time.monotonic()
             found = self._ask(max(state.after + 1, WHOLE[0]), WHOLE[1] if last is None else last)
             if found is None:
@@ -294,8 +299,22 @@ class _Look:
         """None when all customers that are left are fewer."""
         if self._limit is None:
             return None
-        ends = scalars(self._connection, "health/range_end", self._state.after, size - 1)
+        with self._connection.transaction(force_rollback=True):
+            ends = scalars(self._connection, "health/range_end", self._state.after, size - 1)
         return ends[0] if ends else None
+
+    def ids(self) -> _Ids:
+        """The lowest and the highest, unless there is no time for that, or no need."""
+        nothing = _Ids(None, None)
+        if self._limit is None:
+            return nothing
+        try:
+            with self._connection.transaction(force_rollback=True):
+                return one(self._connection, _Ids, "health/customer_ids")
+        except errors.QueryCanceled:
+            if not self._limit.is_strict:
+                raise
+            return nothing
 
     def _ask(self, first: int, last: int, customers: list[int] | None = None) -> list[_Row] | None:
         """None when it takes longer than there is time."""
@@ -374,14 +393,14 @@ def look(connection: Connection, memory: Memory, subject: Subject, limit: Limit 
     """
     is_unknown = memory.latest(subject.name) is None
     state = _State.recalled(memory, subject.name, limit.customers if limit else CUSTOMERS)
-    ids = one(connection, _Ids, "health/customer_ids") if limit else _Ids(None, None)
     run = _Look(connection, subject, state, limit)
+    ids = run.ids()
     if limit is None:
         state.found, state.counts = {}, {}
     else:
         run.again()
     # Where the customers are fewer than there were, those of now are others.
-    is_new = limit is None or state.began is None or state.after > (ids.highest or WHOLE[0])
+    is_new = limit is None or state.began is None or state.after > (ids.highest or WHOLE[1])
     if is_new:
         is_anywhere = limit is not None and limit.is_strict and is_unknown and not memory.keeps
         state.begin(_anywhere(ids) if is_anywhere else _BEFORE_ALL)
