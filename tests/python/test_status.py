@@ -349,9 +349,9 @@ def test_roles(stage: str) -> None:
     if everything["phase"] != "none":
         with role(stage) as nobody:
             said = status(nobody, 3)
-            assert "GRANT pg_read_all_data to the role" in said["in_the_way"][0]["remedy"] + str(
-                said
-            )
+            assert "GRANT pg_read_all_data to the role" in said["in_the_way"][0]["remedy"]
+            # What many checks say alike is said once.
+            [_once] = [line for line in screen(nobody) if "GRANT pg_read_all_data" in line]
 
 
 def test_the_owner(owned_database: str) -> None:
