@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from .cluster import Cluster, new_folder
 from .commands import run
@@ -21,7 +21,7 @@ def standby(primary: Cluster, name: str, slot: str) -> Iterator[Cluster]:
         run(
             *("pg_basebackup", "--pgdata", data, "--dbname", source, "--write-recovery-conf"),
             *("--create-slot", "--slot", slot, "--checkpoint", "fast", "--no-sync"),
-            env={"PATH": _programs()},
+            env={"PATH": f"{os.environ.get('PG_BINDIR', '')}:{os.environ['PATH']}".lstrip(":")},
         )
         with (data / "postgresql.auto.conf").open("a") as settings:
             settings.write(f"unix_socket_directories = '{made.directory}'\n")
@@ -34,9 +34,3 @@ def standby(primary: Cluster, name: str, slot: str) -> Iterator[Cluster]:
         if data.exists():
             made.remove()
         shutil.rmtree(made.directory, ignore_errors=True)
-
-
-def _programs() -> str:
-    """PATH with the server's own programs first."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return ":".join([*map(str, found), "/usr/local/bin", "/usr/bin", "/bin"])
