@@ -173,6 +173,7 @@ def check_both_ways(cluster: Cluster, state: str, forward: str, back: str) -> He
     found, told = health(state), status(state)
     assert (told["next"]["command"], told["back"]["command"]) == (found.forward, found.back)
     assert told["half_state"]
+    assert "both sides agree" not in told["back"]["becomes"]
     assert "backfill" not in in_the_way(told)
     detail = found.said("phase")[2]
     assert f"to go forward to {forward}, run {found.forward}; " in detail

@@ -9,6 +9,7 @@ from support.command_line import call
 from support.commands import psql, value
 from support.health import health, role, samples
 from support.standby import standby
+from support.status import in_the_way, status
 from support.waiting import wait_until
 
 BEHIND = ("--threshold", "lag_warning_bytes=1", "--threshold", "lag_critical_bytes=1e6")
@@ -42,6 +43,7 @@ def test_a_standby(cluster: Cluster, phase2_database: str) -> None:
         )
         assert own.said("shops") == found.said("shops")
         assert call(near.url(database), "health", "--format", "nagios").returncode == 0
+        assert in_the_way(status(near.url(database)))["standby"] == "critical"
 
         psql(near.url(), "-c", "SELECT pg_wal_replay_pause()")
         psql(

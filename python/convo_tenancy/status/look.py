@@ -252,11 +252,20 @@ class _Looker:
             return None
         relax = not report.ways and self._phase.number == 2 and report.isolation != "off"
         command = f"{_RELAX} && {way.command}" if relax else way.command
-        return Back(command, way.goal, BECOMES.get(way.goal, ""))
+        becomes = BECOMES.get(way.goal, "")
+        if report.ways and way.goal == "@phase1":  # half of phase 2 need not keep both in step
+            becomes = becomes.partition("; ")[2]
+        return Back(command, way.goal, becomes)
 
     # What is in the way
 
     def _add_health(self) -> None:
+        database = self._report.database
+        if database and database.is_standby:
+            what = "this is a standby, where nothing can be deployed or reverted"
+            self._obstacles.append(
+                Obstacle("standby", Status.CRITICAL, what, "connect to the primary", _HEALTH)
+            )
         for check in self._report.checks:
             if check.status is not Status.OK and not self._is_of_the_state(check):
                 detail, remedy = _divided(check.detail)

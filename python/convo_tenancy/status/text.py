@@ -7,7 +7,7 @@ import shutil
 import textwrap
 
 from ..display import printable
-from ..health.model import TIME
+from ..health.model import TIME, Status
 from ..preflight.locks import Lock
 from .stand import Code, Obstacle, Shop, Stand, Step
 
@@ -207,13 +207,17 @@ class _Screen:
     def obstacles(self, obstacles: list[Obstacle]) -> list[str]:
         if not obstacles:
             return self._labelled("In the way", "nothing")
+        same: dict[tuple[Status, str, str], list[Obstacle]] = {}
+        for each in obstacles:
+            same.setdefault((each.status, each.detail, each.remedy), []).append(each)
         result: list[str] = []
-        for each in obstacles[:_MOST_OBSTACLES]:
-            what = _cut(f"{each.status.label} {each.name}: {each.detail}", 2 * self._width - 10)
+        for (status, detail, remedy), those in [*same.items()][:_MOST_OBSTACLES]:
+            names = ", ".join(each.name for each in those)
+            what = _cut(f"{status.label} {names}: {detail}", 2 * self._width - 10)
             result += self._labelled("" if result else "In the way", what)
-            if each.remedy:
-                result += self._command("", f"  {each.remedy}")
-        more = obstacles[_MOST_OBSTACLES:]
+            if remedy:
+                result += self._command("", f"  {remedy}")
+        more = [each for those in [*same.values()][_MOST_OBSTACLES:] for each in those]
         if more:
             asked = ", ".join(dict.fromkeys(each.asked for each in more))
             result += self._labelled("", f"and {len(more):,} more: {asked}")
