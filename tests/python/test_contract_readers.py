@@ -10,6 +10,8 @@ from typing import Any
 import psycopg
 import pytest
 
+from convo_tenancy.database import connect
+from convo_tenancy.watch.looks import Looker
 from support.at_once import move_to, run_scripts, verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
@@ -202,3 +204,25 @@ def test_it_says_who_is_not_seen(salon: str) -> None:
         )
     done = sqitch(salon, "deploy", "--set", "contract=yes")
     assert "WARNING:  who reads the legacy side is not seen: run ALTER EXTENSION" in done.stderr
+
+
+def test_the_live_view_counts_calls_of_the_sql_api(salon: str) -> None:
+    """Those of clients, and not what is said of the function."""
+    with connect(salon, "convo-tenancy watch") as connection:
+        looker = Looker(connection, None, every=0.001)
+        before = looker.look().api_calls
+        assert before is not None
+        with psycopg.connect(salon, autocommit=True) as application:
+            application.execute(
+                """
+                INSERT INTO public.stylists (shop_id, name, work_start, work_end, active)
+                VALUES (1, 'Ann', '09:00', '17:00', TRUE)
+                """
+            )
+            application.execute("SELECT tenancy.get_or_create_customer('a@x.test', NULL, 'A')")
+            for price in (4500, 5000, 5500):
+                application.execute(
+                    "SELECT * FROM tenancy.record_booking(1, 1, 1, %s, now())", (price,)
+                )
+            application.execute("COMMENT ON TABLE public.shops IS 'tenancy.record_booking()'")
+        assert looker.look().api_calls == before + 3

@@ -18,6 +18,7 @@ from ..database import UrlOption, connect, one_line
 from ..errors import Problem
 from ..health.plan import find_plan
 from ..signals import Stopped
+from ..verbosity import VERBOSITY
 from .figures import Figures, Watcher
 from .lines import Lines
 from .looks import Looker
@@ -38,6 +39,9 @@ def watch(
     A terminal shows one screen; a file or pipe gets a line a look, and one for each new reason to
     worry. Writes nothing, and stands in nobody's way. Where the connection breaks, it says so, and
     connects again. Ctrl-C ends it.
+
+    Exit codes: 0 never, for it goes on until it is ended; 1 cannot connect, or any other problem;
+    2 called wrongly; 130 after Ctrl-C, 143 after SIGTERM.
 
     \b
     Examples:
@@ -72,15 +76,21 @@ def watch(
 
 @contextmanager
 def _shown(console: Console, every: float) -> Iterator[Callable[[Figures], None]]:
-    """What shows figures: the screen in a terminal that can move its cursor, else lines."""
-    if console.is_terminal and not console.is_dumb_terminal:
+    """What shows figures: the screen in a terminal that can move its cursor, else lines.
+
+    With --verbose, lines: what it says on standard error would stand all over the screen.
+    """
+    if console.is_terminal and not console.is_dumb_terminal and not VERBOSITY.verbose:
         with Screen(console) as screen:
-            yield lambda figures: screen.draw(view(figures, console, every))
+            ascii_only = console.options.ascii_only
+            yield lambda figures: screen.draw(
+                lambda size: view(figures, size, every, ascii_only=ascii_only)
+            )
         return
     lines = Lines()
 
     def say(figures: Figures) -> None:
-        for line in lines.of(figures):
+        for line in lines.of(figures, quiet=VERBOSITY.quiet):
             print(line)
         sys.stdout.flush()
 

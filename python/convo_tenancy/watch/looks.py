@@ -39,12 +39,9 @@ from ..queries import query
 
 Found = TypeVar("Found")
 
-STATEMENT_SECONDS = 0.5
-"""What one statement of a look may take."""
-
-CHECKS_SECONDS = 30.0
-"""Between two rounds of the checks that cost more."""
-
+_STATEMENT_SECONDS = 0.5  # that one statement may take
+_CHECK_SECONDS = 5.0  # that one of a check may take
+_ROUND_SECONDS = 30.0  # between two rounds of the checks that cost more
 _BOOKINGS = 5_000  # that are counted by shop, or a few more
 _HORIZON_SECONDS = 300.0  # after which it is asked anew which those are
 _RETRY_SECONDS = 60.0  # after which what took too long is tried again
@@ -189,17 +186,17 @@ class Looker:
             psycopg.Error: the connection broke, as a rule.
         """
         connection, at = self._connection, time.monotonic()
-        is_complete = self._is_due("checks", CHECKS_SECONDS)
+        is_complete = self._is_due("checks", _ROUND_SECONDS)
         report = examine(
             connection,
-            STATEMENT_SECONDS,
+            _CHECK_SECONDS,
             self._plan_folder,
             without={*_NEVER, *_PASSES} if is_complete else self._dear,
         )
         if is_complete:
             self._dear = {check.name for check in report.checks} - _CHEAP
         look = Look(at, datetime.now(UTC), report, set() if is_complete else self._dear)
-        set_timeouts(connection, f"{round(STATEMENT_SECONDS * 1000)}", "200ms")
+        set_timeouts(connection, f"{round(_STATEMENT_SECONDS * 1000)}", "200ms")
         with on_one_snapshot(connection):
             connection.execute(query("watch/by_index"))
             self._read(look)
@@ -288,7 +285,7 @@ class Looker:
                 self._notes[name] = f"{name}: {message}: {DENIED}"
             elif isinstance(error, errors.QueryCanceled):
                 self._due[name] = time.monotonic() + _RETRY_SECONDS
-                self._notes[name] = f"{name}: took more than {STATEMENT_SECONDS} s, asked again"
+                self._notes[name] = f"{name}: took more than {_STATEMENT_SECONDS} s, asked again"
             elif not isinstance(error, errors.LockNotAvailable):
                 self._notes[name] = f"{name}: {message}"
             return None

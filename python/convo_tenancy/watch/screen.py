@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.text import Text
 
 _ENTER = "\x1b[?1049h\x1b[?25l\x1b[2J"
@@ -32,15 +33,18 @@ class Screen:
         with suppress(OSError):  # the terminal is gone: nothing to put right
             self._write(_RESET + _LEAVE)
 
-    def draw(self, lines: list[Text]) -> None:
-        """Show these: those that are other than before are sent, and nothing else.
+    def draw(self, page: Callable[[ConsoleDimensions], list[Text]]) -> None:
+        """Show this: the lines that are other than before are sent, and nothing else.
 
         Args:
-            lines: no more than the terminal has, and none longer than it is wide.
+            page: called with the size that the terminal has now. It gives no more lines than that,
+                and none that is longer.
         """
-        if self._console.size != self._size:
-            self._size, self._shown = self._console.size, []
+        size = self._console.size
+        if size != self._size:
+            self._size, self._shown = size, []
             self._write(f"{_RESET}\x1b[2J")
+        lines = page(size)
         drawn = [self._rendered(line) for line in lines]
         before = self._shown + [""] * (len(drawn) - len(self._shown))
         after = drawn + [""] * (len(before) - len(drawn))

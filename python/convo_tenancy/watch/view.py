@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import ConsoleDimensions
 from rich.text import Text
 
 from ..display import printable
@@ -19,7 +19,8 @@ from .waits import drawn, tree
 _WIDE = 120  # columns from which on there are two halves
 _GAP = 3
 _LABEL = 10
-_MOST_LINES = 4  # of one text
+_MOST_LINES = 5  # of one text
+_END_LINES = 3  # of these, the last ones
 _NAME = 24  # columns of a shop or an application, at most
 _NOTHING = "-"
 
@@ -32,14 +33,18 @@ class _Section:
     lines: list[Text]
 
 
-def view(figures: Figures, console: Console, every: float) -> list[Text]:
-    """What to draw: at most as many lines as the console has, none longer than it is wide.
+def view(
+    figures: Figures, size: ConsoleDimensions, every: float, *, ascii_only: bool
+) -> list[Text]:
+    """What to draw: as many lines as there are, none longer than they are wide.
 
     Args:
+        size: of the terminal.
         every: seconds between two looks.
+        ascii_only: whether it shows nothing else.
     """
-    width, height = console.size
-    page = _Page(figures, width, console.options.ascii_only)
+    width, height = size
+    page = _Page(figures, width, ascii_only)
     top, foot = page.top(), page.foot(every)
     lines = top + page.body(max(height - len(top) - len(foot), 0))
     room = height - len(foot)
@@ -108,7 +113,12 @@ class _Page:
     def _shops(self) -> _Section:
         shown = [shop for shop in self._figures.shops if shop.rate or shop.legacy]
         cells = [
-            (shop.name, said.rate(shop.rate), ", ".join(shop.legacy) or _NOTHING) for shop in shown
+            (
+                shop.name,
+                _NOTHING if shop.rate is None else said.rate(shop.rate),
+                ", ".join(shop.legacy) or _NOTHING,
+            )
+            for shop in shown
         ]
         heading = ("Shop", "confirmed", "legacy code wrote, at least")
         title = f"Shops, {said.window(self._figures)}"
@@ -198,9 +208,10 @@ def _hanging(lead: Text, words: str, style: str, width: int, indent: int) -> lis
         subsequent_indent=" " * indent,
         break_on_hyphens=False,
     )
-    lines = [Text(line, style) for line in found[:_MOST_LINES]]
-    if len(found) > _MOST_LINES:
-        lines[-1].append(" ...")
+    if len(found) > _MOST_LINES:  # what to do stands at the end
+        found[_MOST_LINES - _END_LINES : -_END_LINES] = []
+        found[_MOST_LINES - _END_LINES - 1] += " ..."
+    lines = [Text(line, style) for line in found]
     return [Text.assemble(lead, lines[0][cell_len(lead.plain) :]), *lines[1:]]
 
 

@@ -73,9 +73,7 @@ def _said(pid: int, wait: LockWait | None, session: Session | None) -> str:
     who = wait or session
     name = "" if who is None else f" {printable(who.application_name or who.role_name or '?')}"
     if wait is not None:
-        what = f" for {wait.mode.removesuffix('Lock')}" if wait.table_name is None else ""
-        table = "" if wait.table_name is None else f" at {printable(wait.table_name)}"
-        return f"{pid}{name}: waits {duration(wait.seconds)}{what}{table}"
+        return f"{pid}{name}: waits {duration(wait.seconds)} for {printable(wait.what)}"
     if session is None or session.state is None:
         return f"{pid}{name}: holds them up"
     since = "" if session.seconds is None else f", in transaction for {duration(session.seconds)}"

@@ -11,7 +11,7 @@ import struct
 import subprocess
 import termios
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from .commands import CONVO_TENANCY, environment
 from .waiting import wait_until
@@ -78,19 +78,19 @@ class Terminal:
         grid = dict(self._grid)
         return "\n".join(grid.get(row, "").rstrip() for row in range(1, self.rows + 1))
 
-    def shows(self, *words: str) -> bool:
-        """Whether all these words are there, as they stand or over the end of a line."""
+    def wait_until(self, condition: Callable[[str], object], what: str) -> str:
+        """What it shows once the condition holds for that; fails with what it shows instead."""
+        try:
+            wait_until(lambda: condition(self.screen()) or self.process.poll() is not None, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
         screen = self.screen()
-        flowing = " ".join(screen.split())
-        return all(each in screen or each in flowing for each in words)
+        assert condition(screen), screen
+        return screen
 
     def wait_for(self, *words: str) -> str:
-        """What it shows once all these words are there."""
-        wait_until(
-            lambda: self.shows(*words) or self.process.poll() is not None, " and ".join(words)
-        )
-        assert self.shows(*words), self.screen()
-        return self.screen()
+        """What it shows once all these words are there, as they stand or over the end of a line."""
+        return self.wait_until(lambda screen: _has(screen, words), " and ".join(words))
 
     def end(self, number: int) -> tuple[int, str]:
         """Send a signal: the exit code, and what the terminal shows then."""
@@ -151,6 +151,11 @@ class Terminal:
             self.has_cursor = letter == "h"
         else:
             assert letter == "m", (private, numbers, letter)
+
+
+def _has(screen: str, words: Iterable[str]) -> bool:
+    flowing = " ".join(screen.split())
+    return all(each in screen or each in flowing for each in words)
 
 
 def _take_terminal() -> None:
