@@ -18,6 +18,7 @@ from convo_tenancy.health.model import LegacyReader, Replica, Report, skipped
 from support.cluster import ROOT
 from support.command_line import call
 from support.commands import Completed, psql, run
+from support.health import role
 from support.isolation import roles
 from support.promtool import (
     RULES,
@@ -115,6 +116,10 @@ DRIFT = """
     UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
     WHERE customer_id IN (3, 5, 7);
 """
+STALLED = """
+    UPDATE tenancy.backfill_progress
+    SET finished_at = NULL, customers_done = 912, updated_at = now() - interval '1 hour'
+"""
 MIRROR_OFF = """
     ALTER TABLE public.customer_booking_stats DISABLE TRIGGER mirror_statistics_to_profiles
 """
@@ -166,6 +171,12 @@ def test_what_health_prints_raises(
     }
     psql(phase1_database, "-c", DRIFT)
     seen["drift in phase 1"] = metrics(phase1_database)
+    with role(phase1_database) as url:
+        seen["no rights"] = metrics(url)
+    psql(phase1_database, "-c", STALLED)
+    seen["backfill stalled"] = metrics(phase1_database)
+    psql(phase1_database, "-c", "UPDATE tenancy.backfill_progress SET paused = TRUE")
+    seen["backfill paused"] = metrics(phase1_database)
 
     psql(phase2_database, "-c", WRITES_BOTH)
     seen["double writers"] = metrics(phase2_database)
@@ -176,6 +187,8 @@ def test_what_health_prints_raises(
     psql(phase2_database, "-c", MIRROR_ON)
     call(phase2_database, "repair")
     seen["mended"] = metrics(phase2_database)
+    psql(phase2_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    seen["half state"] = metrics(phase2_database)
 
     with roles(isolated_database, "bypasser"):
         psql(isolated_database, "-c", "GRANT convo_shop TO bypasser; ALTER ROLE bypasser BYPASSRLS")
@@ -198,9 +211,14 @@ def test_what_health_prints_raises(
     assert [check for check, _ in at("all 1")] == sorted(checks - {"drift", "backfill"})
     assert [check for check, _ in at("all 2")] == sorted(checks)
     assert [check for check, _ in at("all 3")] == sorted(checks)
-    assert {each for each in fired if not each[0].startswith("all ")} == {
+    denied = {(name, check) for check, name in at("no rights")}
+    assert ("ConvoTenancyHealthUnknown", "drift") in denied
+    assert {name for name, _ in denied} == {"ConvoTenancyHealthUnknown"}
+    assert {each for each in fired if not each[0].startswith(("all ", "no "))} == {
         ("refused", "ConvoTenancyCannotConnect", "connection"),
         ("not deployed", "ConvoTenancyHealthUnknown", "phase"),
+        ("backfill stalled", "ConvoTenancyBackfillStalled", ""),
+        ("half state", "ConvoTenancyHalfState", "phase"),
         ("double writers", "ConvoTenancyDoubleWriters", "double_writers"),
         ("drift", "ConvoTenancyDrift", "drift"),
         ("drift, mirror off", "ConvoTenancyDrift", "drift"),

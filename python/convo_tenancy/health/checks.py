@@ -110,7 +110,7 @@ class _Clock:
         self.is_limited = max_seconds is not None
         self._timeout = timeout_seconds
         # The end of the transaction and the last answer take some of it.
-        self._end = self.began + max_seconds * 0.95 if max_seconds is not None else None
+        self._end = self.began + max_seconds * 0.9 if max_seconds is not None else None
 
     def left(self) -> float:
         """Seconds that are left for all."""

@@ -12,7 +12,7 @@ from .ranges import look as look_at
 MISPLACED = "misplaced"
 SHOPS = Subject("shops", frozenset({MISPLACED}))
 
-BY_DEFAULT = Limit(seconds=1.0, is_strict=False, customers=CUSTOMERS)
+BY_DEFAULT = Limit(seconds=0.5, is_strict=False, customers=CUSTOMERS)
 """Most of what there is to read is for this check: who looks often need not read it each time."""
 
 
