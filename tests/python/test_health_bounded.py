@@ -164,6 +164,8 @@ def test_more_than_is_remembered_one_by_one(
         assert (
             counts[-1] == _run(connection, tmp_path / "whole", DRIFT, None).counts["no_show_count"]
         )
+        again = _pass(connection, path, DRIFT, ONE_RANGE)
+        assert {run.counts["no_show_count"] for run in again} == {counts[-1]}
         # Mended: whom it knows by name are gone at once, the others when the pass has come by.
         _write(phase2_database, broken.format(-1))
         after = [run.counts["no_show_count"] for run in _pass(connection, path, DRIFT, ONE_RANGE)]

@@ -180,7 +180,11 @@ class _State:
         """A pass of all customers with higher ids."""
         self.began = time.time()
         self.first = self.after = first
-        self.earlier, self.counts, self.examples = self.counts, {}, {}
+        kinds = {**self.counts, **self.earlier}
+        self.earlier = {
+            kind: max(self.counts.get(kind, 0), self.earlier.get(kind, 0)) for kind in kinds
+        }
+        self.counts, self.examples = {}, {}
 
     def end(self, kinds: list[str], subject: Subject) -> None:
         """The pass has seen all customers."""
