@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +25,7 @@ from .screen import Screen
 from .view import view
 
 APPLICATION_NAME = "convo-tenancy watch"
+_SIZE_SECONDS = 0.2  # between two looks at the size of the terminal
 
 
 def watch(
@@ -66,7 +66,7 @@ def watch(
                         looker.close()
                     looker = None
                 show(figures)
-                _pause(every, partial(show, figures))
+                _pause(every, partial(show, figures, True))
     except Stopped as stopped:
         raise stopped.problem("it changed nothing") from None
     finally:
@@ -75,35 +75,35 @@ def watch(
 
 
 @contextmanager
-def _shown(console: Console, every: float) -> Iterator[Callable[[Figures], None]]:
+def _shown(console: Console, every: float) -> Iterator[Callable[..., None]]:
     """What shows figures: the screen in a terminal that can move its cursor, else lines.
 
-    With --verbose, lines: what it says on standard error would stand all over the screen.
+    Called again with the same figures, it draws them only where the terminal got another size.
+    With --verbose, lines: what that says on standard error would stand all over the screen.
     """
     if console.is_terminal and not console.is_dumb_terminal and not VERBOSITY.verbose:
         with Screen(console) as screen:
             ascii_only = console.options.ascii_only
-            yield lambda figures: screen.draw(
-                lambda size: view(figures, size, every, ascii_only=ascii_only)
-            )
+
+            def draw(figures: Figures, again: bool = False) -> None:
+                if not again or screen.is_resized:
+                    screen.draw(lambda size: view(figures, size, every, ascii_only=ascii_only))
+
+            yield draw
         return
     lines = Lines()
 
-    def say(figures: Figures) -> None:
-        for line in lines.of(figures, quiet=VERBOSITY.quiet):
+    def say(figures: Figures, again: bool = False) -> None:
+        for line in () if again else lines.of(figures, quiet=VERBOSITY.quiet):
             print(line)
         sys.stdout.flush()
 
     yield say
 
 
-def _pause(seconds: float, resized: Callable[[], None]) -> None:
-    """Wait, and draw anew at once when the terminal gets another size."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})
-    try:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if signal.sigtimedwait({signal.SIGWINCH}, left) is not None:
-                resized()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _pause(seconds: float, show_again: Callable[[], None]) -> None:
+    """Wait; and look now and then whether the terminal got another size, in which all is drawn."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _SIZE_SECONDS))
+        show_again()

@@ -33,6 +33,11 @@ class Screen:
         with suppress(OSError):  # the terminal is gone: nothing to put right
             self._write(_RESET + _LEAVE)
 
+    @property
+    def is_resized(self) -> bool:
+        """Whether the terminal has another size than what was drawn."""
+        return self._console.size != self._size
+
     def draw(self, page: Callable[[ConsoleDimensions], list[Text]]) -> None:
         """Show this: the lines that are other than before are sent, and nothing else.
 

@@ -3,5 +3,4 @@ SELECT b.start_at_utc::text AS until
 FROM public.bookings AS b
 WHERE b.start_at_utc >= $1::timestamptz
 ORDER BY b.start_at_utc
-OFFSET $2
-LIMIT 1;
+LIMIT 1 OFFSET $2;
