@@ -76,9 +76,10 @@ def watch(
 
 @contextmanager
 def _shown(console: Console, every: float) -> Iterator[Callable[..., None]]:
-    """What shows figures, and again those in another size: the screen in a terminal that can move its cursor, else lines.
+    """What shows figures: the screen in a terminal that can move its cursor, else lines.
 
-    With --verbose, lines: what it says on standard error would stand all over the screen.
+    Called again with the same figures, it draws them only where the terminal got another size.
+    With --verbose, lines: what that says on standard error would stand all over the screen.
     """
     if console.is_terminal and not console.is_dumb_terminal and not VERBOSITY.verbose:
         with Screen(console) as screen:

@@ -165,7 +165,7 @@ class _Page:
         lines: list[Text] = []
         for section, most in zip(shown, given, strict=True):
             left_out = len(section.lines) - most
-            title = f"{section.title} ({left_out:,} lines more)" if left_out else section.title
+            title = f"{section.title} (and {left_out:,} more)" if left_out else section.title
             lines += [self._title(title, width), *section.lines[:most]]
         return lines
 

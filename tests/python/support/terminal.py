@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from .commands import CONVO_TENANCY, environment
 from .waiting import wait_until
 
+_OWN_SIZE = {"COLUMNS": None, "LINES": None}  # pytest-xdist names its own
 _CONTROL = re.compile(r"\x1b\[(\??)([\d;]*)([A-Za-z])")
 
 
@@ -43,7 +44,7 @@ class Terminal:
             stdin=side,
             stdout=side,
             stderr=side,
-            env=environment({"DATABASE_URL": url, "TERM": "xterm", **(env or {})}),
+            env=environment({"DATABASE_URL": url, **_OWN_SIZE, "TERM": "xterm", **(env or {})}),
             start_new_session=True,
             preexec_fn=_take_terminal,
         )
