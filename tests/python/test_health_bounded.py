@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,12 @@ import psycopg
 import pytest
 
 from convo_tenancy.database import Connection, connect
-from convo_tenancy.health import ranges
+from convo_tenancy.health import checks, ranges
 from convo_tenancy.health.drift import DRIFT, check_drift
 from convo_tenancy.health.drift import look as look_for_drift
 from convo_tenancy.health.last_bookings import LAST_BOOKINGS
 from convo_tenancy.health.memory import Memory
-from convo_tenancy.health.model import Report, Status
+from convo_tenancy.health.model import Check, Report, Status
 from convo_tenancy.health.phase import read_phase
 from convo_tenancy.health.ranges import Finding, Limit, Subject, look
 from convo_tenancy.health.shops import SHOPS
@@ -294,6 +295,35 @@ def test_health_in_little_time(phase2_database: str, tmp_path: Path) -> None:
     found_samples = samples(phase2_database, *state, "--max-seconds", "0.001")[1]
     assert found_samples['convo_tenancy_seen_ratio{check="drift"}'] == 0
     assert found_samples['convo_tenancy_whole_pass_timestamp_seconds{check="drift"}'] > 1e9
+
+
+def test_a_big_database_goes_by_ranges_unless_told_otherwise(
+    phase2_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Big is what has more customers than a range."""
+    _write(phase2_database, "UPDATE customers SET no_show_count = 77 WHERE id = 1800")
+    for name in checks._BY_DEFAULT:
+        limit = Limit(seconds=0, is_strict=False, customers=1000)
+        monkeypatch.setitem(checks._BY_DEFAULT, name, limit)
+
+    def drift(max_seconds: float | None) -> Check:
+        memory = Memory(tmp_path / "state")
+        with _connection(phase2_database) as connection:
+            report = checks.examine(connection, 60, None, None, memory, max_seconds)
+        memory.save()
+        for name in ("shops", "last_bookings"):
+            assert report.seen[name].share == report.seen["drift"].share
+        found = report.check("drift")
+        assert found is not None
+        return found
+
+    first = drift(None)
+    assert first.status is Status.OK
+    assert "; seen 54% (ids 1 to 1,002) since " in first.detail
+    for max_seconds in (None, math.inf):
+        found = drift(max_seconds)
+        assert (found.status, found.value) == (Status.CRITICAL, 1)
+    assert "seen" not in found.detail
 
 
 def test_nothing_is_kept(phase2_database: str, tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ from .model import TIME, Check, Database, Report, Status, skipped
 from .parts import KINDS, check_parts, read_parts
 from .phase import SCHEMA, Phase, read_phase, read_registry
 from .plan import check_plan
-from .ranges import Limit
+from .ranges import CUSTOMERS, Limit
 from .replicas import check_replicas
-from .shops import BY_DEFAULT, SHOPS, check_shops
+from .shops import check_shops
 from .stands import check_phase, said
 from .thresholds import Thresholds
 from .ways import ways_without_schema
@@ -96,18 +96,27 @@ class _DefaultShop:
 # Those that look at every customer, each with its share of what time is left at its turn.
 _BY_RANGES = {"drift": 0.5, "shops": 0.8, "last_bookings": 1.0}
 
+# What they see when nobody says how long they may take: all together, at a million customers, no
+# more than a query for the totals of both sides reads.
+_BY_DEFAULT = {
+    "drift": Limit(seconds=0.1, is_strict=False, customers=100_000),
+    "shops": Limit(seconds=0.25, is_strict=False, customers=CUSTOMERS),
+    "last_bookings": Limit(seconds=0.05, is_strict=False, customers=100_000),
+}
+
 
 class _Clock:
     """What one statement may take, and all of them.
 
     Args:
         timeout_seconds: one.
-        max_seconds: all; None for as long as they take.
+        max_seconds: all; None where nobody says so, infinity for as long as they take.
     """
 
     def __init__(self, timeout_seconds: float, max_seconds: float | None) -> None:
         self.began = time.monotonic()
-        self.is_limited = max_seconds is not None
+        self.is_endless = max_seconds == math.inf
+        self.is_limited = max_seconds is not None and not self.is_endless
         self._timeout = timeout_seconds
         # The end of the transaction and the last answer take some of it.
         self._end = self.began + max_seconds * 0.9 if max_seconds is not None else None
@@ -144,7 +153,8 @@ def examine(
         memory: what the last look left; this one is in it then, for the caller to save. None for
             a look that is not the next one's last look.
         max_seconds: what all checks may take. Those that look at every customer then see as many
-            as there is time for, and the next run goes on from there.
+            as there is time for, and the next run goes on from there. None for as many as a run
+            sees that is made every minute; infinity for all of them, as without a memory.
         without: checks to skip, by name.
 
     Raises:
@@ -296,7 +306,7 @@ def _examine_deployed(
     def limit(name: str) -> Limit | None:
         if clock.is_limited:
             return Limit(clock.left() * _BY_RANGES[name])
-        return BY_DEFAULT if name == SHOPS.name and is_kept else None
+        return _BY_DEFAULT[name] if is_kept and not clock.is_endless else None
 
     make("phase", stands)
     report.phase = phase.tag

@@ -81,7 +81,8 @@ def health(
             min=0.001,
             metavar="SECONDS",
             help="What all checks may take: those that look at every customer see as many as there"
-            " is time for, and the next run goes on from there.",
+            " is time for, and the next run goes on from there; inf looks at everybody."
+            " [default: half a second for those, in a big database]",
             show_default=False,
         ),
     ] = None,

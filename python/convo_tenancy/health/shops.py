@@ -6,14 +6,11 @@ from ..database import Connection
 from .memory import Memory
 from .model import Check, Report, Status
 from .phase import Phase
-from .ranges import CUSTOMERS, Finding, Limit, Subject
+from .ranges import Finding, Limit, Subject
 from .ranges import look as look_at
 
 MISPLACED = "misplaced"
 SHOPS = Subject("shops", frozenset({MISPLACED}))
-
-BY_DEFAULT = Limit(seconds=0.5, is_strict=False, customers=CUSTOMERS)
-"""Most of what there is to read is for this check: who looks often need not read it each time."""
 
 
 def look(connection: Connection, memory: Memory, seconds: float | None) -> Finding:
