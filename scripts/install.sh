@@ -3,7 +3,8 @@
 #
 #   scripts/install.sh venv      what lint needs: the Python environment
 #   scripts/install.sh client    besides: sqitch, psql and pg_prove
-#   scripts/install.sh server    besides: a PostgreSQL server with pgTAP and plpgsql_check, PgBouncer, Prometheus' promtool, and Chromium
+#   scripts/install.sh server    besides: a PostgreSQL server
+#   scripts/install.sh tests     besides: pgTAP, plpgsql_check, PgBouncer, Prometheus for its promtool, and Chromium
 #
 # When nothing is missing, apt and sudo are not touched. A PostgreSQL that is there is left alone.
 set -euo pipefail
@@ -20,18 +21,18 @@ need() { # need PACKAGE COMMAND...: the package is missing if the command fails
 }
 
 need python3-venv python3 -c 'import ensurepip, venv'
-if [[ $1 == client || $1 == server ]]; then
+if [[ $1 == client || $1 == server || $1 == tests ]]; then
     need sqitch command -v sqitch
     need libdbd-pg-perl perl -MDBD::Pg -e 1
     need libtap-parser-sourcehandler-pgtap-perl command -v pg_prove
     need postgresql-client command -v psql
 fi
-if [[ $1 == server ]]; then
+if [[ ($1 == server || $1 == tests) && -z $PG_BINDIR ]]; then need "postgresql-$version" false; fi
+if [[ $1 == tests ]]; then
     need pgbouncer env PATH="$PATH:/usr/sbin" bash -c 'command -v pgbouncer'
     need prometheus command -v promtool
-    need chromium command -v chromium # which looks at the report in the tests
+    need chromium command -v chromium
     if [[ -z $PG_BINDIR || $PG_BINDIR == /usr/lib/postgresql/* ]]; then
-        need "postgresql-$version" test -n "$PG_BINDIR"
         need "postgresql-$version-pgtap" test -e "$extensions/pgtap.control"
         need "postgresql-$version-plpgsql-check" test -e "$extensions/plpgsql_check.control"
     fi

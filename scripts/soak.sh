@@ -6,7 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 cd "$ROOT"
 
-scripts/install.sh server
+scripts/install.sh tests
 PG_BINDIR=$(newest_server) # which may be there only now
 export SOAK=1
 mapfile -t files < <(grep -l '^from support\.soak' tests/python/test_*.py)

@@ -5,7 +5,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 cd "$ROOT"
 
-scripts/install.sh server
+scripts/install.sh tests
 PG_BINDIR=$(newest_server) # which may be there only now
 echo '== Part 1 of 2: pgTAP, tag by tag'
 scripts/pgtap.sh

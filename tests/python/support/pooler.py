@@ -100,7 +100,7 @@ def pooler(
 def _program() -> str:
     """Where it is: Debian's place is not on everybody's PATH."""
     found = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
-    assert found, "no pgbouncer: run scripts/install.sh server"
+    assert found, "no pgbouncer: run scripts/install.sh tests"
     return found
 
 
