@@ -60,7 +60,7 @@ async def confirm_by_asyncpg(
 
     try:
         return await confirm()
-    except (asyncpg.PostgresConnectionError, ConnectionError):
+    except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ConnectionError):
         return await confirm()
 
 
@@ -78,8 +78,8 @@ def confirm_by_psycopg(
     try:
         return confirm()
     except psycopg.OperationalError as error:
-        if error.sqlstate is not None:  # the server answered
-            raise
+        if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57P")):
+            raise  # the server answered, and goes on
     return confirm()
 
 
