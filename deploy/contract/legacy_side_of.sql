@@ -8,6 +8,7 @@
 CREATE TABLE IF NOT EXISTS tenancy.contracted (
     singleton boolean NOT NULL DEFAULT TRUE,
     contracted_at timestamptz NOT NULL,
+    purged_at timestamptz,
     CONSTRAINT contracted_pkey PRIMARY KEY (singleton),
     CONSTRAINT contracted_singleton_check CHECK (singleton)
 );
@@ -16,6 +17,7 @@ COMMENT ON TABLE tenancy.contracted IS
 'When the contract was: one row, none before.';
 COMMENT ON COLUMN tenancy.contracted.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.contracted.contracted_at IS 'When it did.';
+COMMENT ON COLUMN tenancy.contracted.purged_at IS 'When somebody purged its archive; NULL while nobody did.';
 
 CALL tenancy.grant_rights();
 

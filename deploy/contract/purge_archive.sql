@@ -25,6 +25,7 @@ BEGIN
     END IF;
 
     DROP TABLE IF EXISTS tenancy_archive.customer_booking_stats, tenancy_archive.customers;
+    UPDATE tenancy.contracted SET purged_at = clock_timestamp();
     IF NOT tenancy.drop_archive_schema() THEN
         RAISE WARNING 'schema tenancy_archive holds something else, too, and stays';
     END IF;

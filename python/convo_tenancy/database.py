@@ -369,13 +369,14 @@ def is_undefined(error: psycopg.Error) -> bool:
 
 @contextmanager
 def problems(
-    *, denied: str = "", undefined: str = "", lost: str = "run it again"
+    *, denied: str = "", undefined: str = "", slow: str = "", lost: str = "run it again"
 ) -> Iterator[None]:
     """Turn every error of the database inside the block into a Problem, and a signal, too.
 
     Args:
         denied: what to do when the role lacks a right.
         undefined: what to do when a table or function is missing.
+        slow: what to do when a statement takes too long; empty where it may take any time.
         lost: what to do when the connection breaks, or somebody stops the command.
 
     Raises:
@@ -393,6 +394,8 @@ def problems(
             message = f"{message}: {denied}"
         elif is_undefined(error):
             message = f"{message}: {undefined}"
+        elif isinstance(error, errors.QueryCanceled) and slow:
+            message = f"{message}: {slow}"
         elif isinstance(error, errors.QueryCanceled):
             message = f"somebody cancelled the statement ({message}): {lost}"
         elif isinstance(error, errors.LockNotAvailable):

@@ -302,7 +302,7 @@ def test_a_threshold_that_is_none(args: list[str], words: str, tmp_path: Path) -
             file.write_text(text, errors="surrogateescape")
         args = ["--thresholds", str(file)]
     found = health("postgresql://127.0.0.1:1/nowhere", *args)
-    status, _value, detail = found.said("connection")
+    status, _value, detail = found.said("thresholds")
     assert (found.exit_code, status) == (3, "unknown")
     assert words in detail
     assert "No such" in words or "; the thresholds are transaction_warning_seconds, " in detail

@@ -278,6 +278,10 @@ def test_an_old_application_added_its_columns(phase3_database: str) -> None:
 
 def test_the_archive_is_purged(phase3_database: str) -> None:
     url = phase3_database
+    psql(url, "-c", "DROP TABLE tenancy_archive.customers, tenancy_archive.customer_booking_stats")
+    status, size, detail = health(url).said("archive")
+    assert (status, size) == ("warning", 0)
+    assert "customer_booking_stats and tenancy_archive.customers went: a revert" in detail
     psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
     found = health(url)
     status, number, detail = alone(found, "archive")

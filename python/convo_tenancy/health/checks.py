@@ -58,6 +58,9 @@ from .ways import ways_without_schema
 TRACKING = "contract/tracking"
 OLDEST_SERVER = 150_000
 
+DENIED_TO_MONITOR = (
+    "run it as the owner of the legacy tables, or GRANT convo_health, pg_read_all_stats to the role"
+)
 DENIED = "run it as the owner of the legacy tables, or GRANT pg_read_all_data to the role"
 
 # Checks that compare with the legacy side, or look at who uses it and at what keeps it right.
@@ -93,6 +96,8 @@ class _DefaultShop:
     is_there: bool
 
 
+DAY = 86_400.0
+
 # Those that look at every customer, each with its share of what time is left at its turn.
 _BY_RANGES = {"drift": 0.5, "shops": 0.8, "last_bookings": 1.0}
 
@@ -110,12 +115,12 @@ class _Clock:
 
     Args:
         timeout_seconds: one.
-        max_seconds: all; None where nobody says so, infinity for as long as they take.
+        max_seconds: all; None where nobody says so, above a day for as long as they take.
     """
 
     def __init__(self, timeout_seconds: float, max_seconds: float | None) -> None:
         self.began = time.monotonic()
-        self.is_endless = max_seconds == math.inf
+        self.is_endless = max_seconds is not None and max_seconds > DAY
         self.is_limited = max_seconds is not None and not self.is_endless
         self._timeout = timeout_seconds
         # The end of the transaction and the last answer take some of it.
@@ -154,7 +159,7 @@ def examine(
             a look that is not the next one's last look.
         max_seconds: what all checks may take. Those that look at every customer then see as many
             as there is time for, and the next run goes on from there. None for as many as a run
-            sees that is made every minute; infinity for all of them, as without a memory.
+            sees that is made every minute; above a day for all of them, as without a memory.
         without: checks to skip, by name.
 
     Raises:
@@ -347,7 +352,7 @@ def _guarded(
     """The check in a subtransaction: one that fails leaves the others the same snapshot."""
     try:
         with connection.transaction():
-            if clock.is_limited:
+            if clock.is_limited and name in _BY_RANGES:
                 clock.set(connection)
             return check()
     except psycopg.Error as error:
@@ -355,9 +360,10 @@ def _guarded(
         if is_lost(error):
             raise
         if isinstance(error, errors.InsufficientPrivilege):
-            return Check(name, Status.UNKNOWN, None, f"{message}: {DENIED}")
+            denied = DENIED_TO_MONITOR if (phase.number or 0) >= 2 else DENIED
+            return Check(name, Status.UNKNOWN, None, f"{message}: {denied}")
         if isinstance(error, errors.QueryCanceled):
-            option = "--max-seconds" if clock.is_limited else "--timeout"
+            option = "--max-seconds" if clock.is_limited and name in _BY_RANGES else "--timeout"
             return Check(name, Status.UNKNOWN, None, f"{message}: raise {option}")
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
@@ -367,7 +373,7 @@ def _guarded(
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, "not deployed yet")
         if is_undefined(error):
-            return Check(name, Status.CRITICAL, None, f"{message}: run sqitch verify")
+            return Check(name, Status.UNKNOWN, None, f"{message}: run sqitch verify")
         return Check(name, Status.UNKNOWN, None, message)
 
 

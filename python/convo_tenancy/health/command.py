@@ -11,7 +11,7 @@ import typer
 from ..database import UrlOption, connect, database_name, problems
 from ..errors import Problem
 from ..failures import Command
-from .checks import DENIED, examine
+from .checks import DAY, DENIED, examine
 from .formats import FORMATS
 from .memory import Memory
 from .model import Check, Report, Status
@@ -24,7 +24,10 @@ APPLICATION_NAME = "convo-tenancy health"
 TimeoutOption = Annotated[
     float,
     typer.Option(
-        min=0.001, metavar="SECONDS", help="What one statement may take, before it is unknown."
+        min=0.001,
+        max=DAY,
+        metavar="SECONDS",
+        help="What one statement may take, before it is unknown.",
     ),
 ]
 PlanDirectoryOption = Annotated[
@@ -121,10 +124,12 @@ def health(
       convo-tenancy health --max-seconds 1
     """
     judged_by, memory = Thresholds(), Memory(state)
+    step = "thresholds"
     try:
         judged_by = read_thresholds(thresholds, threshold or [])
+        step = "connection"
         with (
-            problems(denied=DENIED, undefined="run sqitch verify"),
+            problems(denied=DENIED, undefined="run sqitch verify", slow="raise --timeout"),
             connect(database_url, APPLICATION_NAME) as connection,
         ):
             report = examine(
@@ -134,7 +139,7 @@ def health(
         if problem.exit_code > Status.UNKNOWN:  # a signal
             raise
         report = Report(
-            checks=[Check("connection", Status.UNKNOWN, None, str(problem))],
+            checks=[Check(step, Status.UNKNOWN, None, str(problem))],
             thresholds=judged_by,
             database_name=database_name(database_url),
         )

@@ -118,7 +118,9 @@ def check_archive(connection: Connection, report: Report) -> Check:
     tables = {each.name: each.bytes for each in rows(connection, _Archived, "health/archive")}
     archive = Archive(None, tables, None)
     missing = [f"tenancy_archive.{table}" for table in _ARCHIVED if table not in tables]
+    is_purged = False
     for contracted in rows(connection, Contracted, "health/contracted"):
+        is_purged = contracted.purged_at is not None
         archive = Archive(contracted.contracted_at, tables, _days(contracted, report))
     report.archive, size = archive, archive.size
     if archive.contracted_at is None:
@@ -128,7 +130,7 @@ def check_archive(connection: Connection, report: Report) -> Check:
         )
         return Check(name, Status.CRITICAL, size, detail)
     since = f"contracted at {archive.contracted_at:{TIME}}"
-    if len(missing) == len(_ARCHIVED):
+    if is_purged:
         purged = f"{since}, purged: a revert gives back what the profiles tell"
         return Check(name, Status.OK, size, purged)
     if missing:
@@ -136,8 +138,8 @@ def check_archive(connection: Connection, report: Report) -> Check:
             name,
             Status.WARNING,
             size,
-            f"{since}, and {', '.join(missing)} is gone: a revert gives back in its place what"
-            " the profiles tell; restore it from a backup, or end the way back with"
+            f"{since}, and of the archive {' and '.join(missing)} went: a revert gives back in its"
+            " place what the profiles tell; restore it from a backup, or end the way back with"
             " tenancy.purge_archive()",
         )
     aside = f"{since}, {decimal(size)} put aside for the way back"

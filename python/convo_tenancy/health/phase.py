@@ -45,6 +45,7 @@ class Contracted:
     """That the legacy side is gone (tenancy.contracted)."""
 
     contracted_at: datetime
+    purged_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,12 @@ from .model import Report
 def as_prometheus(report: Report) -> None:
     """Print what was measured in Prometheus' text format; what was not is left out.
 
-    Each sample names the database, so that the files of several can be in one folder.
+    Each sample names the database, so that the files of several can be in one folder. Where nothing
+    was looked at, a comment says why.
     """
+    if report.database is None:
+        for check in report.checks:
+            print(printable(f"# {check.name} {check.status.label}: {check.detail}"))
     for measure in MEASURES:
         if not (samples := measure.measured(report)):
             continue

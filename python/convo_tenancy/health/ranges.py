@@ -72,12 +72,14 @@ class Finding:
         examples: the first ones of each kind, for people.
         seen: how much of all that this is.
         is_forgotten: nothing is remembered, so that the next run does not go on from here.
+        is_old: there was no time to look again at what had been found.
     """
 
     counts: Counts
     examples: dict[str, list[str]]
     seen: Seen
     is_forgotten: bool = False
+    is_old: bool = False
 
     def so_far(self) -> str:
         """Which part of the customers this is; empty when this run looked at all of them."""
@@ -104,6 +106,8 @@ class Finding:
                 None,
                 f"no time was left to look at {_FEWEST} customers: raise --max-seconds",
             )
+        if self.is_old:
+            so_far += "; no time was left to look again at what was found: raise --max-seconds"
         return Check(check.name, check.status, check.value, f"{check.detail}; {so_far}")
 
 
@@ -231,11 +235,13 @@ class _Look:
         self.kinds: list[str] = []
         self._pace: float | None = None  # seconds for a customer
         self._texts: dict[str, list[tuple[int, str]]] = {}
+        self.is_old = False
 
     def again(self) -> None:
         """Look first at what was found: what is mended must not go on raising alarms."""
         customers = self._state.customers()
         found = self._ask(*WHOLE, customers) if customers else None
+        self.is_old = bool(customers) and found is None
         if found is not None:
             self._state.found = {}
             self._add(found, None)
@@ -424,6 +430,7 @@ def look(connection: Connection, memory: Memory, subject: Subject, limit: Limit 
             whole_found=None if state.whole_at is None else state.whole_found,
         ),
         not memory.keeps,
+        run.is_old,
     )
     memory.remember(subject.name, asdict(state))
     return finding

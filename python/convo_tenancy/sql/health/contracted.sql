@@ -1,2 +1,4 @@
-SELECT k.contracted_at
+SELECT
+    k.contracted_at,
+    k.purged_at
 FROM tenancy.contracted AS k;
