@@ -711,7 +711,8 @@ API = [
     ),
     *(
         Attack(
-            f"confirm a booking of another shop as one of shop {shop}",
+            f"confirm a booking of another shop as one of shop {shop}"
+            + ("" if context else ", without a context"),
             UNKNOWN,
             (f"SELECT * FROM tenancy.confirm_booking('{{booking}}', {shop})",),
             context,
