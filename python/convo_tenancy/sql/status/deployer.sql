@@ -22,19 +22,19 @@ refusal AS (
         CASE
             WHEN NOT l.inherits_rights
                 THEN format(
-                    'role %I is not the owner of the legacy tables and does not inherit its rights: run it as %I',
-                    current_user, l.owner_name
-                )
+                        'role %I is not the owner of the legacy tables and does not inherit its rights: run it as %I',
+                        current_user, l.owner_name
+                    )
             WHEN NOT l.may_take_role
                 THEN format(
-                    'role %I may not take the role of the owner of the legacy tables: GRANT %I TO %I WITH SET TRUE',
-                    current_user, l.owner_name, current_user
-                )
+                        'role %I may not take the role of the owner of the legacy tables: GRANT %I TO %I WITH SET TRUE',
+                        current_user, l.owner_name, current_user
+                    )
             WHEN NOT l.may_create
                 THEN format(
-                    'role %I may not create schemas: GRANT CREATE ON DATABASE %I TO %I',
-                    current_user, current_database(), current_user
-                )
+                        'role %I may not create schemas: GRANT CREATE ON DATABASE %I TO %I',
+                        current_user, current_database(), current_user
+                    )
         END AS detail
     FROM legacy AS l
 )
