@@ -88,12 +88,24 @@ class _Common:
         own = super().get_params(ctx)  # type: ignore[misc]
         return [*own[:-1], *common_options(), *own[-1:]]
 
+    failure = 1
+    """The exit code of a problem."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the arguments; where they ask for help and the like, that is printed here."""
+        try:
+            if sys.stdout is None:  # said when a command begins
+                return super().parse_args(ctx, args)  # type: ignore[misc]
+            with one_line_failures(self.failure):
+                return super().parse_args(ctx, args)  # type: ignore[misc]
+        except Exception as error:
+            if hasattr(error, "format_message") and getattr(error, "ctx", None) is None:
+                vars(error)["ctx"] = ctx  # the library does not say whose value is missing
+            raise
+
 
 class _OneLine(_Common):
     """Of a command: what it fails with is one line."""
-
-    failure = 1
-    """Its exit code then."""
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""

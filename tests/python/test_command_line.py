@@ -83,7 +83,11 @@ def test_help(name: str) -> None:
             '--to: expected @phase1, @phase2 or @phase3, not "phase9": see convo-tenancy preflight'
             " -h",
         ),
-        ("gate --format", 2, "--format needs a value: see convo-tenancy -h"),
+        ("gate --format", 2, "--format needs a value: see convo-tenancy gate -h"),
+        ("watch --every", 2, "--every needs a value: see convo-tenancy watch -h"),
+        ("health --timeout", 3, "--timeout needs a value: see convo-tenancy health -h"),
+        ("report --output", 2, "--output needs a value: see convo-tenancy report -h"),
+        ("gate --quiet=x", 2, "--quiet takes no value: see convo-tenancy gate -h"),
         ("scan", 2, "PATH is missing: see convo-tenancy scan -h"),
         ("gate x y", 2, '"x y" is more than it takes: see convo-tenancy gate -h'),
         (

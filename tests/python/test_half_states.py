@@ -8,7 +8,7 @@ import shlex
 import signal
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cache
 
 import pytest
@@ -16,13 +16,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from convo_tenancy.health.phase import Change, Phase, Registered, Registry
 from convo_tenancy.health.ways import LEGACY, Ways, ways
+from convo_tenancy.preflight.locks import locks_of
 from support.cluster import ROOT, Cluster
 from support.commands import environment, psql, psql_file, run, sqitch, value
 from support.health import Health, go, health
 from support.plan import CHANGES, PLAN, TAGS, below, place
 from support.sessions import Session, waiting_for
 from support.soak import SOAK
-from support.status import in_the_way, status
+from support.status import in_the_way, screen, status
 from support.waiting import wait_until
 
 # On real databases: the first ones, what is put aside, the contract. In a soak every change.
@@ -48,6 +49,8 @@ class Model:
         self.standing = standing  # the last that stands, or stands half-way
         self.half = half
         self.registered = registered  # the last that Sqitch has
+        self.deployed: set[str] = set()  # on the way
+        self.reverted: set[str] = set()
 
     def script(self, direction: str, at: int, contract: bool = True) -> None:
         """As tenancy.begin_change() has it."""
@@ -57,12 +60,14 @@ class Model:
                 raise Refused(f"deploy {CHANGES[at]}")
             if CHANGES[at] == "contract/switch" and not contract:
                 raise Refused("the contract")
+            self.deployed.add(CHANGES[at])
             if at > whole:
                 self.standing, self.half = at, None
         else:
             if at < self.standing:
                 raise Refused(f"revert {CHANGES[at]}")
             if at == self.standing:
+                self.reverted.add(CHANGES[at])
                 self.standing, self.half = at - 1, None
 
     def sqitch(self, command: str, to: int, options: list[str]) -> None:
@@ -104,7 +109,8 @@ def phase_of(standing: int, half: str | None) -> Phase:
         tuple(
             Change(change, tag, state, None, None)
             for (change, tag), state in list(zip(PLAN, states, strict=True))[1:]
-        )
+        ),
+        has_legacy_side=standing < place(SWITCH),
     )
 
 
@@ -135,6 +141,15 @@ def test_every_state(half: str | None) -> None:
             goal = -1 if way.goal == LEGACY else place(way.goal)
             assert (model.half, model.registered) == (None, goal), state
             assert model.standing <= goal if way.goal == LEGACY else model.standing == goal, state
+            if way is out.forward:
+                assert ({*way.reverts}, {*(way.deploys or ())}) == (
+                    model.reverted,
+                    model.deployed,
+                ), state
+                is_restored = SWITCH in model.deployed & model.reverted
+                assert way.restarts_watch == is_restored, state
+                is_asked = SWITCH in model.deployed and standing < place(SWITCH)
+                assert way.asks_gate == (is_asked or is_restored), state
 
 
 def test_a_registry_that_nobody_may_read() -> None:
@@ -146,7 +161,8 @@ def test_a_registry_that_nobody_may_read() -> None:
             Change(change, tag, "standing", None, None)
             for change, tag in PLAN[1 : place("contract/switch") + 1]
         )
-        phase = Phase((*changes[:-1], replace(changes[-1], state=half), *rest()))
+        standing = (*changes[:-1], replace(changes[-1], state=half), *rest())
+        phase = Phase(standing, has_legacy_side=False)
         assert ways(phase, Registry(changes=None)) == expected
 
 
@@ -279,6 +295,7 @@ def unregister(url: str, change: str) -> None:
 
 
 DEPLOY = ("deploy", "profiles/foreign_keys", "SELECT FROM public.customer_shop_profiles FOR UPDATE")
+READY = "convo-tenancy gate says open; a restore point"
 REVERT = ("revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE")
 
 
@@ -307,6 +324,101 @@ def test_killed_half_way(
     assert value(state, f"SELECT state FROM tenancy.changes WHERE change = '{change}'") == gone
     found = check_both_ways(cluster, state, *around(place(change)))
     assert found.said("phase")[2].startswith(f"{change} was interrupted while {gone}: ")
+
+
+def test_a_contract_that_has_to_ask_the_gate_anew(cluster: Cluster, small_at: Small) -> None:
+    """Its revert was killed: forward is refused for a day, and status says so before."""
+    state = small_at("contract/switch")
+    before = value(state, "SELECT count(*) FROM tenancy.contracted")
+    killed(state, *REVERT)
+    assert value(state, "SELECT count(*) FROM tenancy.contracted") == before
+    psql(state, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (100, 40)")
+    told, found = status(state), health(state)
+    step = told["next"]
+    assert found.said("phase")[2].endswith(
+        "; both are safe, but forward asks the gate of phase 3 anew, and the quiet period begins"
+        " again"
+    )
+    assert not step["is_safe"]
+    first = "sqitch revert --to isolation/switch -y"
+    assert step["first"] == [
+        f"run its beginning alone: {first}",
+        "wait for the quiet period of 1 day, which begins again then",
+        READY,
+    ]
+    assert in_the_way(told) == {"gate_to_come": "critical"}
+    taken = [*locks_of(("contract/switch",), ()), *locks_of((), ("contract/switch",))]
+    assert step["locks"] == [asdict(lock) for lock in taken]
+    lines = screen(state)
+    assert "both sides" not in lines[1]
+    assert any(line.strip() == f"run {first}, then ask convo-tenancy gate" for line in lines)
+    env = {"DATABASE_URL": state, "SQITCH_TARGET": f"db:{state}"}
+    begun, _, rest = step["command"].rpartition(" && ")
+    assert begun == first
+    refused = run("bash", "-c", step["command"], env=env, check=False)
+    assert refused.returncode != 0
+    assert "the contract is refused and changed nothing. Findings: 1. watch:" in refused.stderr
+    told = status(state)
+    assert (told["phase"], told["half_state"], told["next"]["command"]) == ("@phase2", None, rest)
+    assert told["next"]["not_before"]
+    assert not told["next"]["is_safe"]
+
+
+def test_a_legacy_side_that_is_back_already(cluster: Cluster, small_at: Small) -> None:
+    """The gate can be asked now: the end of the revert begins nothing again."""
+    state = small_at("contract/switch")
+    psql_file(state, "revert/contract/switch.sql")
+    psql(
+        state,
+        "-c",
+        "UPDATE tenancy.changes SET state = 'reverting' WHERE change = 'contract/switch'",
+    )
+    step = status(state)["next"]
+    since = value(state, "SELECT since + '1 day' FROM tenancy.watch")
+    assert step["not_before"].startswith(since.replace(" ", "T")[:19])
+    assert (step["is_safe"], step["first"]) == (False, [READY])
+    assert health(state).said("phase")[2].endswith("but forward asks the gate of phase 3 anew")
+    psql(state, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
+    told = status(state)
+    assert (told["next"]["is_safe"], told["in_the_way"]) == (True, [])
+    go(state, told["next"]["command"])
+    assert is_whole(health(state), "@phase3")
+
+
+def test_ways_that_deploy_nothing(cluster: Cluster, small_at: Small) -> None:
+    """Nothing is asked, locked or waited for where no deploy script runs."""
+    lost, renamed = small_at("@phase2"), small_at("@phase2")
+    psql(lost, "-c", "DROP SCHEMA sqitch CASCADE")
+    psql(renamed, "-c", "ALTER SCHEMA sqitch RENAME TO ours")
+    taken_back = small_at("@phase2")
+    sqitch(taken_back, "deploy", "--log-only", "--no-verify", "--to", "contract/switch")
+    for state in (lost, renamed):
+        told = status(state)
+        step = told["next"]
+        assert step["command"].endswith("--log-only --no-verify")
+        assert (step["is_safe"], step["first"], step["not_before"]) == (True, [], None)
+        assert (step["locks"], step["patience"], told["in_the_way"]) == ([], None, [])
+        assert "both sides are kept in step" in screen(state)[1]
+        go(state, step["command"])
+        assert status(state)["next"]["not_before"]
+    step = status(taken_back)["next"]  # but here the contract is deployed
+    assert step["command"].startswith("sqitch revert --to isolation/switch -y && sqitch deploy ")
+    assert (step["is_safe"], bool(step["not_before"]), bool(step["locks"])) == (False, True, True)
+
+
+def test_a_contract_that_is_deployed_already(cluster: Cluster, small_at: Small) -> None:
+    """Its script runs again: it asks no gate, and locks nothing."""
+    state = small_at("isolation/switch")
+    psql_file(
+        state, "deploy/contract/switch.sql", "-v", "contract=yes", "-v", "legacy_quiet_period=0"
+    )
+    told = status(state)
+    step = told["next"]
+    assert step["command"] == "sqitch deploy --to @phase3 --set contract=yes"
+    assert (step["is_safe"], step["first"], step["locks"]) == (True, [], [])
+    assert "profiles alone" in screen(state)[1]
+    go(state, step["command"])
+    assert is_whole(health(state), "@phase3")
 
 
 def test_a_way_back_that_was_interrupted_itself(cluster: Cluster, small_at: Small) -> None:

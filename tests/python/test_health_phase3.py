@@ -348,7 +348,8 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
         "contract/switch was interrupted while reverting: to go forward to @phase3,"
         " run sqitch revert --to isolation/switch -y && sqitch deploy --to @phase3"
         " --set contract=yes; to go back to @phase2, run sqitch revert --to @phase2 -y;"
-        " both are safe",
+        " both are safe, but forward asks the gate of phase 3 anew, and the quiet period begins"
+        " again",
     )
     for name in NAMES:
         assert (found.said(name)[0] == "ok") == (

@@ -67,6 +67,20 @@ def test_an_output_that_takes_nothing(
     assert (done.returncode, done.stderr) == (exit_code, f"convo-tenancy: {words}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "exit_code"),
+    [
+        *(("-h", 1), ("--version", 1), ("--show-completion bash", 1), ("backfill pause -h", 1)),
+        *(("health -h", 3), ("status -h", 3), ("preflight -h", 3), ("scan -h", 3)),
+    ],
+)
+def test_a_help_that_nobody_takes(words: str, exit_code: int) -> None:
+    """It is printed while the arguments are read."""
+    done = _run("", f"{words} >/dev/full")
+    said = "convo-tenancy: cannot write the output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (exit_code, said)
+
+
 def test_no_stderr_either(phase2_database: str) -> None:
     assert _run(phase2_database, "health >/dev/full 2>&-").returncode == 3
     assert _run(phase2_database, "repair --dry-run 2>&-").returncode == 0

@@ -19,7 +19,7 @@ from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call
 from support.commands import convo_tenancy, psql, psql_file, value
-from support.health import health, role
+from support.health import go, health, role
 from support.isolation import OWNER
 from support.status import in_the_way, screen, status
 
@@ -232,6 +232,11 @@ def test_isolation_goes_off_first(isolated_database: str) -> None:
     said = status(isolated_database)
     assert said["isolation"] == "on"
     assert said["back"]["command"] == f"{RELAX} && sqitch revert --to @phase1 -y"
+    psql(isolated_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    back = status(isolated_database)["back"]["command"]
+    assert back == f"{RELAX} && {health(isolated_database).back}"
+    go(isolated_database, back)
+    assert status(isolated_database)["phase"] == "@phase1"
 
 
 def test_a_contract_that_was_refused(phase2_database: str) -> None:
@@ -364,6 +369,34 @@ def test_the_owner(owned_database: str) -> None:
         psql(owned_database, "-c", f"ALTER ROLE {OWNER} NOLOGIN")
     assert (said["phase"], said["next"]["command"]) == ("@phase2", TO_PHASE_3)
     assert {name: state for name, state in in_the_way(said).items() if state == "unknown"} == {}
+
+
+def test_whom_a_deploy_would_refuse(owned_database: str) -> None:
+    """Status is for who runs the step: it is not safe for this role, and says whose it is."""
+    watched_for(owned_database, 2)
+    database = value(owned_database, "SELECT current_database()")
+    grant = f"GRANT CREATE ON DATABASE {database} TO watcher"
+    rights = ["GRANT pg_read_all_data TO watcher"]
+    with role(owned_database, *rights) as watcher:
+        said = status(watcher)
+        assert said["next"]["first"][0] == f"run it as {OWNER}"
+        assert not said["next"]["is_safe"]
+        assert in_the_way(said)["deployer"] == "critical"
+        psql(owned_database, "-c", f"GRANT {OWNER} TO watcher")
+        said = status(watcher)
+        assert said["next"]["first"][0] == grant
+        assert not said["next"]["is_safe"]
+        screen(watcher)
+        psql(owned_database, "-c", grant)
+        said = status(watcher)
+        assert (said["next"]["is_safe"], in_the_way(said)) == (True, {})
+        # Nor may it take what only Sqitch is told.
+        psql(
+            owned_database, "-c", f"REVOKE {OWNER} FROM watcher", "-c", "DROP SCHEMA sqitch CASCADE"
+        )
+        said = status(watcher)
+        assert said["next"]["command"].endswith("--log-only --no-verify")
+        assert (said["next"]["first"], said["next"]["is_safe"]) == ([f"run it as {OWNER}"], False)
 
 
 def test_nobody_answers() -> None:

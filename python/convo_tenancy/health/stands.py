@@ -36,9 +36,13 @@ def check_phase(
 
 def said(out: Ways) -> str:
     """Both ways in words."""
+    gate = ""
+    if out.forward.asks_gate:
+        gate = ", but forward asks the gate of phase 3 anew"
+        gate += ", and the quiet period begins again" if out.forward.before_gate else ""
     return (
         f"to go forward to {out.forward.goal}, run {out.forward.command}; to go back to"
-        f" {out.back.goal}, run {out.back.command}; both are safe"
+        f" {out.back.goal}, run {out.back.command}; both are safe{gate}"
     )
 
 

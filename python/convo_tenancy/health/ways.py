@@ -18,15 +18,37 @@ _CONTRACT = TAGS[-1]
 
 @dataclass(frozen=True)
 class Way:
-    """A command, and where it leads."""
+    """A command, where it leads, and what it runs: that alone says what it needs and locks.
+
+    Args:
+        command: of one part or several, with && between.
+        goal: a tag, or LEGACY.
+        reverts: changes that a revert script of it takes back.
+        deploys: changes whose deploy script it runs, which --log-only does not; None for all those
+            of the phase that it leads to.
+        asks_gate: its last part is refused unless the gate of phase 3 is open.
+        restarts_watch: the parts before that one begin the quiet period again.
+    """
 
     command: str
     goal: str
+    reverts: tuple[str, ...] = ()
+    deploys: tuple[str, ...] | None = ()
+    asks_gate: bool = False
+    restarts_watch: bool = False
+
+    @property
+    def before_gate(self) -> str | None:
+        """The parts after which the quiet period goes by; None where nothing begins it again."""
+        return self.command.rpartition(" && ")[0] if self.restarts_watch else None
 
 
 @dataclass(frozen=True)
 class Ways:
-    """Both ways out: each is safe, and can be run again when it was interrupted itself."""
+    """Both ways out: each is safe, and can be run again when it was interrupted itself.
+
+    Safe: nothing is lost. What asks the gate may be refused all the same.
+    """
 
     forward: Way
     back: Way
@@ -50,7 +72,8 @@ def forward(phase: Phase, registry: Registry) -> Way | None:
         return None
     goal = TAGS[number - 1]
     contract = ("--set", "contract=yes") if goal == _CONTRACT else ()
-    return Way(_sqitch("deploy", goal, *contract, *_option(registry)), goal)
+    command = _sqitch("deploy", goal, *contract, *_option(registry))
+    return Way(command, goal, deploys=None, asks_gate=goal == _CONTRACT)
 
 
 def back(phase: Phase, registry: Registry) -> Way | None:
@@ -65,7 +88,7 @@ def ways_without_schema() -> Ways:
     """Out of a registry that has changes while nothing of ours stands."""
     begin = _sqitch("revert", PRECONDITIONS, "-y")
     return Ways(
-        Way(f"{begin} && {_sqitch('deploy', '@phase1')}", "@phase1"),
+        Way(f"{begin} && {_sqitch('deploy', '@phase1')}", "@phase1", deploys=None),
         Way("sqitch revert -y", LEGACY),
     )
 
@@ -82,6 +105,7 @@ class _Finder:
         self._names = [each.change for each in phase.changes]
         self._option = _option(registry)
         self._half = next((each for each in phase.standing if each.is_half_way), None)
+        self._has_legacy_side = phase.has_legacy_side
         self._top = self._index(phase.standing[-1])
         self._lost = registry.changes == ()
         self._registered = self._read(registry)
@@ -97,7 +121,7 @@ class _Finder:
     def ways(self) -> Ways:
         goal, start = self._plan[self._goal].tag, self._start
         return Ways(
-            Way(" && ".join(self._forward()), goal or self._names[self._goal]),
+            self._forward(goal or self._names[self._goal]),
             Way(" && ".join(self._back()), str(LEGACY if start is None else self._plan[start].tag)),
         )
 
@@ -115,8 +139,10 @@ class _Finder:
     def _below(self, at: int) -> str:
         return self._names[at - 1] if at else PRECONDITIONS
 
-    def _forward(self) -> list[str]:
+    def _forward(self, goal: str) -> Way:
         commands: list[str] = []
+        reverts: list[str] = []
+        deploys: list[str] = []
         standing, registered = self._top, set(self._registered)
         if self._half is not None:
             half = self._index(self._half)
@@ -128,12 +154,14 @@ class _Finder:
                     if is_registered
                     else _script("revert", self._half)
                 )
+                reverts.append(self._half.change)
                 standing, registered = half - 1, {at for at in registered if at < half}
             elif is_registered:
                 if self._extra is not None:
                     commands.append(self._revert(self._half.change))
                     registered = {at for at in registered if at <= half}
                 commands.append(_script("deploy", self._half))
+                deploys.append(self._half.change)
         elif self._extra is not None:
             commands.append(self._revert(self._names[standing]))
             registered = {at for at in registered if at <= standing}
@@ -142,10 +170,19 @@ class _Finder:
             commands.append(self._log_only(whole))
             registered = set(range(whole + 1))
         if not set(range(self._goal + 1)) <= registered or not commands:
-            tag = self._plan[self._goal].tag or self._names[self._goal]
-            contract = ("--set", "contract=yes") if tag == _CONTRACT else ()
-            commands.append(_sqitch("deploy", tag, *contract, *self._option))
-        return commands
+            contract = ("--set", "contract=yes") if goal == _CONTRACT else ()
+            commands.append(_sqitch("deploy", goal, *contract, *self._option))
+            deploys += [self._names[at] for at in range(self._goal + 1) if at not in registered]
+        # The contract asks where there is a legacy side; one that returns is watched from then on.
+        returns = SWITCH in reverts and not self._has_legacy_side
+        return Way(
+            " && ".join(commands),
+            goal,
+            tuple(reverts),
+            tuple(deploys),
+            asks_gate=SWITCH in deploys and (self._has_legacy_side or returns),
+            restarts_watch=SWITCH in deploys and returns,
+        )
 
     def _back(self) -> list[str]:
         commands: list[str] = []

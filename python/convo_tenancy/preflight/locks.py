@@ -1,4 +1,7 @@
-"""The locks of each phase that somebody may notice: locks.csv, as docs/phase-1.md to -3.md list."""
+"""The locks that somebody may notice, as docs/phase-1.md to -3.md list them.
+
+locks.csv has those of all deploys, revert_locks.csv those of the reverts that can be half-way.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _TABLES = re.compile(r"\b(?:bookings|services|shops|stylists|customers|customer_
 
 @dataclass(frozen=True)
 class Lock:
-    """A lock that a deploy takes.
+    """A lock that a deploy or a revert takes.
 
     Args:
         phase: the number of the phase.
@@ -41,6 +44,22 @@ def locks(first: int, last: int) -> list[Lock]:
         first: the number of the phase that comes next.
         last: that of the phase to get to.
     """
-    text = files(__package__).joinpath("locks.csv").read_text(encoding="utf-8")
-    every = (Lock(int(row.pop("phase")), **row) for row in csv.DictReader(text.splitlines()))
-    return [lock for lock in every if first <= lock.phase <= last]
+    return [lock for lock in _read("locks.csv") if first <= lock.phase <= last]
+
+
+def locks_of(reverts: tuple[str, ...], deploys: tuple[str, ...]) -> list[Lock]:
+    """Those of the scripts of these changes, in the order in which they are taken.
+
+    Args:
+        reverts: changes that are taken back, before all else.
+        deploys: changes that are deployed.
+    """
+    return [
+        *(lock for lock in _read("revert_locks.csv") if lock.change in reverts),
+        *(lock for lock in _read("locks.csv") if lock.change in deploys),
+    ]
+
+
+def _read(name: str) -> list[Lock]:
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return [Lock(int(row.pop("phase")), **row) for row in csv.DictReader(text.splitlines())]

@@ -26,10 +26,10 @@ from ..gate.gate import ask_quickly
 from ..health.checks import DENIED, examine
 from ..health.model import Check, Report, Status, severity
 from ..health.parts import KINDS
-from ..health.phase import Phase, Registry
+from ..health.phase import SWITCH, Phase, Registry
 from ..health.stands import running_script, running_sqitch, said
 from ..health.ways import LEGACY, TAGS, Way, back, forward
-from ..preflight.locks import locks
+from ..preflight.locks import Lock, locks, locks_of
 from ..preflight.preconditions import look as look_before
 from .stand import Back, Code, Obstacle, Patience, Shop, Stand, Step
 
@@ -60,6 +60,7 @@ _BEFORE = {
 
 _RELAX = 'psql -X "$DATABASE_URL" -c "CALL tenancy.relax_isolation()"'
 _SECONDS = 10.0
+_DEPLOYER, _GATE_TO_COME = "deployer", "gate_to_come"
 _HEALTH, _PREFLIGHT, _GATE = (
     f"convo-tenancy {command}" for command in ("health", "preflight", "gate")
 )
@@ -76,6 +77,12 @@ class _Moment:
 class _Settings:
     lock_timeout_ms: int = 100
     lock_attempts: int = 40
+    quiet_period: str | None = None
+
+
+@dataclass(frozen=True)
+class _Deployer:
+    detail: str
 
 
 @dataclass(frozen=True)
@@ -131,6 +138,7 @@ class _Looker:
         report = self._report
         self._add_health()
         self._add_preconditions()
+        way = self._forward
         with on_one_snapshot(self._connection):
             is_deployed = report.stands is not None
             settings = (
@@ -145,7 +153,11 @@ class _Looker:
             )
             in_phase_2 = self._phase.number == 2 and self._phase.has_legacy_side
             quiet = self._one(_Quiet, "status/quiet") if in_phase_2 else None
-            if in_phase_2 and self._forward:
+            if way:
+                self._add_deployer()
+            if way and way.before_gate:
+                self._add_gate_to_come(way.before_gate, settings)
+            elif way and way.asks_gate and in_phase_2:
                 self._add_gate(quiet)
             code = self._code(quiet) if in_phase_2 else None
         patience = Patience(
@@ -158,14 +170,14 @@ class _Looker:
             at=moment.at,
             database=str(report.checks[0].value),
             phase=self._known_phase(),
-            means=MEANS.get(self._known_phase() or "", ""),
+            means=self._means(),
             since=self._phase.since,
             half_state=self._half_state(),
             running=self._running,
             backfill=self._backfill(),
             isolation=report.isolation,
             code=code,
-            next_step=self._next_step(moment, quiet, patience),
+            next_step=self._next_step(moment, settings, quiet, patience),
             back=self._back(),
             obstacles=self._obstacles,
         )
@@ -175,6 +187,13 @@ class _Looker:
         if report.phase == "none" and not (self._can_begin or report.stands or report.ways):
             return None
         return report.phase
+
+    def _means(self) -> str:
+        """Of a phase; where more than it stands, only what is known."""
+        if self._report.ways and (self._phase.beyond or not self._phase.number):
+            is_contracted = self._phase.number == 2 and not self._phase.has_legacy_side
+            return MEANS["@phase3"] if is_contracted else ""
+        return MEANS.get(self._known_phase() or "", "")
 
     def _backfill(self) -> str | None:
         check = self._report.check("backfill")
@@ -202,27 +221,50 @@ class _Looker:
         check = self._report.check("phase")
         return check is not None and check.status is Status.OK
 
-    def _next_step(self, moment: _Moment, quiet: _Quiet | None, patience: Patience) -> Step:
-        report, way = self._report, self._forward
+    def _next_step(
+        self, moment: _Moment, settings: _Settings, quiet: _Quiet | None, patience: Patience
+    ) -> Step:
+        way = self._forward
         if self._running:
             return Step(None, self._running)
         if way is None:
             return Step(None, self._nothing_to_run())
-        first = []
-        if any(each.blocks for each in self._obstacles):
-            first.append("put right what is in the way")
-        wait = quiet.over_at if quiet and quiet.over_at and quiet.over_at > moment.at else None
-        if not report.ways and way.goal in _BEFORE:
-            first.append(_BEFORE[way.goal])
-        number = self._target(way)
+        wait = None
+        if way.asks_gate and quiet and quiet.over_at and quiet.over_at > moment.at:
+            wait = quiet.over_at
+        taken = self._locks(way)
         return Step(
             way.command,
             way.goal,
-            first,
+            [*self._first(way, settings)],
             wait,
-            locks(number, number) if number else [],
-            patience,
+            taken,
+            patience if taken else None,
         )
+
+    def _first(self, way: Way, settings: _Settings) -> Iterator[str]:
+        """What its command needs: that, and not the phase, decides."""
+        others = []
+        for each in self._obstacles:
+            if each.name == _DEPLOYER:
+                yield each.remedy
+            elif each.blocks and each.name != _GATE_TO_COME:
+                others.append(each)
+        if others:
+            yield "put right what is in the way"
+        if way.before_gate:
+            yield f"run its beginning alone: {way.before_gate}"
+            yield f"wait for {_quiet_period(settings)}, which begins again then"
+        if (way.asks_gate or not self._report.ways) and way.goal in _BEFORE:
+            yield _BEFORE[way.goal]
+
+    def _locks(self, way: Way) -> list[Lock]:
+        number = self._target(way)
+        if way.deploys is None:
+            return locks(number, number) if number else []
+        # Its script passes over what the contract has done already.
+        deploys = (each for each in way.deploys if each != SWITCH or way.asks_gate)
+        return locks_of(way.reverts, tuple(deploys))
 
     def _nothing_to_run(self) -> str:
         if self._report.stands is None or not self._is_whole():
@@ -250,7 +292,8 @@ class _Looker:
             way = back(self._phase, self._registry) if self._is_whole() else None
         if way is None:
             return None
-        relax = not report.ways and self._phase.number == 2 and report.isolation != "off"
+        off = ("off", None) if report.ways else ("off",)
+        relax = way.goal == "@phase1" and self._phase.number == 2 and report.isolation not in off
         command = f"{_RELAX} && {way.command}" if relax else way.command
         becomes = BECOMES.get(way.goal, "")
         if report.ways and way.goal == "@phase1":  # half of phase 2 need not keep both in step
@@ -284,16 +327,34 @@ class _Looker:
         number = self._forward and self._target(self._forward)
         if not number or (self._phase.number or 0) >= number:
             return
+        if self._forward and self._forward.deploys == ():
+            return
         with self._obstacle("preflight", DENIED, _PREFLIGHT):
             found = look_before(self._connection, number, "1").report.checks
             self._obstacles = [each for each in self._obstacles if each.name != "preconditions"]
-            known = {each.name for each in self._obstacles}
+            known = {_DEPLOYER, *(each.name for each in self._obstacles)}
             for check in found:
                 if check.status is not Status.OK and check.name not in known:
                     detail, remedy = _divided(check.detail)
                     self._obstacles.append(
                         Obstacle(check.name, check.status, detail, remedy, _PREFLIGHT)
                     )
+
+    def _add_deployer(self) -> None:
+        """To preflight a warning, for whoever looks; here it would refuse the step."""
+        found = self._one(_Deployer, "status/deployer")
+        if found is not None:
+            detail, remedy = _divided(found.detail)
+            self._obstacles.append(Obstacle(_DEPLOYER, Status.CRITICAL, detail, remedy, _PREFLIGHT))
+
+    def _add_gate_to_come(self, before: str, settings: _Settings) -> None:
+        """Nobody can ask it yet, and after a revert it is shut at first."""
+        detail = (
+            "the deploy asks the gate of phase 3 anew, and the revert before it begins"
+            f" {_quiet_period(settings)} again; the way back waits for nothing"
+        )
+        remedy = f"run {before}, then ask convo-tenancy gate"
+        self._obstacles.append(Obstacle(_GATE_TO_COME, Status.CRITICAL, detail, remedy, _GATE))
 
     def _add_gate(self, quiet: _Quiet | None) -> None:
         known = any(each.name in KINDS for each in self._obstacles)
@@ -372,6 +433,10 @@ class _Looker:
             if isinstance(error, psycopg.DataError) or is_undefined(error):
                 return None
             raise
+
+
+def _quiet_period(settings: _Settings) -> str:
+    return "the quiet period" + (f" of {settings.quiet_period}" if settings.quiet_period else "")
 
 
 def _divided(detail: str) -> tuple[str, str]:

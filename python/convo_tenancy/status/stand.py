@@ -34,7 +34,7 @@ class Step:
         first: what has to be true or done before it, in order; empty when it is safe now.
         not_before: when the quiet period of phase 3 is over, if that is still to come.
         locks: what it locks, in the order in which it does.
-        patience: how it waits for these locks.
+        patience: how it waits for these locks; None when it takes none.
     """
 
     command: str | None

@@ -48,7 +48,7 @@ class _Screen:
             *self._here(stand),
         ]
         rest = [
-            *self._next(stand.next_step),
+            *self._next(stand.next_step, is_half_way=stand.half_state is not None),
             *self._back(stand),
             *self.obstacles(stand.obstacles),
         ]
@@ -156,7 +156,7 @@ class _Screen:
 
     # The next step, and the way back
 
-    def _next(self, step: Step) -> list[str]:
+    def _next(self, step: Step, *, is_half_way: bool) -> list[str]:
         if step.command is None:
             return self._labelled("Next step", step.goal)
         first = list(step.first)
@@ -168,7 +168,8 @@ class _Screen:
         if first:
             result += self._labelled("  first", "; ".join(first))
         if step.locks:
-            result += self._locks(step.locks, step.goal)
+            asked = "status --format json" if is_half_way else f"preflight --to {step.goal}"
+            result += self._locks(step.locks, f"convo-tenancy {asked}")
         if step.patience:
             patience = step.patience
             result += self._labelled(
@@ -178,7 +179,7 @@ class _Screen:
             )
         return result
 
-    def _locks(self, locks: list[Lock], goal: str) -> list[str]:
+    def _locks(self, locks: list[Lock], asked: str) -> list[str]:
         result: list[str] = []
         named: set[str] = set()
         for effect in _STOPS:
@@ -189,7 +190,7 @@ class _Screen:
                 listed = ", ".join(sorted(tables))
                 result += self._labelled(label, f"{effect} for a moment: {listed}")
             named |= tables
-        return result + self._labelled("", f"each lock: convo-tenancy preflight --to {goal}")
+        return result + self._labelled("", f"each lock: {asked}")
 
     def _back(self, stand: Stand) -> list[str]:
         if stand.back is None:
