@@ -846,7 +846,7 @@ def test_who_uses_the_legacy_side(salons: Salons) -> None:
         psql(
             url, "-c", "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7"
         )
-        psql(url, "-c", "ALTER FUNCTION tenancy.confirm_booking() COST 99")
+        psql(url, "-c", "ALTER FUNCTION tenancy.note_confirmed_booking() COST 99")
         details = {check.name: check.detail for check in look(owner).checks}
         assert "as role postgres for shop" in details["legacy_writers"]
         assert ", with a gap: " in details["legacy_watch"]
