@@ -156,7 +156,7 @@ class _Looker:
             if way:
                 self._add_deployer()
             if way and way.before_gate:
-                self._add_gate_to_come(way.before_gate, settings)
+                self._add_gate_to_come(way.before_gate)
             elif way and way.asks_gate and in_phase_2:
                 self._add_gate(quiet)
             code = self._code(quiet) if in_phase_2 else None
@@ -347,11 +347,10 @@ class _Looker:
             detail, remedy = _divided(found.detail)
             self._obstacles.append(Obstacle(_DEPLOYER, Status.CRITICAL, detail, remedy, _PREFLIGHT))
 
-    def _add_gate_to_come(self, before: str, settings: _Settings) -> None:
+    def _add_gate_to_come(self, before: str) -> None:
         """Nobody can ask it yet, and after a revert it is shut at first."""
         detail = (
-            "the deploy asks the gate of phase 3 anew, and the revert before it begins"
-            f" {_quiet_period(settings)} again; the way back waits for nothing"
+            "the deploy asks the gate, after a new quiet period; the way back waits for nothing"
         )
         remedy = f"run {before}, then ask convo-tenancy gate"
         self._obstacles.append(Obstacle(_GATE_TO_COME, Status.CRITICAL, detail, remedy, _GATE))
