@@ -60,8 +60,11 @@ def _loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def _registry(
     _loaded: None, cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[None]:
-    """Sqitch's, for all workers."""
-    REGISTRY.append(Registry.shared(cluster, tmp_path_factory.getbasetemp().parent))
+    """Sqitch's, for all workers of this run."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # else that of all runs on this machine, of other plans, too
+    REGISTRY.append(Registry.shared(cluster, folder))
     yield
     REGISTRY.clear()
 
