@@ -24,7 +24,7 @@ from ..database import (
 )
 from ..gate.gate import ask_quickly
 from ..health.checks import DENIED, examine
-from ..health.model import Check, Report, Status, severity
+from ..health.model import Check, LegacyWatch, Report, Status, severity
 from ..health.parts import KINDS
 from ..health.phase import Phase, Registry
 from ..health.stands import running_script, running_sqitch, said
@@ -76,13 +76,6 @@ class _Moment:
 class _Settings:
     lock_timeout_ms: int = 100
     lock_attempts: int = 40
-
-
-@dataclass(frozen=True)
-class _Quiet:
-    since: datetime | None
-    quiet_period: str
-    over_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -144,7 +137,7 @@ class _Looker:
                 settings.lock_attempts,
             )
             in_phase_2 = self._phase.number == 2 and self._phase.has_legacy_side
-            quiet = self._one(_Quiet, "status/quiet") if in_phase_2 else None
+            quiet = self._one(LegacyWatch, "health/watch") if in_phase_2 else None
             if in_phase_2 and self._forward:
                 self._add_gate(quiet)
             code = self._code(quiet) if in_phase_2 else None
@@ -202,7 +195,7 @@ class _Looker:
         check = self._report.check("phase")
         return check is not None and check.status is Status.OK
 
-    def _next_step(self, moment: _Moment, quiet: _Quiet | None, patience: Patience) -> Step:
+    def _next_step(self, moment: _Moment, quiet: LegacyWatch | None, patience: Patience) -> Step:
         report, way = self._report, self._forward
         if self._running:
             return Step(None, self._running)
@@ -295,7 +288,7 @@ class _Looker:
                         Obstacle(check.name, check.status, detail, remedy, _PREFLIGHT)
                     )
 
-    def _add_gate(self, quiet: _Quiet | None) -> None:
+    def _add_gate(self, quiet: LegacyWatch | None) -> None:
         known = any(each.name in KINDS for each in self._obstacles)
         remedy = "ask it as the owner of the legacy tables: convo-tenancy gate"
         with self._obstacle("gate", remedy, _GATE), self._connection.transaction():
@@ -328,7 +321,7 @@ class _Looker:
 
     # Who still uses the legacy side
 
-    def _code(self, quiet: _Quiet | None) -> Code | None:
+    def _code(self, quiet: LegacyWatch | None) -> Code | None:
         if quiet is None:
             return None
         found = self._rows(_Shop, "status/shops", SHOPS_SHOWN)
