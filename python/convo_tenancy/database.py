@@ -367,6 +367,11 @@ def is_undefined(error: psycopg.Error) -> bool:
     )
 
 
+def is_of_catalog(error: psycopg.Error) -> bool:
+    """Whether the catalog changed under the statement: "cache lookup failed for index 4711"."""
+    return isinstance(error, errors.InternalError_)
+
+
 @contextmanager
 def problems(
     *, denied: str = "", undefined: str = "", slow: str = "", lost: str = "run it again"

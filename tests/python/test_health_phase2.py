@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -485,6 +486,31 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
         status, number, said = found.said("legacy_watch")
         assert (found.exit_code, status, number) == (0, "ok", hours)
         assert re.fullmatch(detail, said), said
+
+
+def test_a_write_moves_the_end_of_the_quiet_period(phase2_database: str) -> None:
+    """One rule for health, its metric, and the next step of status."""
+    url = phase2_database
+    psql(
+        url,
+        "-c",
+        "UPDATE tenancy.mirror_watch SET since = now() - interval '3 days'",
+        "-c",
+        "INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)"
+        " VALUES ('web', 'app', now() - interval '1 hour')",
+    )
+    end = "max(written_at) + interval '1 day 5 minutes'"
+    moment = f"to_char(({end}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
+    said = value(url, f"SELECT {moment} FROM tenancy.legacy_writes")
+    name = value(url, "SELECT current_database()")
+    psql(url, "-c", f"ALTER DATABASE {name} SET timezone = 'UTC'")
+    detail = health(url).said("legacy_watch")[2]
+    assert detail.endswith(f"; the quiet period of 1 day is over at {said} UTC")
+    seconds = float(value(url, f"SELECT extract(EPOCH FROM {end}) FROM tenancy.legacy_writes"))
+    found = samples(url)[1]["convo_tenancy_legacy_quiet_end_timestamp_seconds"]
+    assert found == pytest.approx(seconds, abs=1)
+    status = json.loads(call(url, "status", "--format", "json").stdout)
+    assert status["next"]["not_before"][:16] == said.replace(" ", "T")
 
 
 def test_many_writers(phase2_database: str) -> None:

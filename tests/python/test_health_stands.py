@@ -6,10 +6,16 @@ That both of its commands work in every half state is in test_half_states.py.
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
+from contextlib import ExitStack
 
 import psycopg
 import pytest
 
+from convo_tenancy.database import connect
+from convo_tenancy.health import checks
+from convo_tenancy.health.model import Check
+from convo_tenancy.health.parts import KINDS
 from support.at_once import move_to
 from support.cluster import ROOT
 from support.commands import environment, psql, psql_file, sqitch, value
@@ -178,6 +184,116 @@ def test_a_script_that_runs_and_is_killed(legacy_database: str) -> None:
     )
     go(url, found.forward)
     assert health(url).exit_code == 0
+
+
+def judged(
+    url: str, monkeypatch: pytest.MonkeyPatch, happens: Callable[[psycopg.Connection], object]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Statuses and details of a look in the middle of which something happens."""
+    check_isolation = checks.check_isolation
+
+    def meanwhile(connection: psycopg.Connection, report: checks.Report) -> Check:
+        happens(connection)
+        return check_isolation(connection, report)
+
+    monkeypatch.setattr(checks, "check_isolation", meanwhile)
+    with connect(url, "tests") as connection:
+        report = checks.examine(connection, 10, None, without=KINDS)  # they lock each view
+    said = {check.name: check for check in report.checks}
+    return (
+        {name: check.status.label for name, check in said.items()},
+        {name: check.detail for name, check in said.items()},
+    )
+
+
+_SQITCH = "SELECT pg_advisory_lock(75474063), set_config('application_name', 'a deploy', FALSE)"
+
+
+# As the revert of its change does, which waits for a look that has read a table of the application.
+_TAKEN_AWAY = """
+    BEGIN;
+    UPDATE tenancy.changes SET state = 'absent', standing_since = NULL
+    WHERE change = 'contract/tracking';
+    DROP VIEW tenancy.tracking CASCADE;
+    COMMIT;
+"""
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_a_revert_takes_away_meanwhile(
+    phase2_database: str, monkeypatch: pytest.MonkeyPatch, runs: bool
+) -> None:
+    url = phase2_database
+    pid = 0
+    with ExitStack() as stack:
+        if runs:
+            script = stack.enter_context(psycopg.connect(url, autocommit=True))
+            script.execute(_SQITCH)
+            pid = script.info.backend_pid
+        statuses, details = judged(url, monkeypatch, lambda _: psql(url, stdin=_TAKEN_AWAY))
+    assert "critical" not in statuses.values()
+    assert "unknown" not in statuses.values()
+    assert details["tracking"] == (
+        f"skipped: sqitch runs now (pid {pid}, user postgres, application a deploy): wait for it"
+        if runs
+        else "skipped: what stands has changed meanwhile: run it again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("statement", "status", "otherwise"),
+    [
+        ("SELECT tenancy.no_more()", "critical", r": run sqitch verify"),
+        (
+            "DO $$BEGIN RAISE 'cache lookup failed for index 7' USING ERRCODE = 'XX000'; END$$",
+            "unknown",
+            "cache lookup failed for index 7",
+        ),
+    ],
+)
+def test_an_error_of_what_a_script_alters(
+    phase2_database: str,
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    status: str,
+    otherwise: str,
+) -> None:
+    """While a script runs it is none; else it stays what it is."""
+    url = phase2_database
+    statuses, details = judged(url, monkeypatch, lambda look: look.execute(statement))
+    assert statuses["isolation"] == status
+    assert details["isolation"].endswith(otherwise)
+    with psycopg.connect(url, autocommit=True) as script:
+        script.execute(_SQITCH)
+        statuses, details = judged(url, monkeypatch, lambda look: look.execute(statement))
+        assert statuses["isolation"] == "ok"
+        assert details["isolation"].startswith("skipped: sqitch runs now (pid ")
+
+
+def test_a_phase_that_stands_in_part(recorded_database: str) -> None:
+    """What its changes have not filled yet is not there to be mended."""
+    url = recorded_database
+    move_to(url, "profiles/backfill_progress")
+    found = health(url)
+    assert found.said("drift")[2].endswith(
+        ": profiles are missing until the backfill is finished; @phase1 stands in part: see phase"
+    )
+    assert found.said("backfill")[2].endswith(
+        ": run convo-tenancy backfill, or sqitch deploy --to @phase1"
+    )
+    with psycopg.connect(url, autocommit=True) as script:
+        script.execute(_SQITCH)
+        status, _value, detail = health(url).said("backfill")
+        assert status == "warning"
+        assert ": sqitch runs now (pid " in detail
+        assert detail.endswith("): wait for it")
+    # As a look sees it that began before the table was filled.
+    psql(url, "-c", "DELETE FROM tenancy.backfill_progress")
+    assert health(url).said("backfill") == ("ok", None, "skipped: not deployed yet")
+    psql(url, "-c", "INSERT INTO tenancy.backfill_progress DEFAULT VALUES")
+    move_to(url, "@phase1")
+    psql(url, "-c", "DELETE FROM tenancy.backfill_progress")
+    assert health(url).said("backfill")[0] == "critical"
 
 
 def test_a_schema_of_an_older_plan(legacy_database: str) -> None:

@@ -211,6 +211,15 @@ def test_what_a_person_sees(browser: Browser, phase2_database: str, tmp_path: Pa
             for summary in seen.page.locator("summary").all():
                 summary.click()
             assert seen.overflow() == 0
+            for box in seen.page.locator(".wide").all():  # to its last column
+                assert box.evaluate(
+                    """box => {
+                        box.scrollLeft = box.scrollWidth;
+                        const [cell] = [...box.querySelectorAll("tr > :last-child")].slice(-1);
+                        const edge = box.getBoundingClientRect().right;
+                        return cell.getBoundingClientRect().right <= edge + 1 && edge <= innerWidth;
+                    }"""
+                )
             assert seen.violations() == []
             for picture in seen.page.locator("svg[role=img]").all():
                 box = picture.bounding_box()

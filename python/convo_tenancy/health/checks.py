@@ -17,6 +17,7 @@ from ..database import (
     Connection,
     has_legacy_side,
     is_lost,
+    is_of_catalog,
     is_undefined,
     on_one_snapshot,
     one,
@@ -51,7 +52,7 @@ from .plan import check_plan
 from .ranges import CUSTOMERS, Limit
 from .replicas import check_replicas
 from .shops import check_shops
-from .stands import check_phase, said
+from .stands import check_phase, running_script, running_sqitch, said
 from .thresholds import Thresholds
 from .ways import ways_without_schema
 
@@ -87,6 +88,18 @@ _OF_PHASE_2 = {
     "archive",
 }
 
+# Where scripts change what stands meanwhile, these have found nothing; all others look at who is
+# there.
+_OF_WHAT_STANDS = {
+    "default_shop",
+    "backfill",
+    "drift",
+    *KINDS,
+    *(_OF_PHASE_2 - {"legacy_writers", "double_writers", "legacy_readers"}),
+    "tracking",
+}
+
+_NOT_YET = "not deployed yet"
 _RUN_BACKFILL = "run convo-tenancy backfill, or sqitch deploy --to @phase1"
 
 
@@ -172,6 +185,7 @@ def examine(
     memory = memory or Memory()
     with on_one_snapshot(connection):
         _examine(connection, report, plan_folder, memory, clock, is_kept, without)
+    _settle(connection, report)
     report.seconds = time.monotonic() - clock.began
     return report
 
@@ -201,6 +215,52 @@ def _examine(
     report.checks.append(_not_deployed(connection, database, report))
     if database.is_legacy:
         _examine_surroundings(connection, report, Phase(), memory, clock)
+
+
+def _settle(connection: Connection, report: Report) -> None:
+    """What a script took away or made under the snapshot is no finding: the next look tells.
+
+    Names are looked up in the catalog as it is now, rows are those of the snapshot.
+    """
+    found = report.unsettled | {
+        check.name
+        for check in report.checks
+        if check.status is Status.CRITICAL and check.name in _OF_WHAT_STANDS
+    }
+    if not found:
+        return
+    try:
+        with on_one_snapshot(connection):
+            now, runs = _standing_now(connection)
+    except psycopg.Error as error:
+        if is_lost(error):
+            raise
+        report.unsettled = set()
+        return
+    before = _states(report.stands or Phase())
+    if _states(now) == before:
+        found = report.unsettled if runs else set()
+    report.unsettled = found
+    why = runs or "what stands has changed meanwhile: run it again"
+    report.checks = [
+        skipped(check.name, why) if check.name in found else check for check in report.checks
+    ]
+
+
+def _standing_now(connection: Connection) -> tuple[Phase, str | None]:
+    """What stands, and who runs a script."""
+    try:
+        with connection.transaction():
+            phase = read_phase(connection)
+    except psycopg.Error as error:
+        if not is_undefined(error):
+            raise
+        phase = Phase()
+    return phase, running_script(connection, phase) or running_sqitch(connection)
+
+
+def _states(phase: Phase) -> list[tuple[str, str]]:
+    return [(each.change, each.state) for each in phase.changes]
 
 
 def _connection(database: Database) -> Check:
@@ -264,7 +324,7 @@ def _examine_surroundings(
     """Who is in the way of the scripts, in any phase and before the first."""
 
     def make(name: str, check: Callable[[], Check]) -> None:
-        report.checks.append(_guarded(connection, name, phase, check, clock))
+        report.checks.append(_guarded(connection, name, phase, report, check, clock))
 
     make("long_transactions", lambda: check_long_transactions(connection, report))
     make("prepared_transactions", lambda: check_prepared_transactions(connection, report))
@@ -306,7 +366,7 @@ def _examine_deployed(
             by_ranges.append((len(report.checks), name, check))
             report.checks.append(skipped(name, "last of all"))
         else:
-            report.checks.append(_guarded(connection, name, phase, check, clock))
+            report.checks.append(_guarded(connection, name, phase, report, check, clock))
 
     def limit(name: str) -> Limit | None:
         if clock.is_limited:
@@ -317,8 +377,8 @@ def _examine_deployed(
     report.phase = phase.tag
     report.checks.append(check_plan(registry.changes, plan_folder))
     make("preconditions", lambda: check_preconditions(connection))
-    make("default_shop", lambda: _default_shop(connection))
-    make("backfill", lambda: _backfill(connection, report))
+    make("default_shop", lambda: _default_shop(connection, phase))
+    make("backfill", lambda: _backfill(connection, phase, report))
     make("drift", lambda: check_drift(connection, phase, report, memory, limit("drift")))
     make("shops", lambda: check_shops(connection, phase, report, memory, limit("shops")))
     make(
@@ -343,11 +403,16 @@ def _examine_deployed(
         make("archive", lambda: check_archive(connection, report))
     _examine_surroundings(connection, report, phase, memory, clock)
     for place, name, check in by_ranges:
-        report.checks[place] = _guarded(connection, name, phase, check, clock)
+        report.checks[place] = _guarded(connection, name, phase, report, check, clock)
 
 
 def _guarded(
-    connection: Connection, name: str, phase: Phase, check: Callable[[], Check], clock: _Clock
+    connection: Connection,
+    name: str,
+    phase: Phase,
+    report: Report,
+    check: Callable[[], Check],
+    clock: _Clock,
 ) -> Check:
     """The check in a subtransaction: one that fails leaves the others the same snapshot."""
     try:
@@ -371,13 +436,15 @@ def _guarded(
             unreadable = f"the database holds what cannot be read here: {message}: correct it there"
             return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
-            return skipped(name, "not deployed yet")
+            return skipped(name, _NOT_YET)
+        if is_undefined(error) or is_of_catalog(error):
+            report.unsettled.add(name)  # unless nobody runs a script
         if is_undefined(error):
             return Check(name, Status.UNKNOWN, None, f"{message}: run sqitch verify")
         return Check(name, Status.UNKNOWN, None, message)
 
 
-def _default_shop(connection: Connection) -> Check:
+def _default_shop(connection: Connection, phase: Phase) -> Check:
     for shop in rows(connection, _DefaultShop, "health/default_shop"):
         if shop.is_there:
             return Check(
@@ -390,6 +457,8 @@ def _default_shop(connection: Connection) -> Check:
             f"shop {shop.default_shop_id} is not in public.shops: create it again, or correct"
             " tenancy.settings.default_shop_id",
         )
+    if not phase.is_complete:
+        return skipped("default_shop", _NOT_YET)
     return Check(
         "default_shop",
         Status.CRITICAL,
@@ -399,7 +468,7 @@ def _default_shop(connection: Connection) -> Check:
     )
 
 
-def _backfill(connection: Connection, report: Report) -> Check:
+def _backfill(connection: Connection, phase: Phase, report: Report) -> Check:
     for stand in rows(connection, Progress, "backfill/progress"):
         report.backfill = stand
         written = f"{stand.customers_done:,} customers, {stand.profiles_written:,} profiles"
@@ -409,19 +478,17 @@ def _backfill(connection: Connection, report: Report) -> Check:
             state, remedy = "paused", "run convo-tenancy backfill resume"
         elif runner(connection) is not None:
             state, remedy = "running", "wait for it"
-        elif stand.started_at is None:
-            state, remedy = (
-                "not started",
-                _RUN_BACKFILL,
-            )
         else:
-            state, remedy = "not finished", _RUN_BACKFILL
+            state = "not started" if stand.started_at is None else "not finished"
+            remedy = running_sqitch(connection) or _RUN_BACKFILL
         return Check(
             "backfill",
             Status.WARNING,
             stand.percent,
             f"{state} at {stand.percent} % ({written}): {remedy}",
         )
+    if not phase.is_complete:
+        return skipped("backfill", _NOT_YET)
     return Check(
         "backfill",
         Status.CRITICAL,

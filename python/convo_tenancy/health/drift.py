@@ -51,4 +51,6 @@ def _judge(found: Finding, phase: Phase, report: Report) -> Check:
         if report.backfill_finished
         else "profiles are missing until the backfill is finished"
     )
+    if phase.beyond:
+        expected += f"; @phase{(phase.number or 0) + 1} stands in part: see phase"
     return Check("drift", Status.WARNING, total, f"{seen}: {expected}")

@@ -81,13 +81,13 @@ def check_legacy_watch(connection: Connection, report: Report) -> Check:
     if watch is None:
         return skipped(name, "tenancy.settings is empty: see default_shop")
     report.legacy_watch = watch
-    if watch.since is None or watch.over_at is None:
+    if watch.since is None:
         return Check(name, Status.OK, None, f"the mirrors do not watch who writes: {restart}")
     since = f"the mirrors watch who writes since {watch.since:{TIME}}"
     if watch.gap is not None:
         gap = f"with a gap: {watch.gap} was off, replaced, or restored from a dump"
         return Check(name, Status.OK, None, f"{since}, {gap}: {restart}")
-    over = "is over" if watch.is_over else f"is over at {watch.over_at:{TIME}}"
+    over = "is over" if watch.is_over or not watch.over_at else f"is over at {watch.over_at:{TIME}}"
     return Check(
         name,
         Status.OK,

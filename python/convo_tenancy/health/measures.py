@@ -104,7 +104,9 @@ def _lock_waits(report: Report) -> list[float] | None:
 def _quiet_period_end(report: Report) -> float | None:
     """None after a gap: the watch has to begin anew."""
     watch = report.legacy_watch
-    return None if watch is None or watch.gap else _timestamp(watch.over_at)
+    if watch is None or watch.gap or watch.since is None:
+        return None
+    return _timestamp(watch.over_at)
 
 
 def _longest(seconds: list[float] | None) -> float | None:
@@ -239,7 +241,7 @@ MEASURES = (
     ),
     Measure(
         "legacy_quiet_end_timestamp_seconds",
-        "When the legacy writers will have been watched for as long as the contract asks for.",
+        "When the quiet period will be over, if nobody writes to the legacy side any more.",
         _one(_quiet_period_end),
         is_figure=False,
     ),

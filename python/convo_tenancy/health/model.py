@@ -100,10 +100,12 @@ class LegacyReader:
 
 @dataclass(frozen=True)
 class LegacyWatch:
-    """Since when the mirrors watch who writes (tenancy.watch), and when that was long enough.
+    """Since when the mirrors watch who writes (tenancy.watch), and when the quiet period is over.
 
     Args:
         gap: what was off meanwhile, so that it does not count; None without a gap.
+        over_at: nobody wrote to the legacy side for so long, if nobody does any more; None after a
+            gap, and where nobody watches, unless the period is 0.
     """
 
     since: datetime | None
@@ -296,6 +298,7 @@ class Report:
         last_look: when that was.
         replicas: standbys and slots.
         archive: None before phase 3.
+        unsettled: checks that a script which ran meanwhile spoiled: the next look makes them.
         seconds: that all checks took.
         note: what went wrong besides, and spoils no check.
     """
@@ -326,6 +329,7 @@ class Report:
     last_look: datetime | None = None
     replicas: list[Replica] | None = None
     archive: Archive | None = None
+    unsettled: set[str] = field(default_factory=set)
     seconds: float | None = None
     note: str | None = None
 

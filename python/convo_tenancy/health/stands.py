@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..database import Connection, Holder, holder
-from .model import Check, Status
+from .model import Check, Status, skipped
 from .phase import PRECONDITIONS, Phase, Registry
 from .ways import Ways, ways
 
@@ -19,6 +19,8 @@ def check_phase(
         The check, and both ways out of a half state, unless they are not known or somebody is on
         one of them.
     """
+    if not phase.standing:  # the script that made tenancy.changes ends at this moment
+        return skipped("phase", running_sqitch(connection) or "not deployed yet"), None
     other_plan, half_state = _other_plan(phase, registry), _half_state(phase, registry)
     is_wrong = other_plan is not None or half_state is not None
     obstacle = (

@@ -24,7 +24,7 @@ from ..database import (
 )
 from ..gate.gate import ask_quickly
 from ..health.checks import DENIED, examine
-from ..health.model import Check, Report, Status, severity
+from ..health.model import Check, LegacyWatch, Report, Status, severity
 from ..health.parts import KINDS
 from ..health.phase import SWITCH, Phase, Registry
 from ..health.stands import running_script, running_sqitch, said
@@ -83,13 +83,6 @@ class _Settings:
 @dataclass(frozen=True)
 class _Deployer:
     detail: str
-
-
-@dataclass(frozen=True)
-class _Quiet:
-    since: datetime | None
-    quiet_period: str
-    over_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -152,7 +145,7 @@ class _Looker:
                 settings.lock_attempts,
             )
             in_phase_2 = self._phase.number == 2 and self._phase.has_legacy_side
-            quiet = self._one(_Quiet, "status/quiet") if in_phase_2 else None
+            quiet = self._one(LegacyWatch, "health/watch") if in_phase_2 else None
             if way:
                 self._add_deployer()
             if way and way.before_gate:
@@ -222,7 +215,7 @@ class _Looker:
         return check is not None and check.status is Status.OK
 
     def _next_step(
-        self, moment: _Moment, settings: _Settings, quiet: _Quiet | None, patience: Patience
+        self, moment: _Moment, settings: _Settings, quiet: LegacyWatch | None, patience: Patience
     ) -> Step:
         way = self._forward
         if self._running:
@@ -355,7 +348,7 @@ class _Looker:
         remedy = f"run {before}, then ask convo-tenancy gate"
         self._obstacles.append(Obstacle(_GATE_TO_COME, Status.CRITICAL, detail, remedy, _GATE))
 
-    def _add_gate(self, quiet: _Quiet | None) -> None:
+    def _add_gate(self, quiet: LegacyWatch | None) -> None:
         known = any(each.name in KINDS for each in self._obstacles)
         remedy = "ask it as the owner of the legacy tables: convo-tenancy gate"
         with self._obstacle("gate", remedy, _GATE), self._connection.transaction():
@@ -388,7 +381,7 @@ class _Looker:
 
     # Who still uses the legacy side
 
-    def _code(self, quiet: _Quiet | None) -> Code | None:
+    def _code(self, quiet: LegacyWatch | None) -> Code | None:
         if quiet is None:
             return None
         found = self._rows(_Shop, "status/shops", SHOPS_SHOWN)

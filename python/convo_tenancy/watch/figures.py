@@ -117,6 +117,8 @@ class Watcher:
         by_shop = self._shops_at
         rate = self._history.rate
         backfill, drift = look.report.backfill, look.report.drift_rows
+        if look.report.stands is None:
+            self._passes.clear()
         self._passes.update(look.passes)
         moved = rate("backfill")
         todo = 0 if backfill is None else backfill.customers_estimated - backfill.customers_done
@@ -193,13 +195,13 @@ def _counts(look: Look) -> dict[str, int]:
 
 
 def _checks(before: dict[str, Check], look: Look) -> dict[str, Check]:
-    """What this look left out is as it was; a complete look left out nothing."""
+    """What this look left out is as it was, while the same changes stand."""
     made = {
         check.name: check
         for check in look.report.checks
         if check.name not in look.without or not check.detail.startswith("skipped")
     }
-    return {**(before if look.without else {}), **made}
+    return {**(before if look.without and not look.is_other else {}), **made}
 
 
 def _applications(look: Look) -> list[Application]:

@@ -65,4 +65,4 @@ def _figures(figures: Figures, look: Look) -> Iterator[str]:
     shops = [f"{shop.name} {said.rate(shop.rate)}" for shop in figures.shops if shop.rate]
     if shops:
         yield f"shops {', '.join(shops[:_SHOPS])}" + (", ..." if len(shops) > _SHOPS else "")
-    yield f"{len(figures.wrong)} checks not ok"
+    yield said.not_ok(figures)

@@ -19,6 +19,7 @@ from ..database import (
     Holder,
     in_schema,
     is_lost,
+    is_of_catalog,
     is_undefined,
     on_one_snapshot,
     one,
@@ -35,6 +36,7 @@ from ..health.model import Check, Report, Status
 from ..health.phase import Phase
 from ..health.ranges import Limit
 from ..health.shops import check_shops
+from ..health.stands import running_script, running_sqitch
 from ..queries import query
 
 Found = TypeVar("Found")
@@ -47,7 +49,8 @@ _HORIZON_SECONDS = 300.0  # after which it is asked anew which those are
 _RETRY_SECONDS = 60.0  # after which what took too long is tried again
 _CHEAP = {"phase", "backfill"}  # besides those that are made before and after the phase's
 _PASS = Limit(seconds=0.05)  # of one look, at the next customers
-_NEVER = {"legacy_writers"}  # reads what the counter of legacy rows counts the scans of
+# Read what the counter of legacy rows counts the scans of; neither is ever not ok.
+_NEVER = {"legacy_writers", "legacy_watch"}
 
 
 class _Kept(Memory):
@@ -128,6 +131,7 @@ class Look:
         time: by this machine's clock.
         report: of all checks, or of the cheap ones.
         without: checks that were left out; none in a complete look.
+        is_other: other changes stand than at the last complete look: its outcomes are void.
         passes: what is known of all customers by the checks that go by ranges, of which each look
             takes one; None for one that cannot be made now.
         runner: the session that runs the backfill now.
@@ -142,6 +146,7 @@ class Look:
     time: datetime
     report: Report
     without: set[str]
+    is_other: bool = False
     passes: dict[str, Check | None] = field(default_factory=dict)
     runner: Holder | None = None
     counters: Counters | None = None
@@ -153,6 +158,12 @@ class Look:
     api_calls: int | None = None
     milliseconds: float = 0.0
     notes: list[str] = field(default_factory=list)
+
+
+def _standing(report: Report) -> object:
+    """What stands; equal in two looks between which no script has changed it."""
+    phase = report.stands
+    return report.phase, phase and [(each.change, each.state) for each in phase.changes]
 
 
 class Looker:
@@ -176,6 +187,7 @@ class Looker:
         self._until: str | None = None
         self._window = 0
         self._dear: set[str] = set()
+        self._standing: object = None  # at the last complete look
         self._memory = _Kept()
         self._turns = cycle(_TURNS)
 
@@ -187,21 +199,24 @@ class Looker:
         """
         connection, at = self._connection, time.monotonic()
         is_complete = self._is_due("checks", _ROUND_SECONDS)
-        report = examine(
-            connection,
-            _CHECK_SECONDS,
-            self._plan_folder,
-            without={*_NEVER, *_PASSES} if is_complete else self._dear,
-        )
-        if is_complete:
+        report = None if is_complete else self._examine(self._dear)
+        is_other = report is not None and _standing(report) != self._standing
+        if report is None or (is_other and self._has_ended(report)):
+            is_complete = True
+            report = self._examine({*_NEVER, *_PASSES})
             self._dear = {check.name for check in report.checks} - _CHEAP
+        if is_complete or is_other:
+            is_known = is_complete and not report.unsettled
+            self._standing = _standing(report) if is_known else None
         look = Look(at, datetime.now(UTC), report, set() if is_complete else self._dear)
+        look.is_other = is_other
         set_timeouts(connection, f"{round(_STATEMENT_SECONDS * 1000)}", "200ms")
         with on_one_snapshot(connection):
             connection.execute(query("watch/by_index"))
             self._read(look)
-            if report.stands is not None:
-                self._pass(look, report.stands)
+            for name in _PASSES if is_other and is_complete else (next(self._turns),):
+                if report.stands is not None:
+                    self._pass(name, look, report.stands)
         look.notes = list(self._notes.values())
         look.milliseconds = (time.monotonic() - at) * 1000
         return look
@@ -225,9 +240,17 @@ class Looker:
         if self._is_due("api calls", self._api_seconds):
             look.api_calls = self._part("SQL API", self._api_calls)
 
-    def _pass(self, look: Look, phase: Phase) -> None:
-        """Look at the next customers, with one check after the other."""
-        name = next(self._turns)
+    def _examine(self, without: set[str]) -> Report:
+        return examine(self._connection, _CHECK_SECONDS, self._plan_folder, without=without)
+
+    def _has_ended(self, report: Report) -> bool:
+        """Nobody runs a script: each that does would wait for a complete look."""
+        phase = report.stands or Phase()
+        runs = running_script(self._connection, phase) or running_sqitch(self._connection)
+        return runs is None
+
+    def _pass(self, name: str, look: Look, phase: Phase) -> None:
+        """Look at the next customers, with one check."""
         make = _PASSES[name]
         check = self._part(name, lambda: make(self._connection, phase, look.report, self._memory))
         if check is None or check.status is not Status.UNKNOWN:
@@ -278,7 +301,7 @@ class Looker:
         except psycopg.Error as error:
             if is_lost(error):
                 raise
-            if is_undefined(error):  # not deployed yet, or not any more
+            if is_undefined(error) or is_of_catalog(error):  # not deployed yet, or not any more
                 return None
             message = one_line(error)
             if isinstance(error, errors.InsufficientPrivilege):

@@ -12,6 +12,7 @@ from .looks import Look
 
 _MIRRORS = "mirror/mirrors"
 _RECONCILE = "mirror/reconcile_profiles"
+_NAMES = 8  # of checks
 
 
 def rate(value: float | None) -> str:
@@ -109,6 +110,16 @@ def bookings(figures: Figures) -> str:
     if figures.api_calls is not None:
         words.append(f"SQL API {rate(figures.api_calls)}")
     return ", ".join(words)
+
+
+def not_ok(figures: Figures) -> str:
+    """How many checks are not ok, and which."""
+    names = [check.name for check in figures.wrong]
+    words = f"{len(names)} {'check' if len(names) == 1 else 'checks'} not ok"
+    if not names:
+        return words
+    more = ", ..." if len(names) > _NAMES else ""
+    return f"{words} ({', '.join(names[:_NAMES])}{more})"
 
 
 def window(figures: Figures) -> str:
