@@ -14,7 +14,8 @@ import pytest
 
 from convo_tenancy.database import connect
 from convo_tenancy.health import checks
-from convo_tenancy.health.model import Check
+from convo_tenancy.health.isolation import check_isolation
+from convo_tenancy.health.model import Check, Report
 from convo_tenancy.health.parts import KINDS
 from support.at_once import move_to
 from support.cluster import ROOT
@@ -190,9 +191,8 @@ def judged(
     url: str, monkeypatch: pytest.MonkeyPatch, happens: Callable[[psycopg.Connection], object]
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Statuses and details of a look in the middle of which something happens."""
-    check_isolation = checks.check_isolation
 
-    def meanwhile(connection: psycopg.Connection, report: checks.Report) -> Check:
+    def meanwhile(connection: psycopg.Connection, report: Report) -> Check:
         happens(connection)
         return check_isolation(connection, report)
 
