@@ -222,9 +222,9 @@ def test_what_a_person_sees(browser: Browser, phase2_database: str, tmp_path: Pa
                 )
             assert seen.violations() == []
             for picture in seen.page.locator("svg[role=img]").all():
-                box = picture.bounding_box()
-                assert box is not None
-                assert box["width"] >= 319 or width != 360, "a phone shows pictures unscaled"
+                frame = picture.bounding_box()
+                assert frame is not None
+                assert frame["width"] >= 319 or width != 360, "a phone shows pictures unscaled"
             assert seen.complaints == []
 
 
