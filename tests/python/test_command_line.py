@@ -93,7 +93,7 @@ def test_help(name: str) -> None:
         (
             "health --timeout 0",
             3,
-            "--timeout: expected a number from 0.001: see convo-tenancy health -h",
+            "--timeout: expected a number from 0.001 to 86,400: see convo-tenancy health -h",
         ),
         (
             "backfill --batch-size many",

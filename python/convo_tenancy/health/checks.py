@@ -109,7 +109,7 @@ class _DefaultShop:
     is_there: bool
 
 
-DAY = 86_400.0
+DAY = 86_400
 
 # Those that look at every customer, each with its share of what time is left at its turn.
 _BY_RANGES = {"drift": 0.5, "shops": 0.8, "last_bookings": 1.0}
