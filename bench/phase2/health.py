@@ -16,7 +16,17 @@ from convo_tenancy.database import connect as connect_as_command
 from convo_tenancy.health.checks import examine
 from convo_tenancy.health.memory import Memory
 
-from ..cluster import ROOT, TAG_PHASE_2, BenchError, Cluster, connect, deploy, number, statement
+from ..cluster import (
+    ROOT,
+    TAG_PHASE_2,
+    BenchError,
+    Cluster,
+    connect,
+    deploy,
+    number,
+    running_on,
+    statement,
+)
 from ..phase1.writer import LegacyWriter
 from ..steps import Steps
 
@@ -81,12 +91,15 @@ def measure_health(
                     notes.append(f"{side} {seconds:.2f} s")
                     if pair:
                         yield HealthRun(customers, pair, side, seconds)
-        for pair in range(pairs):
-            with steps.step(f"a writer, run {pair + 1} of {pairs}") as notes:
-                for side in (ALONE, BESIDE) if pair % 2 else (BESIDE, ALONE):
-                    rate = _rate(url, partial(_meanwhile, side, url, state))
-                    notes.append(f"{side} {rate:,.0f} a second")
-                    yield WriterRun(pair, side, rate)
+        # Health runs where there is room, not on the core of the writer or of its session.
+        cluster.use_all_cores()
+        with running_on(set(range(os.cpu_count() or 1))):
+            for pair in range(pairs):
+                with steps.step(f"a writer, run {pair + 1} of {pairs}") as notes:
+                    for side in (ALONE, BESIDE) if pair % 2 else (BESIDE, ALONE):
+                        rate = _rate(url, partial(_meanwhile, side, url, state))
+                        notes.append(f"{side} {rate:,.0f} a second")
+                        yield WriterRun(pair, side, rate)
     cluster.drop_template(sample)
 
 
