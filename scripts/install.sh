@@ -32,6 +32,7 @@ if [[ $1 == tests ]]; then
     need pgbouncer env PATH="$PATH:/usr/sbin" bash -c 'command -v pgbouncer'
     need prometheus command -v promtool
     need chromium command -v chromium
+    need libatomic1 bash -c 'compgen -G "/usr/lib/*/libatomic.so.1"' # of Playwright, which drives it
     if [[ -z $PG_BINDIR || $PG_BINDIR == /usr/lib/postgresql/* ]]; then
         need "postgresql-$version-pgtap" test -e "$extensions/pgtap.control"
         need "postgresql-$version-plpgsql-check" test -e "$extensions/plpgsql_check.control"
