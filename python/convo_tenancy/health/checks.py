@@ -52,7 +52,7 @@ from .plan import check_plan
 from .ranges import CUSTOMERS, Limit
 from .replicas import check_replicas
 from .shops import check_shops
-from .stands import check_phase, running_script, running_sqitch, said
+from .stands import check_phase, running, running_sqitch, said
 from .thresholds import Thresholds
 from .ways import ways_without_schema
 
@@ -237,8 +237,7 @@ def _settle(connection: Connection, report: Report) -> None:
             raise
         report.unsettled = set()
         return
-    before = _states(report.stands or Phase())
-    if _states(now) == before:
+    if now.states == (report.stands or Phase()).states:
         found = report.unsettled if runs else set()
     report.unsettled = found
     why = runs or "what stands has changed meanwhile: run it again"
@@ -256,11 +255,7 @@ def _standing_now(connection: Connection) -> tuple[Phase, str | None]:
         if not is_undefined(error):
             raise
         phase = Phase()
-    return phase, running_script(connection, phase) or running_sqitch(connection)
-
-
-def _states(phase: Phase) -> list[tuple[str, str]]:
-    return [(each.change, each.state) for each in phase.changes]
+    return phase, running(connection, phase)
 
 
 def _connection(database: Database) -> Check:

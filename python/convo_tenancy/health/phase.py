@@ -123,6 +123,11 @@ class Phase:
         """Whether @phase1 at least is known to stand, so that all its parts must be there."""
         return bool(self.number)
 
+    @property
+    def states(self) -> tuple[tuple[str, str], ...]:
+        """Of each change; equal in two looks between which no script has changed what stands."""
+        return tuple((each.change, each.state) for each in self.changes)
+
     def state(self, change: str) -> str:
         """Of a change; "absent" when the plan does not have it."""
         return next((each.state for each in self.changes if each.change == change), "absent")

@@ -63,6 +63,11 @@ def running_sqitch(connection: Connection) -> str | None:
     return _runs("sqitch", session) if session else None
 
 
+def running(connection: Connection, phase: Phase) -> str | None:
+    """Whatever changes now what stands, in words; None when nothing does."""
+    return running_script(connection, phase) or running_sqitch(connection)
+
+
 def _runs(what: str, session: Holder) -> str:
     return f"{what} runs now ({session}): wait for it"
 

@@ -27,7 +27,7 @@ from ..health.checks import DENIED, examine
 from ..health.model import Check, LegacyWatch, Report, Status, severity
 from ..health.parts import KINDS
 from ..health.phase import SWITCH, Phase, Registry
-from ..health.stands import running_script, running_sqitch, said
+from ..health.stands import running, said
 from ..health.ways import LEGACY, TAGS, Way, back, forward
 from ..preflight.locks import Lock, locks, locks_of
 from ..preflight.preconditions import look as look_before
@@ -119,7 +119,7 @@ class _Looker:
         )
         self._obstacles: list[Obstacle] = []
         with on_one_snapshot(connection):
-            self._running = running_script(connection, self._phase) or running_sqitch(connection)
+            self._running = running(connection, self._phase)
             # Somebody runs it, or has paused it: a deploy would wait for it.
             stand = report.backfill
             self._is_backfill_held = stand is not None and (

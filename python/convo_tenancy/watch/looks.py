@@ -36,7 +36,7 @@ from ..health.model import Check, Report, Status
 from ..health.phase import Phase
 from ..health.ranges import Limit
 from ..health.shops import check_shops
-from ..health.stands import running_script, running_sqitch
+from ..health.stands import running
 from ..queries import query
 
 Found = TypeVar("Found")
@@ -163,7 +163,7 @@ class Look:
 def _standing(report: Report) -> object:
     """What stands; equal in two looks between which no script has changed it."""
     phase = report.stands
-    return report.phase, phase and [(each.change, each.state) for each in phase.changes]
+    return report.phase, phase and phase.states
 
 
 class Looker:
@@ -245,9 +245,7 @@ class Looker:
 
     def _has_ended(self, report: Report) -> bool:
         """Nobody runs a script: each that does would wait for a complete look."""
-        phase = report.stands or Phase()
-        runs = running_script(self._connection, phase) or running_sqitch(self._connection)
-        return runs is None
+        return running(self._connection, report.stands or Phase()) is None
 
     def _pass(self, name: str, look: Look, phase: Phase) -> None:
         """Look at the next customers, with one check."""
