@@ -117,9 +117,9 @@ _BY_RANGES = {"drift": 0.5, "shops": 0.8, "last_bookings": 1.0}
 # What they see when nobody says how long they may take: all together, at a million customers, no
 # more than a query for the totals of both sides reads.
 _BY_DEFAULT = {
-    "drift": Limit(seconds=0.05, is_strict=False, customers=100_000),
+    "drift": Limit(seconds=0.05, is_strict=False, customers=75_000),
     "shops": Limit(seconds=0.1, is_strict=False, customers=CUSTOMERS),
-    "last_bookings": Limit(seconds=0.05, is_strict=False, customers=100_000),
+    "last_bookings": Limit(seconds=0.05, is_strict=False, customers=75_000),
 }
 
 

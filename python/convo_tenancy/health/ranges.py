@@ -21,7 +21,7 @@ WHOLE = (-(2**31), 2**31 - 1)
 MOST = 1000
 """Customers whose findings are remembered one by one; of more, the number."""
 
-CUSTOMERS = 20_000
+CUSTOMERS = 10_000
 """In a range that need not be strict: a database with fewer of them is seen in one statement."""
 
 _BEFORE_ALL = WHOLE[0] - 1
