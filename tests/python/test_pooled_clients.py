@@ -165,7 +165,7 @@ def test_a_script_is_refused_in_a_session_that_another_ones_marked(
 def test_what_scripts_leave_is_found(pooled: str, phase1_database: str) -> None:
     """A mark, and a key that a call by hand did not live to give back."""
     psql_file(pooled, SCRIPT)
-    psql(pooled, "-c", "SELECT tenancy.claim_backfill()")
+    psql(pooled, "-c", "SELECT tenancy.join_backfill()")
     assert len(left(phase1_database)) == 3
     assert "another backfill is running" in refusal(phase1_database, "backfill")
     clean_up(phase1_database)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import errors
 
-from ..backfill.control import runner
+from ..backfill.control import workers
 from ..database import (
     Connection,
     Row,
@@ -123,7 +123,7 @@ class _Looker:
             # Somebody runs it, or has paused it: a deploy would wait for it.
             stand = report.backfill
             self._is_backfill_held = stand is not None and (
-                stand.paused or runner(connection) is not None
+                stand.paused or bool(workers(connection))
             )
         self._forward = self._way_forward()
 
