@@ -20,7 +20,8 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
 );
 
 COMMENT ON TABLE tenancy.backfill_progress IS
-'Where the backfill stands: one row for all who work on it, written in the transaction of each batch, so that a crash loses neither.';
+'Where the backfill stands: one row for all who work on it, written in the transaction of each batch, so that a crash loses '
+'neither.';
 COMMENT ON COLUMN tenancy.backfill_progress.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.backfill_progress.sweeping IS
 'The first pass is over; another one looks for customers that it could not see or who were locked.';

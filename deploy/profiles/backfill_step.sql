@@ -212,10 +212,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_step(integer) IS
-'One batch of the backfill, with its cursor in the same transaction: the next customers of a range that nobody else works on who have '
-'no profile get theirs; in a table that was taken over (tenancy.adoption) first everybody does. state is '
-'working (call again), waiting (call again after a pause; detail says for what, NULL for the other sessions) or finished. Never waits '
-'for more than a moment. Call tenancy.join_backfill() and tenancy.prepare_backfill() first. '
+'One batch of the backfill, with its cursor in the same transaction: the next customers of a range that nobody else works on '
+'get their profiles, who have none; in a table that was taken over (tenancy.adoption) first everybody does. state is '
+'working (call again), waiting (call again after a pause; detail says for what, NULL for the other sessions) or finished. '
+'Never waits for more than a moment. Call tenancy.join_backfill() and tenancy.prepare_backfill() first. '
 'Example: SELECT * FROM tenancy.backfill_step(2000)';
 
 COMMIT;

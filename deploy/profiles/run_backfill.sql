@@ -46,8 +46,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_backfill(integer) IS
-'The whole backfill, in batches that it commits: resumes one that was interrupted, shares the work with others that run, ends when '
-'every customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a transaction '
-'only. Example: CALL tenancy.run_backfill()';
+'The whole backfill, in batches that it commits: resumes one that was interrupted, shares the work with others that run, ends '
+'when every customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a '
+'transaction only. Example: CALL tenancy.run_backfill()';
 
 COMMIT;

@@ -91,7 +91,7 @@ def run(connections: list[Connection], batch_size: int | None, display: Display)
         display: told what all workers did, those of other sessions too, and when this one waits.
 
     Raises:
-        psycopg.Error, Problem: what the first worker ended with who failed. The others have stopped.
+        psycopg.Error, Problem: what the first worker who failed ended with. All have stopped.
     """
     first, *others = connections
     size = batch_size or int(str(scalar(first, "backfill/batch_size")))

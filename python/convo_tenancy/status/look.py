@@ -120,7 +120,7 @@ class _Looker:
         self._obstacles: list[Obstacle] = []
         with on_one_snapshot(connection):
             self._running = running(connection, self._phase)
-            # Somebody runs it, or has paused it: a deploy would wait for it.
+            # Somebody works on it, or has paused it: a deploy would end no sooner.
             stand = report.backfill
             self._is_backfill_held = stand is not None and (
                 stand.paused or bool(workers(connection))
