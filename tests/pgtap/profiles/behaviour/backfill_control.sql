@@ -278,7 +278,8 @@ SELECT throws_ok('SELECT * FROM tenancy.backfill_step(NULL)', NULL, NULL, 'step:
 SELECT is_empty('SELECT * FROM public.customer_shop_profiles', 'step: and writes nothing');
 SELECT throws_ok('CALL tenancy.run_backfill()', '2D000', NULL, 'run_backfill: refuses to run inside a transaction');
 
-SELECT tenancy.join_backfill(), tenancy.join_backfill() \g /dev/null
+SELECT tenancy.join_backfill() \g /dev/null
+SELECT tenancy.join_backfill() \g /dev/null
 SELECT results_eq(
     'SELECT s.pid FROM tenancy.backfill_sessions AS s', 'SELECT pg_backend_pid()', 'join: who works on it may join again'
 );
