@@ -419,9 +419,22 @@ def test_a_second_command_shares_the_work(url: str) -> None:
     assert_all_right(url)
 
 
-def _one_backend(running: Running, url: str) -> None:
-    pid = value(url, f"{IN_A_BATCH} LIMIT 1")
-    value(url, f"SELECT pg_terminate_backend({pid})")
+def test_one_worker_fails(url: str) -> None:
+    """The others stop, the command says why in one line, and the next one goes on."""
+    call(url, "backfill", "pause")
+    with Running(url, "backfill", "--workers", str(WORKERS)) as running:
+        running.read_until("waiting:")
+        # Not the first one, whose session the command itself has.
+        value(url, "SELECT pg_terminate_backend(max(pid)) FROM tenancy.backfill_sessions")
+        code, output = running.end()
+    assert code == 1, output
+    [error] = [line for line in output.splitlines() if line.startswith("convo-tenancy: ")]
+    assert "the connection to the server was lost" in error
+    assert "run again to go on" in error
+    wait_until_gone(url, APPLICATION)
+    call(url, "backfill", "resume")
+    assert call(url, "backfill", "--workers", "2").returncode == 0
+    assert_all_right(url)
 
 
 def _send(number: signal.Signals) -> Callable[[Running, str], None]:
@@ -434,9 +447,8 @@ def _send(number: signal.Signals) -> Callable[[Running, str], None]:
         (_send(signal.SIGKILL), -signal.SIGKILL, ""),
         (_send(signal.SIGINT), 130, "convo-tenancy: cancelled; run again to go on"),
         (_send(signal.SIGTERM), 143, "convo-tenancy: cancelled; run again to go on"),
-        (_one_backend, 1, "the connection to the server was lost"),
     ],
-    ids=["kill", "interrupt", "terminate", "one worker"],
+    ids=["kill", "interrupt", "terminate"],
 )
 def test_ended_with_all_workers_and_run_again(
     url: str, end_it: Callable[[Running, str], None], exit_code: int, words: str
