@@ -75,9 +75,10 @@ FROM (
         ('TABLE', 'tenancy.customer_totals', NULL, NULL, 'SELECT', NULL),
         (
             'TABLE',
-            'tenancy.backfill_progress, tenancy.changes, tenancy.contracted, tenancy.customer_bookings, tenancy.deployed_parts, '
-            'tenancy.double_writers, tenancy.double_writes, tenancy.evidence, tenancy.given_rights, tenancy.held_keys, '
-            'tenancy.introducers, tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, tenancy.isolation_faults, '
+            'tenancy.backfill_progress, tenancy.backfill_sessions, tenancy.backfill_workers, tenancy.changes, '
+            'tenancy.contracted, tenancy.customer_bookings, tenancy.deployed_parts, tenancy.double_writers, '
+            'tenancy.double_writes, tenancy.evidence, tenancy.given_rights, tenancy.held_keys, tenancy.introducers, '
+            'tenancy.introductions, tenancy.isolated_tables, tenancy.isolation, tenancy.isolation_faults, '
             'tenancy.isolation_findings, tenancy.isolation_relations, tenancy.isolation_risks, tenancy.legacy_writers, '
             'tenancy.legacy_writers_by_shop, tenancy.legacy_writes, tenancy.listed_rights, tenancy.mirror_marks, '
             'tenancy.mirror_watch, tenancy.moved_stylists, tenancy.part_problems, tenancy.parts, tenancy.right_differences, '

@@ -7,7 +7,6 @@
 
 CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
     singleton boolean NOT NULL DEFAULT TRUE,
-    last_customer_id integer,
     sweeping boolean NOT NULL DEFAULT FALSE,
     paused boolean NOT NULL DEFAULT FALSE,
     customers_estimated bigint NOT NULL DEFAULT 0,
@@ -16,17 +15,14 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
     started_at timestamptz,
     updated_at timestamptz,
     finished_at timestamptz,
-    runner_pid integer,
-    runner_key bigint,
     CONSTRAINT backfill_progress_pkey PRIMARY KEY (singleton),
     CONSTRAINT backfill_progress_singleton_check CHECK (singleton)
 );
 
 COMMENT ON TABLE tenancy.backfill_progress IS
-'Where the backfill stands: one row, written in the transaction of each batch, so that a crash loses neither.';
+'Where the backfill stands: one row for all who work on it, written in the transaction of each batch, so that a crash loses '
+'neither.';
 COMMENT ON COLUMN tenancy.backfill_progress.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.backfill_progress.last_customer_id IS
-'The cursor: the pass goes on after this customer; NULL at its beginning.';
 COMMENT ON COLUMN tenancy.backfill_progress.sweeping IS
 'The first pass is over; another one looks for customers that it could not see or who were locked.';
 COMMENT ON COLUMN tenancy.backfill_progress.paused IS 'Set by tenancy.pause_backfill(): no batch starts.';
@@ -36,75 +32,106 @@ COMMENT ON COLUMN tenancy.backfill_progress.profiles_written IS 'Profiles writte
 COMMENT ON COLUMN tenancy.backfill_progress.started_at IS 'When the first run began.';
 COMMENT ON COLUMN tenancy.backfill_progress.updated_at IS 'When the last batch ended.';
 COMMENT ON COLUMN tenancy.backfill_progress.finished_at IS 'When every customer had profiles; NULL until then.';
-COMMENT ON COLUMN tenancy.backfill_progress.runner_pid IS 'The session that runs it, or ran it last.';
-COMMENT ON COLUMN tenancy.backfill_progress.runner_key IS
-'The random key of an advisory lock that this session holds: while it does, it runs.';
 
 INSERT INTO tenancy.backfill_progress (singleton)
 VALUES (TRUE)
 ON CONFLICT (singleton) DO NOTHING;
 
-CREATE OR REPLACE FUNCTION tenancy.backfill_runner()
-RETURNS integer
+CREATE TABLE IF NOT EXISTS tenancy.backfill_ranges (
+    first_id integer NOT NULL,
+    last_id integer NOT NULL,
+    next_id bigint NOT NULL,
+    CONSTRAINT backfill_ranges_pkey PRIMARY KEY (first_id)
+)
+WITH (fillfactor = 50); -- room for the next version of each row beside it
+
+COMMENT ON TABLE tenancy.backfill_ranges IS
+'All customers by id, in ranges that have no gap between them. A batch locks one, and moves its cursor in the same transaction: so '
+'several sessions share them, and whoever dies leaves nothing behind. At the end of a pass all of them begin anew.';
+COMMENT ON COLUMN tenancy.backfill_ranges.first_id IS 'The lowest id of the range.';
+COMMENT ON COLUMN tenancy.backfill_ranges.last_id IS 'The highest id of the range.';
+COMMENT ON COLUMN tenancy.backfill_ranges.next_id IS
+'The cursor: the pass goes on with this id; above last_id when it is through the range.';
+
+CREATE TABLE IF NOT EXISTS tenancy.backfill_workers (
+    pid integer NOT NULL,
+    key bigint NOT NULL,
+    CONSTRAINT backfill_workers_pkey PRIMARY KEY (pid)
+);
+
+COMMENT ON TABLE tenancy.backfill_workers IS
+'The sessions that work on the backfill, or did when they died: tenancy.backfill_sessions has the living.';
+COMMENT ON COLUMN tenancy.backfill_workers.pid IS 'The session.';
+COMMENT ON COLUMN tenancy.backfill_workers.key IS
+'The random key of an advisory lock that the session holds: while it does, it works.';
+
+CREATE OR REPLACE VIEW tenancy.backfill_sessions (pid, key)
+WITH (security_invoker = TRUE)
+AS
+SELECT
+    w.pid,
+    w.key
+FROM tenancy.backfill_workers AS w
+JOIN tenancy.held_keys AS h
+    ON h.pid = w.pid
+    AND h.key = w.key;
+
+COMMENT ON VIEW tenancy.backfill_sessions IS
+'The sessions that work on the backfill now. Example: SELECT pid FROM tenancy.backfill_sessions';
+COMMENT ON COLUMN tenancy.backfill_sessions.pid IS 'The session.';
+COMMENT ON COLUMN tenancy.backfill_sessions.key IS 'The key that it holds.';
+
+CREATE OR REPLACE FUNCTION tenancy.join_backfill()
+RETURNS void
 LANGUAGE plpgsql
-STABLE
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    others CONSTANT text := tenancy.describe_sessions(ARRAY(
+        SELECT s.pid
+        FROM tenancy.backfill_sessions AS s
+        WHERE s.pid <> pg_backend_pid()
+    ));
 BEGIN
-    RETURN (
-        SELECT b.runner_pid
-        FROM tenancy.backfill_progress AS b
-        JOIN tenancy.held_keys AS h
-            ON h.pid = b.runner_pid
-            AND h.key = b.runner_key
+    IF others IS NOT NULL THEN
+        RAISE NOTICE 'a backfill is running, and this session shares its work: %', others;
+    END IF;
+
+    DELETE FROM tenancy.backfill_workers AS w
+    WHERE NOT EXISTS (
+        SELECT
+        FROM tenancy.backfill_sessions AS s
+        WHERE s.pid = w.pid
     );
+    INSERT INTO tenancy.backfill_workers (pid, key)
+    SELECT
+        pg_backend_pid(),
+        tenancy.take_key()
+    WHERE NOT EXISTS (SELECT FROM tenancy.backfill_workers AS w WHERE w.pid = pg_backend_pid());
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.backfill_runner() IS
-'The pid of the session that runs the backfill now; NULL if none does. Example: SELECT tenancy.backfill_runner()';
+COMMENT ON FUNCTION tenancy.join_backfill() IS
+'Enters this session as one of those that work on the backfill, until tenancy.leave_backfill() or its own end. '
+'Example: SELECT tenancy.join_backfill()';
 
-CREATE OR REPLACE FUNCTION tenancy.claim_backfill()
-RETURNS boolean
-LANGUAGE plpgsql
-SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- First without a lock: a batch holds the row while it lasts.
-    IF tenancy.backfill_runner() IS NULL THEN
-        PERFORM FROM tenancy.backfill_progress AS b FOR UPDATE;
-    END IF;
-    IF tenancy.backfill_runner() IS NULL THEN
-        UPDATE tenancy.backfill_progress AS b
-        SET
-            runner_pid = pg_backend_pid(),
-            runner_key = tenancy.take_key();
-    END IF;
-    RETURN coalesce(tenancy.backfill_runner() = pg_backend_pid(), TRUE); -- NULL: the row is gone, which what follows tells
-END;
-$$;
-
-COMMENT ON FUNCTION tenancy.claim_backfill() IS
-'Makes this session the one that runs the backfill, until tenancy.release_backfill() or its own end. False if another one runs it. '
-'Example: SELECT tenancy.claim_backfill()';
-
-CREATE OR REPLACE FUNCTION tenancy.release_backfill()
+CREATE OR REPLACE FUNCTION tenancy.leave_backfill()
 RETURNS void
 LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pg_advisory_unlock(b.runner_key)
-    FROM tenancy.backfill_progress AS b
-    WHERE tenancy.backfill_runner() = pg_backend_pid();
+    PERFORM pg_advisory_unlock(s.key)
+    FROM tenancy.backfill_sessions AS s
+    WHERE s.pid = pg_backend_pid();
+    DELETE FROM tenancy.backfill_workers AS w WHERE w.pid = pg_backend_pid();
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.release_backfill() IS
-'This session does not run the backfill any more. Example: SELECT tenancy.release_backfill()';
+COMMENT ON FUNCTION tenancy.leave_backfill() IS
+'This session does not work on the backfill any more. Example: SELECT tenancy.leave_backfill()';
 
 CREATE OR REPLACE FUNCTION tenancy.pause_backfill()
 RETURNS void
@@ -116,7 +143,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.pause_backfill() IS
-'From any session: the backfill stops after the batch at hand, until tenancy.resume_backfill().';
+'From any session: everybody stops after the batch at hand, until tenancy.resume_backfill().';
 
 CREATE OR REPLACE FUNCTION tenancy.resume_backfill()
 RETURNS void

@@ -5,6 +5,28 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
+CREATE OR REPLACE FUNCTION tenancy.backfill_rest()
+RETURNS text
+LANGUAGE plpgsql
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM tenancy.backfill_ranges) THEN
+        RAISE EXCEPTION 'the backfill is not prepared: SELECT tenancy.prepare_backfill()'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF NOT EXISTS (SELECT FROM tenancy.backfill_sessions AS s WHERE s.pid <> pg_backend_pid()) THEN
+        RETURN 'somebody holds rows of tenancy.backfill_ranges, and it tries again';
+    END IF;
+    RETURN NULL;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.backfill_rest() IS
+'Why no range is free: NULL when other sessions work on what is left. Fails (55000) where nothing is prepared. '
+'Example: SELECT tenancy.backfill_rest()';
+
 CREATE OR REPLACE FUNCTION tenancy.backfill_step(
     batch_size integer,
     OUT state text,
@@ -24,7 +46,8 @@ SET jit = off
 AS $$
 DECLARE
     progress tenancy.backfill_progress;
-    is_adoption CONSTANT boolean NOT NULL := EXISTS (SELECT FROM tenancy.adoption AS a WHERE NOT a.is_divided);
+    is_adoption boolean;
+    claimed tenancy.backfill_ranges;
     wanted integer[];
     locked integer[];
     passed_over integer; -- the first of those who are being deleted
@@ -44,20 +67,39 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT b.*
-    INTO STRICT progress
-    FROM tenancy.backfill_progress AS b;
-
     -- A crash may take back the last batches, and their cursor with them: no need to wait for the disk.
     PERFORM set_config('synchronous_commit', 'off', TRUE);
 
     BEGIN
+        -- The lock is the claim, and goes with the transaction, however that ends. Some range is not at its end at any time.
+        SELECT r.*
+        INTO claimed
+        FROM tenancy.backfill_ranges AS r
+        WHERE r.next_id <= r.last_id
+        ORDER BY r.first_id
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            detail := tenancy.backfill_rest();
+            RETURN;
+        END IF;
+
+        -- A new statement: until this range is through, the pass does not end, and what this says stays.
+        SELECT b.*
+        INTO STRICT progress
+        FROM tenancy.backfill_progress AS b;
+        IF progress.finished_at IS NOT NULL THEN
+            state := 'finished';
+            RETURN;
+        END IF;
+        is_adoption := EXISTS (SELECT FROM tenancy.adoption AS a WHERE NOT a.is_divided);
+
         IF is_adoption THEN
-            -- Everybody, once: the cursor alone tells whose profiles are still those of the table that was taken over.
+            -- Everybody, once: the cursors alone tell whose profiles are still those of the table that was taken over.
             wanted := ARRAY(
                 SELECT c.id
                 FROM public.customers AS c
-                WHERE c.id > coalesce(progress.last_customer_id, -2147483649) -- below every integer
+                WHERE c.id BETWEEN claimed.next_id AND claimed.last_id
                 ORDER BY c.id
                 LIMIT batch_size
             );
@@ -65,7 +107,7 @@ BEGIN
             wanted := ARRAY(
                 SELECT c.id
                 FROM public.customers AS c
-                WHERE c.id > coalesce(progress.last_customer_id, -2147483649)
+                WHERE c.id BETWEEN claimed.next_id AND claimed.last_id
                     AND NOT EXISTS (
                         SELECT
                         FROM public.customer_shop_profiles AS p
@@ -97,27 +139,39 @@ BEGIN
 
         -- New statements, and so new snapshots: they see what those who had the locks committed.
         profiles := CASE WHEN is_adoption THEN tenancy.split_anew(locked, TRUE) ELSE tenancy.fill_profiles(locked) END;
-        UPDATE tenancy.adoption AS a SET is_divided = TRUE WHERE is_adoption AND end_reached;
 
         customers := cardinality(locked);
         state := CASE
-            WHEN customers = 0 AND passed_over IS NOT NULL THEN 'waiting'
-            WHEN NOT (end_reached AND progress.sweeping) THEN 'working'
-            WHEN customers < cardinality(wanted) THEN 'waiting'
-            ELSE 'finished'
+            WHEN customers < cardinality(wanted) AND (progress.sweeping OR (is_adoption AND customers = 0)) THEN 'waiting'
+            ELSE 'working'
         END;
+        UPDATE tenancy.backfill_ranges AS r
+        SET
+            next_id = CASE
+                WHEN passed_over IS NOT NULL THEN coalesce(locked[customers]::bigint + 1, r.next_id)
+                WHEN state = 'waiting' THEN r.next_id
+                WHEN end_reached THEN r.last_id::bigint + 1
+                ELSE wanted[cardinality(wanted)]::bigint + 1
+            END
+        WHERE r.first_id = claimed.first_id;
 
+        -- Everybody's last step, so that nobody waits for the row longer than a commit takes.
         UPDATE tenancy.backfill_progress AS b
         SET
-            last_customer_id = CASE
-                WHEN passed_over IS NOT NULL THEN coalesce(locked[customers], b.last_customer_id)
-                WHEN NOT end_reached THEN wanted[cardinality(wanted)]
-            END,
-            sweeping = b.sweeping OR end_reached,
             customers_done = b.customers_done + customers,
             profiles_written = b.profiles_written + profiles,
-            updated_at = clock_timestamp(),
-            finished_at = CASE WHEN state = 'finished' THEN clock_timestamp() END;
+            updated_at = clock_timestamp();
+
+        -- A new statement behind that lock: of two who are through their ranges, the second one ends the pass.
+        IF NOT EXISTS (SELECT FROM tenancy.backfill_ranges AS r WHERE r.next_id <= r.last_id) THEN
+            UPDATE tenancy.backfill_ranges AS r SET next_id = r.first_id;
+            UPDATE tenancy.adoption AS a SET is_divided = TRUE WHERE is_adoption;
+            UPDATE tenancy.backfill_progress AS b
+            SET
+                sweeping = TRUE,
+                finished_at = CASE WHEN b.sweeping THEN clock_timestamp() END;
+            state := CASE WHEN progress.sweeping THEN 'finished' ELSE 'working' END;
+        END IF;
     EXCEPTION
         WHEN lock_not_available OR unique_violation OR foreign_key_violation THEN
             state := 'waiting';
@@ -158,9 +212,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_step(integer) IS
-'One batch of the backfill, with its cursor in the same transaction: the next customers without any profile get theirs; in a table '
-'that was taken over (tenancy.adoption) first everybody does. state is '
-'working (call again), waiting (call again after a pause; detail says for what) or finished. Never waits for more than a moment. '
-'Call tenancy.claim_backfill() and tenancy.prepare_backfill() first. Example: SELECT * FROM tenancy.backfill_step(2000)';
+'One batch of the backfill, with its cursor in the same transaction: the next customers of a range that nobody else works on '
+'get their profiles, who have none; in a table that was taken over (tenancy.adoption) first everybody does. state is '
+'working (call again), waiting (call again after a pause; detail says for what, NULL for the other sessions) or finished. '
+'Never waits for more than a moment. Call tenancy.join_backfill() and tenancy.prepare_backfill() first. '
+'Example: SELECT * FROM tenancy.backfill_step(2000)';
 
 COMMIT;

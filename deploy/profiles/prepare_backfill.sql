@@ -13,8 +13,26 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     batch_size CONSTANT integer NOT NULL := (SELECT s.backfill_batch_size FROM tenancy.settings AS s);
+    is_begun boolean;
+    all_customers bigint;
+    range_size bigint;
     stale integer[];
 BEGIN
+    LOCK TABLE tenancy.backfill_workers IN SHARE UPDATE EXCLUSIVE MODE; -- one after the other: the first does it for all
+
+    IF EXISTS (SELECT FROM pg_stat_replication AS r WHERE r.state IS NULL) THEN
+        RAISE NOTICE 'role % may not see how far replicas are behind, so the backfill will not wait for them: '
+            'GRANT pg_read_all_stats TO %', tenancy.printable(current_user), tenancy.printable(quote_ident(current_user));
+    END IF;
+
+    is_begun := (SELECT b.started_at IS NOT NULL FROM tenancy.backfill_progress AS b);
+    IF is_begun
+        AND (SELECT b.finished_at IS NULL FROM tenancy.backfill_progress AS b)
+        AND EXISTS (SELECT FROM tenancy.backfill_ranges)
+    THEN
+        RETURN;
+    END IF;
+
     CALL tenancy.lock_to_read();
 
     -- The legacy tables may never have been analyzed. A table that something else works on is left out:
@@ -29,14 +47,9 @@ BEGIN
 
     PERFORM tenancy.note_moved_stylists();
 
-    IF EXISTS (SELECT FROM pg_stat_replication AS r WHERE r.state IS NULL) THEN
-        RAISE NOTICE 'role % may not see how far replicas are behind, so the backfill will not wait for them: '
-            'GRANT pg_read_all_stats TO %', tenancy.printable(current_user), tenancy.printable(quote_ident(current_user));
-    END IF;
-
     -- Profiles that a revert put aside and this deploy took back. Those that went stale meanwhile are made anew, unless somebody else
     -- than the split wrote them: that, the legacy side cannot give again. A table that was taken over is the batches' work.
-    IF (SELECT b.started_at IS NULL FROM tenancy.backfill_progress AS b)
+    IF NOT is_begun
         AND EXISTS (SELECT FROM public.customer_shop_profiles)
         AND NOT EXISTS (SELECT FROM tenancy.adoption AS a WHERE NOT a.is_divided)
     THEN
@@ -71,13 +84,40 @@ BEGIN
         );
     END IF;
 
+    -- About a hundred, and none is less than a batch. The last has whoever comes.
+    all_customers := (
+        SELECT greatest(t.reltuples, 0)
+        FROM pg_class AS t
+        WHERE t.oid = 'public.customers'::regclass
+    );
+    range_size := greatest(batch_size, all_customers / 100);
+    DELETE FROM tenancy.backfill_ranges;
+    INSERT INTO tenancy.backfill_ranges (first_id, last_id, next_id)
+    SELECT
+        r.first_id,
+        r.last_id,
+        r.first_id
+    FROM (
+        SELECT
+            coalesce(lag(l.id) OVER (ORDER BY l.id) + 1, -2147483648) AS first_id,
+            l.id AS last_id
+        FROM (
+            SELECT c.id
+            FROM (
+                SELECT
+                    a.id,
+                    row_number() OVER (ORDER BY a.id) AS number
+                FROM public.customers AS a
+            ) AS c
+            WHERE c.number % range_size = 0
+            UNION
+            SELECT 2147483647
+        ) AS l
+    ) AS r;
+
     UPDATE tenancy.backfill_progress AS b
     SET
-        customers_estimated = greatest((
-            SELECT t.reltuples
-            FROM pg_class AS t
-            WHERE t.oid = 'public.customers'::regclass
-        ), 0),
+        customers_estimated = all_customers,
         started_at = coalesce(b.started_at, clock_timestamp()),
         updated_at = clock_timestamp(),
         finished_at = NULL;
@@ -85,7 +125,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.prepare_backfill() IS
-'Begins or resumes the backfill: statistics for the planner, an estimate of the work. After a finished backfill it has the '
-'next steps look for customers who came since.';
+'Begins the backfill: statistics for the planner, an estimate of the work, the ranges in which it is shared. Where one has begun '
+'and is not finished, there is nothing to prepare. After a finished backfill it has the next steps look for customers who came '
+'since.';
 
 COMMIT;

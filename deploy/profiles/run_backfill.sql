@@ -17,15 +17,9 @@ BEGIN
     CALL tenancy.begin_batch();
     batch_size := coalesce(batch_size, (SELECT s.backfill_batch_size FROM tenancy.settings AS s));
 
-    WHILE NOT tenancy.claim_backfill() LOOP
-        IF reported_detail IS NULL THEN
-            reported_detail := 'another backfill is running';
-            RAISE NOTICE 'backfill waits: %', reported_detail;
-        END IF;
-        PERFORM pg_catalog.pg_sleep(0.2);
-        COMMIT;
-        CALL tenancy.begin_batch();
-    END LOOP;
+    PERFORM tenancy.join_backfill();
+    COMMIT;
+    CALL tenancy.begin_batch();
 
     PERFORM tenancy.prepare_backfill();
     COMMIT;
@@ -47,13 +41,13 @@ BEGIN
     END LOOP;
 
     ANALYZE (SKIP_LOCKED) public.customer_shop_profiles; -- whoever works on it leaves statistics, too
-    PERFORM tenancy.release_backfill();
+    PERFORM tenancy.leave_backfill();
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_backfill(integer) IS
-'The whole backfill, in batches that it commits: waits for a running one, resumes one that was interrupted, ends when every '
-'customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a transaction '
-'only. Example: CALL tenancy.run_backfill()';
+'The whole backfill, in batches that it commits: resumes one that was interrupted, shares the work with others that run, ends '
+'when every customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a '
+'transaction only. Example: CALL tenancy.run_backfill()';
 
 COMMIT;

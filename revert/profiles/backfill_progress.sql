@@ -8,9 +8,11 @@
 DROP FUNCTION IF EXISTS tenancy.backfill_hold();
 DROP FUNCTION IF EXISTS tenancy.resume_backfill();
 DROP FUNCTION IF EXISTS tenancy.pause_backfill();
-DROP FUNCTION IF EXISTS tenancy.release_backfill();
-DROP FUNCTION IF EXISTS tenancy.claim_backfill();
-DROP FUNCTION IF EXISTS tenancy.backfill_runner();
+DROP FUNCTION IF EXISTS tenancy.leave_backfill();
+DROP FUNCTION IF EXISTS tenancy.join_backfill();
+DROP VIEW IF EXISTS tenancy.backfill_sessions;
+DROP TABLE IF EXISTS tenancy.backfill_workers;
+DROP TABLE IF EXISTS tenancy.backfill_ranges;
 DROP TABLE IF EXISTS tenancy.backfill_progress;
 
 COMMIT;

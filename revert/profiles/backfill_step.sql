@@ -6,5 +6,6 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.backfill_step(integer);
+DROP FUNCTION IF EXISTS tenancy.backfill_rest();
 
 COMMIT;

@@ -158,14 +158,18 @@ def test_what_was_committed_before_the_batch_is_in_it(
 
 
 def test_a_batch_and_its_cursor_are_one(backfill: psycopg.Connection) -> None:
-    cursor = "SELECT last_customer_id, customers_done FROM tenancy.backfill_progress"
+    cursor = """
+        SELECT r.next_id - r.first_id, b.customers_done
+        FROM tenancy.backfill_ranges AS r
+        CROSS JOIN tenancy.backfill_progress AS b
+    """
     with backfill.transaction():
         _step(backfill, size=5)
         raise psycopg.Rollback
-    assert backfill.execute(cursor).fetchone() == (None, 0)
+    assert backfill.execute(cursor).fetchone() == (0, 0)
     assert _profiled(backfill) == []
     _step(backfill, size=5)
-    assert backfill.execute(cursor).fetchone() == (5, 5)
+    assert backfill.execute(cursor).fetchone() == (2**31 + 6, 5)
     assert _profiled(backfill) == [1, 2, 3, 4, 5]
 
 
@@ -255,16 +259,19 @@ def test_a_client_that_was_killed_leaves_no_backfill_behind(
     wait_until(lambda: not backfill.execute(sessions).fetchone(), "the server notices")
 
 
-def test_the_change_waits_for_a_backfill_that_runs(url: str, backfill: psycopg.Connection) -> None:
-    backfill.execute("SELECT tenancy.claim_backfill()")
+def test_the_change_shares_the_work_of_a_backfill_that_runs(
+    url: str, backfill: psycopg.Connection, other: psycopg.Connection
+) -> None:
+    other.execute("SELECT tenancy.join_backfill()")
+    other.commit()
+    _step(other, size=5)
     with _start_the_change(url, backfill) as deploy:
-        _step(backfill, size=5)
-        assert _profiled(backfill) == [1, 2, 3, 4, 5]
-        backfill.execute("SELECT tenancy.release_backfill()")
+        other.commit()
         output, _ = deploy.communicate(timeout=60)
+    assert "a backfill is running, and this session shares its work" in output
     assert deploy.returncode == 0, output
-    assert "another backfill is running" in output
     assert _profiled(backfill) == [*range(1, CUSTOMERS + 1)]
+    assert _step(backfill) == ("finished", None, 0)
 
 
 def test_paused_and_resumed(url: str, backfill: psycopg.Connection) -> None:

@@ -259,7 +259,7 @@ def test_the_backfill_is_on_its_way(phase1_database: str) -> None:
     assert (status, value) == ("warning", 50.0)
     assert detail.startswith("not finished at 50.0 % (912 customers, ")
     with psycopg.connect(phase1_database, autocommit=True) as runner:
-        runner.execute("SELECT tenancy.claim_backfill()")
+        runner.execute("SELECT tenancy.join_backfill()")
         # More customers than the estimate knew are no reason to say that it is finished.
         status, value, detail = stand("customers_done = 1900")
         assert (status, value) == ("warning", 99.9)

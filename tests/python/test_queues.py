@@ -172,10 +172,10 @@ def test_a_stranger_keeps_no_backfill_from_running(url: str) -> None:
         psycopg.connect(url.replace("postgres@", "stranger@"), autocommit=True) as stranger,
         psycopg.connect(url, autocommit=True) as runner,
     ):
-        runner.execute("SELECT tenancy.claim_backfill()")
+        runner.execute("SELECT tenancy.join_backfill()")
         seen = _keys(stranger)
         assert len(seen) == 2  # with the mark of the session
-        runner.execute("SELECT tenancy.release_backfill()")
+        runner.execute("SELECT tenancy.leave_backfill()")
         for key in seen | {7236846203480261}:
             stranger.execute("SELECT pg_advisory_lock(%s)", (key,))
         assert call(url, "backfill", "status").returncode == 0
@@ -183,29 +183,44 @@ def test_a_stranger_keeps_no_backfill_from_running(url: str) -> None:
         runner.execute("CALL tenancy.run_backfill()")
 
 
-def test_one_backfill_at_a_time(url: str) -> None:
-    claim = "SELECT tenancy.claim_backfill()"
+def test_who_works_on_the_backfill(url: str) -> None:
+    """Each one as long as the session lives; nothing is left to clean up."""
+    join, leave = "SELECT tenancy.join_backfill()", "SELECT tenancy.leave_backfill()"
+
+    def workers() -> set[int]:
+        return {pid for (pid,) in other.execute("SELECT pid FROM tenancy.backfill_sessions")}
+
     with psycopg.connect(url, autocommit=True) as other:
         with psycopg.connect(url, autocommit=True) as runner:
-            assert runner.execute(claim).fetchone() == (True,)
-            assert runner.execute(claim).fetchone() == (True,)
-            assert other.execute(claim).fetchone() == (False,)
-            other.execute("SELECT tenancy.release_backfill()")  # which it does not run
-            assert other.execute(claim).fetchone() == (False,)
-            pid = runner.info.backend_pid
-            assert other.execute("SELECT tenancy.backfill_runner()").fetchone() == (pid,)
-        wait_until(lambda: other.execute(claim).fetchone() == (True,), "the runner is gone")
+            runner.execute(join)
+            runner.execute(join)
+            other.execute(join)
+            both = {runner.info.backend_pid, other.info.backend_pid}
+            assert workers() == both
+            other.execute(leave)
+            assert workers() == {runner.info.backend_pid}
+            other.execute(leave)
+            assert workers() == {runner.info.backend_pid}
+        wait_until(lambda: workers() == set(), "the runner is gone")
+        other.execute(join)
+        rows = other.execute("SELECT pid FROM tenancy.backfill_workers").fetchall()
+        assert rows == [(other.info.backend_pid,)]
 
 
 @pytest.mark.parametrize("outcome", ["commit", "rollback"])
-def test_two_claim_the_backfill_at_once(phase1_database: str, outcome: str) -> None:
+def test_two_begin_the_backfill_at_once(phase1_database: str, outcome: str) -> None:
+    """The second one waits for the first, and prepares it only if that one did not."""
+    prepare = "SELECT tenancy.prepare_backfill()"
+    moment = "SELECT updated_at FROM tenancy.backfill_progress"
     first, second = Session(phase1_database), Session(phase1_database)
     try:
-        first.execute("SELECT tenancy.claim_backfill()")
-        waiting = second.start("SELECT tenancy.claim_backfill()")
+        first.execute(prepare)
+        [(begun,)] = first.execute(moment)
+        waiting = second.start(prepare)
         second.wait_until_blocked_by(first)
         getattr(first, outcome)()
-        assert waiting.result(SECONDS) == [(outcome == "rollback",)]
+        waiting.result(SECONDS)
+        assert (second.execute(moment) == [(begun,)]) == (outcome == "commit")
         second.commit()
     finally:
         first.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -65,6 +65,12 @@ def backfill(
             show_default=False,
         ),
     ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1, max=64, metavar="N", help="Sessions that share the work, a processor core each."
+        ),
+    ] = 1,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the estimate and change nothing.")
     ] = False,
@@ -74,7 +80,7 @@ def backfill(
 
     Does beforehand what the Sqitch change profiles/backfill_profiles would do: for big databases,
     with a view of the progress. Needs sqitch deploy --to profiles/run_backfill. Safe to kill
-    at any moment, and to run again: it goes on where it was.
+    at any moment, and to run again: it goes on where it was. Several that run share the work.
 
     Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
@@ -82,13 +88,14 @@ def backfill(
     Examples:
       convo-tenancy backfill --dry-run            how much there is to do
       convo-tenancy backfill --batch-size 500     smaller transactions
+      convo-tenancy backfill --workers 2          two sessions share the work
       convo-tenancy backfill pause                from another terminal
       convo-tenancy backfill resume
       convo-tenancy backfill status --format json
     """
     context.obj = database_url
     if context.invoked_subcommand is not None:
-        if batch_size is not None or dry_run or output is not Format.TEXT:
+        if batch_size is not None or workers != 1 or dry_run or output is not Format.TEXT:
             raise typer.BadParameter(
                 f"only --database-url may stand before {context.invoked_subcommand}"
             )
@@ -99,8 +106,9 @@ def backfill(
         with _session(database_url) as connection:
             _show_estimate(connection, output)
         return
-    with _session(database_url) as connection:
-        _run(connection, batch_size)
+    with _session(database_url) as connection, ExitStack() as more:
+        others = [more.enter_context(_session(database_url)) for _ in range(workers - 1)]
+        _run(connection, others, batch_size)
 
 
 def _show_estimate(connection: Connection, output: Format) -> None:
@@ -119,22 +127,24 @@ def describe_estimate(estimate: control.Estimate) -> str:
     )
 
 
-def _run(connection: Connection, batch_size: int | None) -> None:
+def _run(connection: Connection, others: list[Connection], batch_size: int | None) -> None:
     console = Console(highlight=False, markup=False, soft_wrap=True)
     connection.add_notice_handler(
         lambda notice: console.print(f"Note: {printable(notice.message_primary or '')}")
     )
     require_triggers(connection)
-    control.begin(connection)
+    control.join(connection)
     finished_at = control.progress(connection).finished_at
     if finished_at is not None:
         say(f"The backfill finished at {finished_at:{_TIME}}; looking for customers who came since")
     say(describe_estimate(control.estimate(connection)))
     console.file.flush()
     stand = control.prepare(connection)
+    for other in others:
+        control.join(other)
     meter = Meter(stand.customers_done, stand.customers_estimated, "profiles")
     with shown(console, meter) as display:
-        control.run(connection, batch_size, display)
+        control.run([connection, *others], batch_size, display)
     say(
         f"Backfill finished: {meter.customers:,} customers got {meter.written:,} profiles"
         f" in {duration(meter.elapsed)}\n"
@@ -154,7 +164,7 @@ def pause(context: typer.Context, database_url: UrlOption = None) -> None:
     """
     with _session(database_url or context.obj) as connection:
         control.pause(connection)
-        if control.runner(connection) is None:
+        if not control.workers(connection):
             stand = "Paused. No backfill runs now; the next one waits until"
         else:
             stand = "Paused after the batch at hand, until"
@@ -173,7 +183,7 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
     """
     with _session(database_url or context.obj) as connection:
         control.resume(connection)
-        if control.runner(connection) is None:
+        if not control.workers(connection):
             say("Resumed. No backfill runs now; start one: convo-tenancy backfill")
         else:
             say("Resumed: the running backfill goes on")
@@ -183,7 +193,7 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
 def status(
     context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
 ) -> None:
-    """Show how far the backfill is, and whether one runs now.
+    """Show how far the backfill is, and who works on it now.
 
     Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
@@ -194,9 +204,8 @@ def status(
     """
     with _session(database_url or context.obj) as connection:
         stand = control.progress(connection)
-        runner = control.runner(connection)
+        workers = control.workers(connection)
     if output is Format.JSON:
-        running = None if runner is None else asdict(runner)
         _print_json(
             {
                 **{
@@ -204,7 +213,8 @@ def status(
                     for name, value in asdict(stand).items()
                 },
                 "percent": stand.percent,
-                "running": running,
+                "running": asdict(workers[0]) if workers else None,
+                "workers": [asdict(worker) for worker in workers],
             }
         )
         return
@@ -219,4 +229,4 @@ def status(
     say(f"Profiles:  {stand.profiles_written:,}")
     if stand.updated_at is not None:
         say(f"Moved at:  {stand.updated_at:{_TIME}}")
-    say(f"Running:   {'no' if runner is None else printable(str(runner))}")
+    say(f"Running:   {printable('; '.join(map(str, workers))) or 'no'}")

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from ..database import Connection, Holder, holder, one, scalar
+from ..database import Connection, Holder, one, rows, scalar
 from ..display import Display
-from ..errors import Problem
 from ..queries import query
-
-WAIT_SECONDS = 0.3
-"""Between two looks at whether a waiting backfill may go on."""
+from .workers import Helpers, batches
 
 
 @dataclass(frozen=True)
@@ -26,28 +22,9 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Claimed:
-    """Which session runs the backfill, or ran it last, and the key that it holds while it does."""
-
-    key: int | None
-    pid: int | None
-
-
-@dataclass(frozen=True)
-class Step:
-    """The outcome of one batch (tenancy.backfill_step)."""
-
-    state: str
-    detail: str | None
-    customers: int
-    profiles: int
-
-
-@dataclass(frozen=True)
 class Progress:
     """The row of tenancy.backfill_progress."""
 
-    last_customer_id: int | None
     sweeping: bool
     paused: bool
     customers_estimated: int
@@ -76,10 +53,9 @@ def progress(connection: Connection) -> Progress:
     return one(connection, Progress, "backfill/progress")
 
 
-def runner(connection: Connection) -> Holder | None:
-    """The session that runs a backfill in this database now, a Sqitch change's too."""
-    claimed = one(connection, Claimed, "backfill/claimed")
-    return holder(connection, claimed.key, claimed.pid)
+def workers(connection: Connection) -> list[Holder]:
+    """The sessions that work on the backfill of this database now, a Sqitch change's too."""
+    return rows(connection, Holder, "backfill/workers")
 
 
 def pause(connection: Connection) -> None:
@@ -92,18 +68,12 @@ def resume(connection: Connection) -> None:
     connection.execute(query("backfill/resume"))
 
 
-def begin(connection: Connection) -> None:
-    """Make this session the one that runs the backfill, until it ends.
+def join(connection: Connection) -> None:
+    """Make this session one of those that work on the backfill, until it ends.
 
-    Raises:
-        Problem: another session runs it.
+    Whoever works on it already is told in a notice.
     """
-    if not scalar(connection, "backfill/claim"):
-        other = runner(connection)
-        raise Problem(
-            f"another backfill is running ({other or 'it ended just now'}): wait for it,"
-            " or look at convo-tenancy backfill status"
-        )
+    connection.execute(query("backfill/join"))
 
 
 def prepare(connection: Connection) -> Progress:
@@ -112,22 +82,30 @@ def prepare(connection: Connection) -> Progress:
     return progress(connection)
 
 
-def run(connection: Connection, batch_size: int | None, display: Display) -> None:
-    """Call batch after batch, each a transaction of its own, until no customer is left.
+def run(connections: list[Connection], batch_size: int | None, display: Display) -> None:
+    """Work until no customer is left, each connection as a worker of its own.
 
     Args:
-        connection: in autocommit mode, after begin() and prepare().
+        connections: in autocommit mode, after join() and prepare(). The first one is the caller's.
         batch_size: customers in a batch; None takes tenancy.settings.backfill_batch_size.
-        display: told of every batch and of every wait.
+        display: told what all workers did, those of other sessions too, and when this one waits.
+
+    Raises:
+        psycopg.Error, Problem: what the first worker who failed ended with. All have stopped.
     """
-    size = batch_size or scalar(connection, "backfill/batch_size")
-    while True:
-        step = one(connection, Step, "backfill/step", size)
-        if step.profiles or step.customers:
-            display.moved(step.customers, step.profiles)
-        display.waits(step.detail if step.state == "waiting" else None)
-        if step.state == "finished":
-            break
-        if step.state == "waiting":
-            time.sleep(WAIT_SECONDS)
-    connection.execute(query("backfill/finish"))
+    first, *others = connections
+    size = batch_size or int(str(scalar(first, "backfill/batch_size")))
+    before = progress(first)
+    with Helpers(others, size) as helpers:
+        for step in batches(first, size):
+            helpers.check()
+            now = progress(first)
+            customers = now.customers_done - before.customers_done
+            profiles = now.profiles_written - before.profiles_written
+            if customers or profiles:
+                display.moved(customers, profiles)
+            before = now
+            display.waits(step.detail if step.state == "waiting" else None)
+    first.execute(query("backfill/finish"))
+    for connection in connections:
+        connection.execute(query("backfill/leave"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from psycopg import errors
 
-from ..backfill.control import Progress, runner
+from ..backfill.control import Progress, workers
 from ..database import (
     Connection,
     has_legacy_side,
@@ -471,7 +471,7 @@ def _backfill(connection: Connection, phase: Phase, report: Report) -> Check:
             return Check("backfill", Status.OK, stand.percent, f"finished: {written}")
         if stand.paused:
             state, remedy = "paused", "run convo-tenancy backfill resume"
-        elif runner(connection) is not None:
+        elif workers(connection):
             state, remedy = "running", "wait for it"
         else:
             state = "not started" if stand.started_at is None else "not finished"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 from psycopg import errors
 
-from ..backfill.control import runner
+from ..backfill.control import workers
 from ..database import (
     Connection,
     Row,
@@ -120,10 +120,10 @@ class _Looker:
         self._obstacles: list[Obstacle] = []
         with on_one_snapshot(connection):
             self._running = running(connection, self._phase)
-            # Somebody runs it, or has paused it: a deploy would wait for it.
+            # Somebody works on it, or has paused it: a deploy would end no sooner.
             stand = report.backfill
             self._is_backfill_held = stand is not None and (
-                stand.paused or runner(connection) is not None
+                stand.paused or bool(workers(connection))
             )
         self._forward = self._way_forward()
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import psycopg
 from psycopg import errors
 
-from ..backfill.control import runner
+from ..backfill.control import workers
 from ..database import (
     Connection,
     Holder,
@@ -134,7 +134,7 @@ class Look:
         is_other: other changes stand than at the last complete look: its outcomes are void.
         passes: what is known of all customers by the checks that go by ranges, of which each look
             takes one; None for one that cannot be made now.
-        runner: the session that runs the backfill now.
+        workers: the sessions that work on the backfill now.
         window: a number; what was confirmed is comparable among looks that have the same.
         until: bookings that begin later are not counted; None when all to come are.
         api_calls: of tenancy.confirm_booking and tenancy.record_booking.
@@ -148,7 +148,7 @@ class Look:
     without: set[str]
     is_other: bool = False
     passes: dict[str, Check | None] = field(default_factory=dict)
-    runner: Holder | None = None
+    workers: list[Holder] = field(default_factory=list)
     counters: Counters | None = None
     confirmed: list[Confirmed] | None = None
     window: int = 0
@@ -232,7 +232,7 @@ class Looker:
             return
         look.counters = self._part("counts", lambda: one(connection, Counters, "watch/counters"))
         if (backfill := look.report.backfill) and not backfill.finished_at:
-            look.runner = self._part("backfill", lambda: runner(connection))
+            look.workers = self._part("backfill", lambda: workers(connection)) or []
         if self._is_due("shops", self._shops_seconds):
             look.confirmed = self._part("bookings by shop", self._confirmed)
             look.window, look.until = self._window, self._until

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from ..backfill.control import Progress
-from ..display import duration, printable
+from ..display import duration, listed, printable
 from ..health.model import Status
 from .figures import Figures
 from .looks import Look
@@ -55,8 +55,8 @@ def backfill(figures: Figures) -> tuple[str, float | None]:
         return f"finished: {done} customers, {progress.profiles_written:,} profiles", None
     total = max(progress.customers_estimated, progress.customers_done)
     words = f"{done} of {total:,} customers, {_pace(figures, progress)}"
-    if figures.look.runner is not None:
-        words += f" ({printable(str(figures.look.runner))})"
+    if workers := [str(worker) for worker in figures.look.workers]:
+        words += f" ({printable(listed(workers, 1))})"
     return words, progress.percent
 
 

@@ -770,7 +770,7 @@ API = [
             "note_write('legacy', {customer}, 'bookings')",
             "raise_guard()",
             "is_mirroring()",
-            "claim_backfill()",
+            "join_backfill()",
             "take_key()",
             "queue_for_customer('{email}', NULL)",
             "customer_of('{phone}', NULL)",

@@ -1,5 +1,4 @@
 SELECT
-    b.last_customer_id,
     b.sweeping,
     b.paused,
     b.customers_estimated,

@@ -1,6 +1,4 @@
 SELECT
     s.state,
-    s.detail,
-    s.customers,
-    s.profiles
+    s.detail
 FROM tenancy.backfill_step($1) AS s;

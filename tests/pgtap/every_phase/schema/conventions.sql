@@ -332,7 +332,7 @@ SELECT is_empty(
             'settings', 'changes', 'deployed_parts', 'definitions', 'moved_stylists', 'inserted_statistics', 'remembered_profiles',
             'profile_origins', 'splits_under_way', 'backfill_progress', 'legacy_writes', 'double_writes', 'mirror_watch', 'contracted',
             'tracked_customers', 'customers_under_way', 'introductions', 'isolation', 'unproven_bookings',
-            'adoption'
+            'adoption', 'backfill_ranges', 'backfill_workers'
         )
     $$,
     'every table of tenancy has row-level security, or was decided to need none: no shop''s role may read it'

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(40);
+SELECT plan(42);
 
 SELECT is_empty('SELECT id FROM public.customers', 'there is no customer: what follows relies on it');
 
@@ -39,7 +39,6 @@ VALUES
 -- As at a first deployment
 UPDATE tenancy.backfill_progress
 SET
-    last_customer_id = NULL,
     sweeping = FALSE,
     customers_estimated = 0,
     customers_done = 0,
@@ -47,6 +46,7 @@ SET
     started_at = NULL,
     updated_at = NULL,
     finished_at = NULL;
+DELETE FROM tenancy.backfill_ranges;
 
 SAVEPOINT before_backfill;
 
@@ -80,9 +80,10 @@ SELECT results_eq(
     'step: two customers, two profiles, go on'
 );
 SELECT results_eq(
-    'SELECT last_customer_id, sweeping, customers_done, profiles_written FROM tenancy.backfill_progress',
-    'VALUES (9602, FALSE, 2::bigint, 2::bigint)',
-    'step: the cursor stands at the second lowest id'
+    'SELECT r.next_id, b.sweeping, b.customers_done, b.profiles_written '
+    'FROM tenancy.backfill_progress AS b CROSS JOIN tenancy.backfill_ranges AS r',
+    'VALUES (9603::bigint, FALSE, 2::bigint, 2::bigint)',
+    'step: the cursor stands after the second lowest id'
 );
 SELECT results_eq(
     'SELECT customer_id, total_bookings, total_spend_cents FROM public.customer_shop_profiles ORDER BY customer_id',
@@ -100,8 +101,9 @@ SELECT results_eq(
     'pause: a step waits, says why and does nothing'
 );
 SELECT results_eq(
-    'SELECT last_customer_id, paused, customers_done, profiles_written FROM tenancy.backfill_progress',
-    'VALUES (9602, TRUE, 2::bigint, 2::bigint)',
+    'SELECT r.next_id, b.paused, b.customers_done, b.profiles_written '
+    'FROM tenancy.backfill_progress AS b CROSS JOIN tenancy.backfill_ranges AS r',
+    'VALUES (9603::bigint, TRUE, 2::bigint, 2::bigint)',
     'pause: the cursor stays'
 );
 SELECT lives_ok('SELECT tenancy.pause_backfill()', 'pause: twice is as good as once');
@@ -126,8 +128,9 @@ SELECT results_eq(
     'step: a batch that is not full is not the end'
 );
 SELECT results_eq(
-    'SELECT last_customer_id, sweeping, finished_at IS NULL FROM tenancy.backfill_progress',
-    'VALUES (NULL::integer, TRUE, TRUE)',
+    'SELECT r.next_id = r.first_id, b.sweeping, b.finished_at IS NULL '
+    'FROM tenancy.backfill_progress AS b CROSS JOIN tenancy.backfill_ranges AS r',
+    'VALUES (TRUE, TRUE, TRUE)',
     'step: the sweep begins at the first customer again'
 );
 SELECT results_eq(
@@ -194,7 +197,7 @@ SELECT results_eq(
     'ids: a step from the beginning'
 );
 SELECT is(
-    (SELECT last_customer_id FROM tenancy.backfill_progress), -2147483648, 'ids: it begins with the smallest integer'
+    (SELECT r.next_id FROM tenancy.backfill_ranges AS r), -2147483647::bigint, 'ids: it begins with the smallest integer'
 );
 SELECT results_eq(
     'SELECT state, customers FROM tenancy.backfill_step(6)',
@@ -208,8 +211,8 @@ SELECT results_eq(
 );
 SELECT results_eq(
     'SELECT state, customers FROM tenancy.backfill_step(1)',
-    $$VALUES ('working'::text, 0)$$,
-    'ids: beyond which there is nobody'
+    $$VALUES ('finished'::text, 0)$$,
+    'ids: beyond which there is nobody, so the first pass was over, and the sweep finds nobody'
 );
 SELECT is_empty(
     $$
@@ -264,6 +267,10 @@ ROLLBACK TO SAVEPOINT before_backfill;
 
 -- Misuse
 
+SELECT throws_ok(
+    'SELECT * FROM tenancy.backfill_step(1)', '55000', 'the backfill is not prepared: SELECT tenancy.prepare_backfill()',
+    'step: before it is prepared, an error'
+);
 SELECT tenancy.prepare_backfill() \g /dev/null
 SELECT throws_ok('SELECT * FROM tenancy.backfill_step(0)', NULL, NULL, 'step: a batch of 0 is an error');
 SELECT throws_ok('SELECT * FROM tenancy.backfill_step(-1)', NULL, NULL, 'step: a batch below 0 is an error');
@@ -271,7 +278,13 @@ SELECT throws_ok('SELECT * FROM tenancy.backfill_step(NULL)', NULL, NULL, 'step:
 SELECT is_empty('SELECT * FROM public.customer_shop_profiles', 'step: and writes nothing');
 SELECT throws_ok('CALL tenancy.run_backfill()', '2D000', NULL, 'run_backfill: refuses to run inside a transaction');
 
-SELECT is(tenancy.claim_backfill(), TRUE, 'claim: whoever runs it may claim it again');
+SELECT tenancy.join_backfill() \g /dev/null
+SELECT tenancy.join_backfill() \g /dev/null
+SELECT results_eq(
+    'SELECT s.pid FROM tenancy.backfill_sessions AS s', 'SELECT pg_backend_pid()', 'join: who works on it may join again'
+);
+SELECT tenancy.leave_backfill() \g /dev/null
+SELECT is_empty('SELECT * FROM tenancy.backfill_workers', 'leave: nothing is left of them');
 SELECT throws_ok(
     'INSERT INTO tenancy.backfill_progress DEFAULT VALUES', '23505', NULL, 'progress: there is one row'
 );

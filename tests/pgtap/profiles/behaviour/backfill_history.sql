@@ -587,11 +587,11 @@ $$;
 -- As at a first deployment
 UPDATE tenancy.backfill_progress
 SET
-    last_customer_id = NULL,
     sweeping = FALSE,
     customers_done = 0,
     profiles_written = 0,
     finished_at = NULL;
+DELETE FROM tenancy.backfill_ranges;
 
 CREATE TEMPORARY TABLE first_run ON COMMIT DROP AS
 SELECT * FROM pg_temp.backfill();
@@ -610,14 +610,13 @@ SELECT results_eq(
 SELECT results_eq(
     $$
     SELECT
-        last_customer_id,
         sweeping,
         customers_done,
         profiles_written,
         finished_at IS NOT NULL
     FROM tenancy.backfill_progress
     $$,
-    'SELECT NULL::integer, TRUE, customers::bigint, profiles::bigint, TRUE FROM first_run',
+    'SELECT TRUE, customers::bigint, profiles::bigint, TRUE FROM first_run',
     'and so does the progress'
 );
 

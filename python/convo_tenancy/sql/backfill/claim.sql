@@ -1,1 +1,0 @@
-SELECT tenancy.claim_backfill();

@@ -1,0 +1,1 @@
+SELECT tenancy.join_backfill();

@@ -1,0 +1,1 @@
+SELECT tenancy.leave_backfill();
