@@ -166,7 +166,7 @@ BEGIN
             RETURN regexp_replace(pg_get_constraintdef(part_definition.part_oid), ' NOT VALID$', '');
         WHEN 'trigger' THEN
             RETURN pg_get_triggerdef(part_definition.part_oid);
-        WHEN 'policy' THEN
+        ELSE -- policy
             RETURN (
                 SELECT
                     concat_ws(
