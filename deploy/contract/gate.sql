@@ -56,23 +56,13 @@ BEGIN
     SELECT
         2,
         'the dual write is not as it was deployed',
-        'trigger ' || d.name,
-        CASE WHEN t.is_enabled IS NULL THEN 'missing' ELSE 'disabled' END,
-        'convo-tenancy health names the command',
+        tenancy.printable('trigger ' || p.name),
+        p.problem,
+        'convo-tenancy health names the command; if it is meant, SELECT tenancy.accept_parts()',
         FALSE
-    FROM tenancy.deployed_parts AS d
-    LEFT JOIN (
-        SELECT
-            format('%I on %s', g.tgname, g.tgrelid::regclass) AS name,
-            g.tgenabled IN ('O', 'A') AS is_enabled
-        FROM pg_trigger AS g
-        JOIN pg_proc AS p ON p.oid = g.tgfoid
-        WHERE p.pronamespace = 'tenancy'::regnamespace
-    ) AS t ON t.name = d.name
-    WHERE d.kind = 'trigger'
-        AND d.change <> 'contract/switch' -- what an attempt left: the next one makes its own
-        AND d.is_there
-        AND t.is_enabled IS NOT TRUE
+    FROM tenancy.part_problems AS p
+    WHERE p.kind = 'trigger'
+        AND p.change <> 'contract/switch' -- what an attempt left: the next one makes its own
     UNION ALL
     SELECT
         4,
@@ -163,7 +153,6 @@ BEGIN
             FALSE
         FROM tenancy.part_problems AS p
         WHERE p.kind IN ('function', 'view')
-            OR (p.kind = 'trigger' AND p.problem = 'altered' AND p.change <> 'contract/switch')
         UNION ALL
         SELECT
             3,

@@ -194,9 +194,15 @@ parameter_right AS (
     CROSS JOIN LATERAL aclexplode(p.paracl) AS a
 ),
 
+-- Once for all that ask: it is planned and walked anew for each
+membership AS MATERIALIZED (
+    SELECT m.*
+    FROM tenancy.role_members AS m
+),
+
 bound AS (
     SELECT r.*
-    FROM tenancy.role_members AS m
+    FROM membership AS m
     JOIN pg_roles AS r ON r.oid = m.member
     WHERE m.role = to_regrole('convo_shop')::oid
 ),
@@ -214,7 +220,7 @@ exempt AS (
             ), '; ' ORDER BY r.rolname
         ) AS why,
         bool_or(r.rolsuper) AS has_superuser
-    FROM tenancy.role_members AS m
+    FROM membership AS m
     JOIN pg_roles AS r ON r.oid = m.role
     WHERE r.rolsuper
         OR (r.rolbypassrls AND r.oid = m.member) -- by SET ROLE alone, and then for what that role may do
@@ -236,7 +242,7 @@ own_right AS (
         SELECT
             m.member,
             m.role
-        FROM tenancy.role_members AS m
+        FROM membership AS m
         WHERE m.role NOT IN (SELECT c.oid FROM convo_group AS c)
         UNION ALL
         SELECT
@@ -252,7 +258,7 @@ own_right AS (
         CASE r.rolname WHEN 'pg_read_all_data' THEN 'SELECT' WHEN 'pg_write_all_data' THEN 'INSERT' END,
         'all that it brings by ' || r.rolname
     FROM predefined AS r
-    JOIN tenancy.role_members AS m
+    JOIN membership AS m
         ON m.role = r.oid
         AND m.member <> m.role
     CROSS JOIN tenancy.isolated_tables AS t
@@ -263,7 +269,7 @@ own_right AS (
         NULL AS oid, -- named: else a restored dump would have another name
         a.name,
         concat_ws(' by ', a.name, CASE WHEN m.role <> m.member THEN quote_ident(r.rolname) END)
-    FROM tenancy.role_members AS m
+    FROM membership AS m
     JOIN pg_roles AS r ON r.oid = m.role
     CROSS JOIN LATERAL (VALUES ('CREATEROLE', r.rolcreaterole), ('REPLICATION', r.rolreplication)) AS a (name, is_so)
     WHERE a.is_so
@@ -277,7 +283,7 @@ own_right AS (
             CASE WHEN m.role <> m.member THEN format(' by %I', pg_get_userbyid(m.role)) END
         )
     FROM parameter_right AS p
-    JOIN tenancy.role_members AS m ON m.role = p.grantee
+    JOIN membership AS m ON m.role = p.grantee
     UNION ALL
     SELECT
         m.member,
@@ -286,7 +292,7 @@ own_right AS (
         format('ADMIN OPTION on %I', pg_get_userbyid(a.roleid))
     FROM pg_auth_members AS a
     JOIN convo_group AS c ON c.oid = a.roleid
-    JOIN tenancy.role_members AS m ON m.role = a.member
+    JOIN membership AS m ON m.role = a.member
     WHERE a.admin_option
 ),
 
@@ -368,7 +374,7 @@ CROSS JOIN LATERAL (
             CASE WHEN g.rolbypassrls THEN 'BYPASSRLS' END,
             string_agg(format('member of %I', r.rolname), ', ' ORDER BY r.rolname)
         ) AS detail
-    FROM tenancy.role_members AS m
+    FROM membership AS m
     JOIN pg_roles AS r
         ON r.oid = m.role
         AND r.oid <> g.oid
@@ -389,7 +395,7 @@ SELECT
     'give each application a login of its own',
     FALSE
 FROM pg_roles AS l
-JOIN tenancy.role_members AS m ON m.member = l.oid
+JOIN membership AS m ON m.member = l.oid
 JOIN convo_group AS g ON g.oid = m.role
 WHERE l.rolcanlogin
 GROUP BY l.rolname

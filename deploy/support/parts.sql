@@ -50,7 +50,7 @@ JOIN pg_attribute AS a
 LEFT JOIN pg_attrdef AS d
     ON d.adrelid = a.attrelid
     AND d.adnum = a.attnum
-WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = to_regclass('public.customer_shop_profiles'))
+WHERE (c.relnamespace = 'tenancy'::regnamespace OR c.oid = (SELECT to_regclass('public.customer_shop_profiles')))
     AND c.relkind = 'r'
 GROUP BY c.oid
 UNION ALL
@@ -63,7 +63,7 @@ SELECT
 FROM pg_index AS i
 JOIN pg_class AS t ON t.oid = i.indrelid
 WHERE t.relnamespace = 'tenancy'::regnamespace
-    OR t.oid IN (to_regclass('public.customer_shop_profiles'), to_regclass('public.stylists'))
+    OR t.oid IN ((SELECT to_regclass('public.customer_shop_profiles')), (SELECT to_regclass('public.stylists')))
 UNION ALL
 SELECT
     'constraint' AS kind,
@@ -78,7 +78,7 @@ SELECT
     ) AS is_valid
 FROM pg_constraint AS c
 JOIN pg_class AS t ON t.oid = c.conrelid
-WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = to_regclass('public.customer_shop_profiles'))
+WHERE (t.relnamespace = 'tenancy'::regnamespace OR t.oid = (SELECT to_regclass('public.customer_shop_profiles')))
     AND c.contype IN ('p', 'u', 'f', 'c')
 UNION ALL
 SELECT
@@ -94,7 +94,7 @@ SELECT
     'policy' AS kind,
     format('%I on %s', p.polname, p.polrelid::regclass) AS name,
     p.oid,
-    concat_ws(' ', t.relforcerowsecurity, p.polpermissive, p.polcmd, p.polroles, p.polqual, p.polwithcheck) AS state,
+    concat_ws(' ', t.relforcerowsecurity, p.xmin) AS state,
     TRUE AS is_valid -- whether row-level security is on: tenancy.isolation_findings
 FROM pg_policy AS p
 JOIN pg_class AS t ON t.oid = p.polrelid
@@ -110,70 +110,83 @@ COMMENT ON COLUMN tenancy.parts.state IS
 'Another one than before: it was altered. As the catalog has it: read faster than tenancy.part_definition(), and without a lock.';
 COMMENT ON COLUMN tenancy.parts.is_valid IS 'Whether it does its work: enabled, validated.';
 
--- No SET clause, so that it is inlined.
 CREATE OR REPLACE FUNCTION tenancy.part_definition(kind text, part_oid oid)
 RETURNS text
-LANGUAGE sql
+LANGUAGE plpgsql
 STABLE
-RETURN CASE part_definition.kind
-    WHEN 'function'
-        THEN (
-            SELECT
-                concat_ws(
-                    E'\n',
-                    coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
-                    p.prosecdef,
-                    p.provolatile,
-                    p.proisstrict,
-                    p.proleakproof,
-                    p.proparallel,
-                    p.proconfig,
-                    pg_get_function_arguments(p.oid), pg_get_function_result(p.oid)
-                )
-            FROM pg_proc AS p
-            WHERE p.oid = part_definition.part_oid
-        )
-    WHEN
-        'view'
-        THEN (
-            SELECT concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid)) FROM pg_class AS c WHERE c.oid = part_definition.part_oid
-        )
-    WHEN 'table'
-        THEN (
-            SELECT
-                string_agg(
-                    concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull),
-                    E'\n' ORDER BY a.attname
-                )
-            FROM pg_attribute AS a
-            LEFT JOIN pg_attrdef AS d
-                ON d.adrelid = a.attrelid
-                AND d.adnum = a.attnum
-            WHERE a.attrelid = part_definition.part_oid
-                AND a.attnum > 0
-                AND NOT a.attisdropped
-        )
-    WHEN 'index' THEN pg_get_indexdef(part_definition.part_oid)
-    WHEN 'constraint' THEN regexp_replace(pg_get_constraintdef(part_definition.part_oid), ' NOT VALID$', '')
-    WHEN 'trigger' THEN pg_get_triggerdef(part_definition.part_oid)
-    WHEN 'policy' THEN (
-        SELECT
-            concat_ws(
-                E'\n', t.relforcerowsecurity, p.polpermissive, p.polcmd,
-                (
-                    SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ', ' ORDER BY r.rolname)
-                    FROM unnest(p.polroles) AS m (oid) LEFT JOIN pg_roles AS r ON r.oid = m.oid
-                ),
-                pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
-            )
-        FROM pg_policy AS p
-        JOIN pg_class AS t ON t.oid = p.polrelid
-        WHERE p.oid = part_definition.part_oid
-    )
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $$
+BEGIN
+    -- A statement for each kind, planned when it is first needed: one for all of them would begin them all in each call.
+    CASE part_definition.kind
+        WHEN 'function' THEN
+            RETURN (
+                SELECT
+                    concat_ws(
+                        E'\n',
+                        coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+                        p.prosecdef,
+                        p.provolatile,
+                        p.proisstrict,
+                        p.proleakproof,
+                        p.proparallel,
+                        p.proconfig,
+                        pg_get_function_arguments(p.oid),
+                        pg_get_function_result(p.oid)
+                    )
+                FROM pg_proc AS p
+                WHERE p.oid = part_definition.part_oid
+            );
+        WHEN 'view' THEN
+            RETURN (
+                SELECT concat_ws(E'\n', c.reloptions, pg_get_viewdef(c.oid))
+                FROM pg_class AS c
+                WHERE c.oid = part_definition.part_oid
+            );
+        WHEN 'table' THEN
+            RETURN (
+                SELECT
+                    string_agg(
+                        concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull),
+                        E'\n' ORDER BY a.attname
+                    )
+                FROM pg_attribute AS a
+                LEFT JOIN pg_attrdef AS d
+                    ON d.adrelid = a.attrelid
+                    AND d.adnum = a.attnum
+                WHERE a.attrelid = part_definition.part_oid
+                    AND a.attnum > 0
+                    AND NOT a.attisdropped
+            );
+        WHEN 'index' THEN
+            RETURN pg_get_indexdef(part_definition.part_oid);
+        WHEN 'constraint' THEN
+            RETURN regexp_replace(pg_get_constraintdef(part_definition.part_oid), ' NOT VALID$', '');
+        WHEN 'trigger' THEN
+            RETURN pg_get_triggerdef(part_definition.part_oid);
+        ELSE -- policy
+            RETURN (
+                SELECT
+                    concat_ws(
+                        E'\n', t.relforcerowsecurity, p.polpermissive, p.polcmd,
+                        (
+                            SELECT string_agg(coalesce(r.rolname, 'PUBLIC'), ', ' ORDER BY r.rolname)
+                            FROM unnest(p.polroles) AS m (oid) LEFT JOIN pg_roles AS r ON r.oid = m.oid
+                        ),
+                        pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)
+                    )
+                FROM pg_policy AS p
+                JOIN pg_class AS t ON t.oid = p.polrelid
+                WHERE p.oid = part_definition.part_oid
+            );
+    END CASE;
 END;
+$$;
 
 COMMENT ON FUNCTION tenancy.part_definition(text, oid) IS
-'What a part of tenancy.parts does; its md5 is the fingerprint. Names in it depend on search_path. '
+'What a part of tenancy.parts does; its md5 is the fingerprint. '
 'Example: SELECT p.name, tenancy.part_definition(p.kind, p.oid) FROM tenancy.parts AS p';
 
 CREATE OR REPLACE FUNCTION tenancy.part_states()
@@ -185,14 +198,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
-        SELECT jsonb_object_agg(p.kind || ' ' || p.name, p.oid || ' ' || md5(p.state))
+        SELECT jsonb_object_agg(p.kind || ' ' || p.name, p.oid || ' ' || hashtextextended(p.state, 0))
         FROM tenancy.parts AS p
     );
 END;
 $$;
 
 COMMENT ON FUNCTION tenancy.part_states() IS
-'Kind and name of each part, with its oid and the md5 of its state: planned once for the beginning and the end of a script. '
+'Kind and name of each part, with its oid and a hash of its state: planned once for the beginning and the end of a script. '
 'Example: SELECT tenancy.part_states() ->> ''view tenancy.parts''';
 
 CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
@@ -276,11 +289,7 @@ BEGIN
         SELECT p.oid
         FROM pg_proc AS p
         WHERE p.pronamespace = 'tenancy'::regnamespace
-            AND EXISTS (
-                SELECT
-                FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a
-                WHERE a.grantee = 0
-            )
+            AND has_function_privilege('public', p.oid, 'EXECUTE')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', routine);
     END LOOP;
