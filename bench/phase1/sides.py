@@ -22,11 +22,11 @@ def backfill(connections: Sequence[Connection], side: str) -> None:
 
 
 def planned_changes() -> tuple[str, list[str]]:
-    """The change before the backfill, and those after it up to the tag."""
+    """The change before the backfill, and those from it up to the tag."""
     words = [line.split()[0] for line in (ROOT / "sqitch.plan").read_text().splitlines() if line]
     names = [word for word in words if not word.startswith(("%", "#"))]
     try:
         filled, tag = names.index(BACKFILL_CHANGE), names.index(TAG_PHASE_1)
     except ValueError:
         raise BenchError(f"sqitch.plan has no {BACKFILL_CHANGE} or no {TAG_PHASE_1}") from None
-    return names[filled - 1], [name for name in names[filled + 1 : tag] if name[0] != "@"]
+    return names[filled - 1], [name for name in names[filled:tag] if name[0] != "@"]
