@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 import signal
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
+import psycopg
 import typer
 from rich.console import Console
 
@@ -28,10 +30,8 @@ from .phase2.report import Phase2
 from .phase3.measure import measure as measure_phase_3
 from .phase3.report import Phase3
 from .report import Report
+from .scale import FULL, QUICK, Scale
 from .steps import Steps
-
-SIZES_PHASE_1 = "10000,100000,200000,1000000"
-SIZES_PHASE_3 = "10000,1000000"
 
 
 class Part(enum.StrEnum):
@@ -39,6 +39,8 @@ class Part(enum.StrEnum):
 
     BACKFILL = "backfill"
     STALL = "stall"
+    SERVER = "server"
+    YOUNG = "young"
     BOOKINGS = "bookings"
     BULK = "bulk"
     CALLS = "calls"
@@ -52,14 +54,14 @@ PHASE_1 = (Part.BACKFILL, Part.STALL)
 PHASE_3 = (Part.CONTRACT,)
 
 
-def _sizes(text: str) -> list[int]:
+def _sizes(text: str) -> tuple[int, ...]:
     try:
         sizes = sorted({int(word.replace("_", "")) for word in text.replace(",", " ").split()})
     except ValueError:
         raise typer.BadParameter(f"not a list of numbers: {text}") from None
     if not sizes or sizes[0] < 1:
         raise typer.BadParameter(f"not a list of numbers from 1 on: {text}")
-    return sizes
+    return tuple(sizes)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -71,38 +73,38 @@ def main(
         list[Part] | None,
         typer.Argument(envvar="PARTS", help="What to measure.", show_default="all of it"),
     ] = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", envvar="QUICK", help="Small and short; no threshold is judged."),
+    ] = False,
     sizes: Annotated[
-        str | None,
-        typer.Option(
-            envvar=["SIZES", "sizes"],
-            help="Phases 1 and 3: numbers of customers.",
-            show_default=f"{SIZES_PHASE_1}; {SIZES_PHASE_3}",
-        ),
+        str | None, typer.Option(envvar="SIZES", help="Phases 1 and 3: numbers of customers.")
     ] = None,
     runs: Annotated[
-        int, typer.Option(envvar="RUNS", min=1, help="Phases 1 and 3: runs of each measurement.")
-    ] = 3,
+        int | None,
+        typer.Option(envvar="RUNS", min=1, help="Phases 1 and 3: runs of each measurement."),
+    ] = None,
     customers: Annotated[
-        int, typer.Option(envvar="CUSTOMERS", min=1, help="Phase 2: customers who book.")
-    ] = 110_000,
+        int | None, typer.Option(envvar="CUSTOMERS", min=1, help="Phase 2: customers who book.")
+    ] = None,
     drift_customers: Annotated[
-        int,
+        int | None,
         typer.Option(
             envvar="DRIFT_CUSTOMERS", min=1, help="Phase 2: customers for drift and health."
         ),
-    ] = 1_000_000,
+    ] = None,
     pairs: Annotated[
-        int,
+        int | None,
         typer.Option(envvar="PAIRS", min=1, help="Phase 2: runs of each measurement and side."),
-    ] = 9,
+    ] = None,
     output: Annotated[
         Path, typer.Option(help="Where the files go.", show_default="bench/results")
     ] = ROOT / "bench/results",
 ) -> None:
     """What each phase costs.
 
-    Phase 1: backfill, stall; phase 2: bookings, bulk, calls, isolation, drift, health; phase 3:
-    contract.
+    Phase 1: backfill, stall; phase 2: server, young, bookings, bulk, calls, isolation, drift,
+    health; phase 3: contract. How much of it, bench/scale.py says.
 
     Exit code 1 when a threshold that was measured is missed, 2 when something does not work.
     """
@@ -112,19 +114,26 @@ def main(
     of_phase_2 = [part.value for part in wanted if part not in PHASE_1 + PHASE_3]
     of_phase_3 = [part.value for part in wanted if part in PHASE_3]
     reports: list[Report] = []
+    chosen = _sizes(sizes) if sizes else None
+    scale = (QUICK if quick else FULL).changed(
+        backfill_sizes=chosen,
+        stall_sizes=chosen,
+        contract_sizes=chosen,
+        runs=runs,
+        customers=customers,
+        drift_customers=drift_customers,
+        pairs=pairs,
+    )
     try:
-        sizes_1, sizes_3 = (
-            _sizes(sizes or by_default) for by_default in (SIZES_PHASE_1, SIZES_PHASE_3)
-        )
         output.mkdir(parents=True, exist_ok=True)
         if of_phase_1:
-            phase_1 = Phase1(output / "phase-1.json")
+            phase_1 = Phase1(output / "phase-1.json", quick)
             reports.append(phase_1)
             with throwaway_cluster() as cluster, Steps() as steps:
-                _begin(phase_1, cluster, parts=of_phase_1, sizes=sizes_1, runs=runs)
-                measure_phase_1(cluster, sizes_1, runs, of_phase_1, phase_1, steps)
+                _begin(phase_1, cluster, scale, parts=of_phase_1)
+                measure_phase_1(cluster, scale, of_phase_1, phase_1, steps)
         if of_phase_2:
-            phase_2 = Phase2(output / "phase-2.json")
+            phase_2 = Phase2(output / "phase-2.json", quick)
             reports.append(phase_2)
             # Autovacuum would disturb one side and not the other. What it is needed for is done
             # between the runs.
@@ -134,25 +143,16 @@ def main(
                 running_on(clients),
                 Steps() as steps,
             ):
-                _begin(
-                    phase_2,
-                    cluster,
-                    parts=of_phase_2,
-                    customers=customers,
-                    drift_customers=drift_customers,
-                    pairs=pairs,
-                    cores={"clients": sorted(clients), "server": sorted(server)},
-                )
-                measure_phase_2(
-                    cluster, customers, drift_customers, pairs, of_phase_2, phase_2, steps
-                )
+                cores = {"clients": sorted(clients), "server": sorted(server)}
+                _begin(phase_2, cluster, scale, parts=of_phase_2, cores=cores)
+                measure_phase_2(cluster, scale, of_phase_2, phase_2, steps)
         if of_phase_3:
-            phase_3 = Phase3(output / "phase-3.json")
+            phase_3 = Phase3(output / "phase-3.json", quick)
             reports.append(phase_3)
             with throwaway_cluster() as cluster, Steps() as steps:
-                _begin(phase_3, cluster, parts=of_phase_3, sizes=sizes_3, runs=runs)
-                measure_phase_3(cluster, sizes_3, runs, phase_3, steps)
-    except (BenchError, OSError) as error:
+                _begin(phase_3, cluster, scale, parts=of_phase_3)
+                measure_phase_3(cluster, scale, phase_3, steps)
+    except (BenchError, OSError, psycopg.Error) as error:
         print(f"bench: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
     console = Console()
@@ -162,9 +162,9 @@ def main(
         raise typer.Exit(1)
 
 
-def _begin(report: Report, cluster: Cluster, **parameters: object) -> None:
+def _begin(report: Report, cluster: Cluster, scale: Scale, **parameters: object) -> None:
     with connect(cluster.url()) as connection:
-        report.begin(connection, parameters)
+        report.begin(connection, parameters | asdict(scale))
 
 
 if __name__ == "__main__":

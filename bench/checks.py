@@ -13,6 +13,13 @@ def counted_bookings(url: str) -> int:
         )
 
 
+def check_bookings(url: str, expected: int) -> None:
+    """Fast bookings that are lost are worth nothing."""
+    found = counted_bookings(url)
+    if found != expected:
+        raise BenchError(f"{found:,} bookings in the statistics, not {expected:,}: {url}")
+
+
 def check_drift(url: str) -> None:
     """Fast bookings that are on one side only are worth nothing."""
     with connect(url) as connection:

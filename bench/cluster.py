@@ -52,7 +52,7 @@ def number(connection: Connection, query: bytes) -> int:
     return cast(int, row[0])
 
 
-def run(*command: str | Path) -> str:
+def run(*command: str | Path, root: Path = ROOT) -> str:
     """Run a command in the repository and return its output; raise with what it said."""
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith("PG") or k == "PG_BINDIR"
@@ -65,7 +65,7 @@ def run(*command: str | Path) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         env=environment,
-        cwd=ROOT,
+        cwd=root,
     )
     if done.returncode != 0:
         words = " ".join(str(word) for word in command)
@@ -73,10 +73,10 @@ def run(*command: str | Path) -> str:
     return done.stdout
 
 
-def deploy(url: str, change: str, **variables: str) -> None:
-    """`sqitch deploy --to <change>`."""
+def deploy(url: str, change: str, root: Path = ROOT, **variables: str) -> None:
+    """`sqitch deploy --to <change>` of the plan at root."""
     given = [word for k, v in variables.items() for word in ("--set", f"{k}={v}")]
-    run("sqitch", "deploy", "--to", change, *given, "--target", f"db:{url}")
+    run("sqitch", "deploy", "--to", change, *given, "--target", f"db:{url}", root=root)
 
 
 def revert(url: str, change: str) -> None:

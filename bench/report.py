@@ -7,9 +7,10 @@ import operator
 import os
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import cast
 
 from rich.console import Console
@@ -26,19 +27,36 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """A promise, and whether it was kept; None when it was not measured."""
+    """A promise on the median of some runs or pairs, or on their worst."""
 
     name: str
     comparison: str
     limit: float
-    value: float | None
+    values: list[float]  # none where it was not measured
+    of_all: Callable[[list[float]], float] = median
+
+    @property
+    def value(self) -> float | None:
+        """What the promise is about."""
+        return self.of_all(self.values) if self.values else None
 
     @property
     def passed(self) -> bool | None:
-        """Whether the value is within its limit."""
+        """Whether the value is within its limit; None when it was not measured."""
         if self.value is None:
             return None
         return COMPARISONS[self.comparison](self.value, self.limit)
+
+    def summary(self, is_judged: bool) -> dict[str, object]:
+        """For the file."""
+        return {
+            "name": self.name,
+            "comparison": self.comparison,
+            "limit": self.limit,
+            "value": self.value,
+            "values": self.values,
+            "passed": self.passed if is_judged else None,
+        }
 
 
 @dataclass
@@ -46,6 +64,8 @@ class Report:
     """What was measured for one phase. Each phase adds its measurements, and how to show them."""
 
     file: Path
+    # A quick run is too small to judge by.
+    is_quick: bool = False
     facts: dict[str, object] = field(default_factory=dict)
 
     def begin(self, connection: Connection, parameters: dict[str, object]) -> None:
@@ -55,7 +75,7 @@ class Report:
             "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "finished_at": None,
             **_machine(connection),
-            "parameters": parameters,
+            "parameters": {"quick": self.is_quick, **parameters},
         }
 
     def thresholds(self) -> list[Threshold]:
@@ -75,19 +95,20 @@ class Report:
         self.facts["finished_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         content = {
             **self.facts,
-            "thresholds": [{**asdict(t), "passed": t.passed} for t in self.thresholds()],
+            "thresholds": [t.summary(not self.is_quick) for t in self.thresholds()],
             **self.measurements(),
         }
         self.file.write_text(json.dumps(content, indent=2) + "\n")
 
     def show(self, console: Console) -> None:
         """The tables, and whether the promises were kept."""
-        console.print(*self.tables(), _threshold_table(self.thresholds()))
+        tables = [table for table in self.tables() if table.rows]
+        console.print(*tables, _threshold_table(self.thresholds(), self.is_quick))
         console.print(f"Every run: {self.file}", soft_wrap=True, highlight=False)
 
     def failed(self) -> bool:
-        """Whether a promise was measured and not kept."""
-        return any(threshold.passed is False for threshold in self.thresholds())
+        """Whether a promise was measured and not kept; a quick run judges none."""
+        return not self.is_quick and any(t.passed is False for t in self.thresholds())
 
 
 def new_table(title: str, *columns: str, texts: int = 0) -> Table:
@@ -98,15 +119,18 @@ def new_table(title: str, *columns: str, texts: int = 0) -> Table:
     return table
 
 
-def _threshold_table(thresholds: list[Threshold]) -> Table:
-    table = new_table("Thresholds", "what", "limit", "measured", "", texts=1)
+def _threshold_table(thresholds: list[Threshold], is_quick: bool) -> Table:
+    title = "Thresholds, which the full run judges" if is_quick else "Thresholds"
+    table = new_table(title, "what", "limit", "measured", "lowest", "highest", "", texts=1)
     words = {True: "[green]pass[/]", False: "[red]FAIL[/]", None: "not measured"}
     for threshold in thresholds:
+        values = threshold.values
+        figures = (threshold.value, min(values), max(values)) if values else ()
         table.add_row(
             threshold.name,
             f"{threshold.comparison} {threshold.limit:g}",
-            "" if threshold.value is None else f"{threshold.value:.3g}",
-            words[threshold.passed],
+            *([f"{figure:.3g}" for figure in figures] or [""] * 3),
+            "" if is_quick and values else words[threshold.passed],
         )
     return table
 

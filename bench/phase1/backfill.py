@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from ..cluster import (
-    ROOT,
-    TAG_PHASE_1,
-    BenchError,
-    Cluster,
-    connect,
-    deploy,
-    number,
-    psql_file,
-    statement,
-)
-
-BACKFILL_CHANGE = "profiles/backfill_profiles"
+from ..cluster import BenchError, Cluster, connect, deploy, number, psql_file, statement
+from .sides import ADR, BACKFILL_CHANGE, SESSIONS, backfill, planned_changes
 
 
 @dataclass(frozen=True)
@@ -28,7 +18,7 @@ class BackfillRun:
     """One timed backfill of a fresh copy."""
 
     size: int
-    run: int
+    pair: int
     side: str
     profiles: int
     seconds: float
@@ -36,7 +26,7 @@ class BackfillRun:
     keys_seconds: float
     wal_bytes: int
     disk_bytes: int
-    # Memory of the backend of its own, which shared buffers are no part of: before, and the most.
+    # Memory of a backend of its own, which shared buffers are no part of: before, and the most.
     memory_before_bytes: int
     memory_peak_bytes: int
 
@@ -84,43 +74,35 @@ class MemorySampler:
         raise BenchError(f"{self._status} has no RssAnon")
 
 
-def _planned_changes() -> tuple[str, list[str]]:
-    """The change before the backfill, and those after it up to the tag."""
-    words = [line.split()[0] for line in (ROOT / "sqitch.plan").read_text().splitlines() if line]
-    names = [word for word in words if not word.startswith(("%", "#"))]
-    try:
-        backfill, tag = names.index(BACKFILL_CHANGE), names.index(TAG_PHASE_1)
-    except ValueError:
-        raise BenchError(f"sqitch.plan has no {BACKFILL_CHANGE} or no {TAG_PHASE_1}") from None
-    return names[backfill - 1], [name for name in names[backfill + 1 : tag] if name[0] != "@"]
-
-
 def measure_backfill(
-    cluster: Cluster, template: str, size: int, run: int, side: str
+    cluster: Cluster, template: str, size: int, pair: int, side: str
 ) -> BackfillRun:
-    """Backfill a fresh copy, by our procedure or by the ADR's statement."""
-    before, after = _planned_changes()
+    """Backfill a fresh copy, by sessions of our procedure or by the ADR's statement."""
+    before, after = planned_changes()
     with cluster.clone(template) as url:
-        if side == "ours":
+        if side != ADR:
             deploy(url, before)
-        with connect(url) as connection:
-            if side == "adr":
-                connection.execute(statement("adr_table"))
-            backfill = (
-                b"CALL tenancy.run_backfill()" if side == "ours" else statement("adr_backfill")
-            )
-            connection.execute("CHECKPOINT")
-            wal_before = number(connection, statement("wal_position"))
-            with MemorySampler(connection.info.backend_pid) as memory:
+        with ExitStack() as stack:
+            connections = [stack.enter_context(connect(url)) for _ in range(SESSIONS[side])]
+            first = connections[0]
+            if side == ADR:
+                first.execute(statement("adr_table"))
+            first.execute("CHECKPOINT")
+            wal_before = number(first, statement("wal_position"))
+            with ExitStack() as samplers:
+                memories = [
+                    samplers.enter_context(MemorySampler(connection.info.backend_pid))
+                    for connection in connections
+                ]
                 started = time.monotonic()
-                connection.execute(backfill)
+                backfill(connections, side)
                 seconds = time.monotonic() - started
-            wal_bytes = number(connection, statement("wal_position")) - wal_before
-            row = connection.execute(statement("profiles")).fetchone()
+            wal_bytes = number(first, statement("wal_position")) - wal_before
+            row = first.execute(statement("profiles")).fetchone()
         assert row is not None
         profiles, disk_bytes = int(str(row[0])), int(str(row[1]))
         keys_seconds = 0.0
-        if side == "ours":
+        if side != ADR:
             started = time.monotonic()
             for change in after:
                 psql_file(url, f"deploy/{change}.sql")
@@ -128,15 +110,15 @@ def measure_backfill(
             check(url)
     return BackfillRun(
         size=size,
-        run=run,
+        pair=pair,
         side=side,
         profiles=profiles,
         seconds=seconds,
         keys_seconds=keys_seconds,
         wal_bytes=wal_bytes,
         disk_bytes=disk_bytes,
-        memory_before_bytes=memory.before,
-        memory_peak_bytes=memory.peak,
+        memory_before_bytes=max(memory.before for memory in memories),
+        memory_peak_bytes=max(memory.peak for memory in memories),
     )
 
 

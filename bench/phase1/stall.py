@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ..cluster import TAG_PHASE_1, Cluster, connect, deploy, statement
 from ..writers import longest, under_writers
+from .sides import ADR, SESSIONS, WORKERS, backfill, planned_changes
 from .writer import LegacyWriter
 
 
@@ -14,7 +16,7 @@ class StallRun:
     """One deployment under writers."""
 
     size: int
-    run: int
+    pair: int
     side: str
     seconds: float
     longest_seconds: float
@@ -31,14 +33,21 @@ def _adr_in_one_transaction(url: str) -> None:
         connection.execute(statement("adr_backfill"))
 
 
-def measure_stall(cluster: Cluster, template: str, size: int, run: int, side: str) -> StallRun:
-    """Deploy phase 1 with Sqitch, or run the ADR's statements in one transaction, under writers."""
+def measure_stall(cluster: Cluster, template: str, size: int, pair: int, side: str) -> StallRun:
+    """Deploy phase 1 with Sqitch, or run the ADR's statements in one transaction, under writers.
+
+    Several workers do the backfill before Sqitch comes to it.
+    """
 
     def work() -> None:
-        if side == "ours":
-            deploy(url, TAG_PHASE_1)
-        else:
+        if side == ADR:
             _adr_in_one_transaction(url)
+            return
+        if side == WORKERS:
+            deploy(url, planned_changes()[0])
+            with ExitStack() as stack:
+                backfill([stack.enter_context(connect(url)) for _ in range(SESSIONS[side])], side)
+        deploy(url, TAG_PHASE_1)
 
     with cluster.clone(template) as url:
         observed = under_writers(url, LegacyWriter, work)
@@ -46,7 +55,7 @@ def measure_stall(cluster: Cluster, template: str, size: int, run: int, side: st
     worst = longest(during)
     return StallRun(
         size=size,
-        run=run,
+        pair=pair,
         side=side,
         seconds=observed.seconds,
         longest_seconds=worst.seconds,

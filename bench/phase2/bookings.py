@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from ..checks import check_drift, counted_bookings
-from ..cluster import BenchError, Cluster, connect
+from ..checks import check_bookings, check_drift, counted_bookings
+from ..cluster import Cluster, connect
+from ..scale import Scale
 from ..steps import Steps
 from .databases import Templates
 from .legacy import Holds, PgbenchRun, pgbench
@@ -25,7 +26,7 @@ class Setting:
     clients: int
     # Seconds a round trip through the proxy; None: straight to the socket.
     delay: float | None
-    transactions: int  # of each client in one run
+    transactions: int  # of each client in one full run
     sides: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -60,53 +61,51 @@ class BookingRun:
     done: PgbenchRun
 
 
-def holds_needed(pairs: int) -> int:
+def holds_needed(scale: Scale) -> int:
     """How many bookings all runs of one side confirm."""
-    return WARM_UP.transactions + pairs * sum(s.clients * s.transactions for s in SETTINGS)
+    in_a_pair = sum(s.clients * scale.share(s.transactions) for s in SETTINGS)
+    return scale.share(WARM_UP.transactions) + scale.pairs * in_a_pair
 
 
 class Bench:
     """A database for each side, all of the same bookings."""
 
-    def __init__(self, holds: Holds, databases: dict[str, str]) -> None:
-        self._holds, self._databases = holds, databases
+    def __init__(self, holds: Holds, databases: dict[str, str], scale: Scale) -> None:
+        self._holds, self._databases, self._scale = holds, databases, scale
         self._confirmed = dict.fromkeys(databases, 0)
         self._first = 0
 
     def pair(self, at: Cluster, setting: Setting, pair: int) -> Iterator[BookingRun]:
         """The same bookings on each side of a setting; they take turns in who is first."""
         turn = pair % len(setting.sides)
+        transactions = self._scale.share(setting.transactions)
         for side in setting.sides[turn:] + setting.sides[:turn]:
             done = pgbench(
                 at.url(self._databases[side]),
                 self._holds,
                 self._first,
                 setting.clients,
-                setting.transactions,
+                transactions,
                 dual_write=side == DUAL_WRITE,
             )
             self._confirmed[side] += done.transactions
             yield BookingRun(setting, pair, side, done)
-        self._first += setting.clients * setting.transactions
+        self._first += setting.clients * transactions
 
     def check(self, at: Cluster, counted: int) -> None:
         """Every booking is counted, and on both sides."""
         for side, database in self._databases.items():
             url = at.url(database)
-            confirmed = counted_bookings(url) - counted
-            if confirmed != self._confirmed[side]:
-                raise BenchError(
-                    f"{side}: {self._confirmed[side]} bookings, {confirmed} of them counted"
-                )
+            check_bookings(url, counted + self._confirmed[side])
             if side != WITHOUT:
                 check_drift(url)
 
 
 def measure_bookings(
-    cluster: Cluster, made: Templates, pairs: int, steps: Steps
+    cluster: Cluster, made: Templates, scale: Scale, steps: Steps
 ) -> Iterator[BookingRun]:
     """Each setting, so many times."""
-    steps.expect(len(SETTINGS) * pairs)
+    steps.expect(len(SETTINGS) * scale.pairs)
     with (
         cluster.warm_clone(made.phase_1, "without") as without,
         cluster.warm_clone(made.phase_2, "mirrors"),
@@ -114,7 +113,9 @@ def measure_bookings(
     ):
         counted = counted_bookings(without)
         bench = Bench(
-            made.holds, {WITHOUT: "without", MIRRORS: "mirrors", DUAL_WRITE: "dual_write"}
+            made.holds,
+            {WITHOUT: "without", MIRRORS: "mirrors", DUAL_WRITE: "dual_write"},
+            scale,
         )
         with connect(cluster.url()) as connection:
             connection.execute("CHECKPOINT")
@@ -127,8 +128,8 @@ def measure_bookings(
                 if setting.delay is None
                 else network(cluster, setting.delay) as at
             ):
-                for pair in range(1, pairs + 1):
-                    with steps.step(f"{setting}, run {pair} of {pairs}") as notes:
+                for pair in range(1, scale.pairs + 1):
+                    with steps.step(f"{setting}, run {pair} of {scale.pairs}") as notes:
                         for run in bench.pair(at, setting, pair):
                             notes.append(f"{run.side} {run.done.transactions_per_second:,.0f}")
                             yield run

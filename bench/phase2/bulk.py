@@ -10,6 +10,7 @@ import psycopg
 
 from ..checks import check_drift
 from ..cluster import Cluster, Connection, connect, statement
+from ..scale import Scale
 from ..steps import Steps
 from .bookings import MIRRORS, WITHOUT
 from .databases import Templates
@@ -71,9 +72,11 @@ def _update(connection: Connection, update: str, rows: int) -> tuple[int, float]
     return updated, seconds
 
 
-def measure_bulk(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -> Iterator[BulkRun]:
+def measure_bulk(
+    cluster: Cluster, made: Templates, scale: Scale, steps: Steps
+) -> Iterator[BulkRun]:
     """Each statement, so many times; the sides take turns in who is first."""
-    steps.expect(len(UPDATES) * (pairs + 1))
+    steps.expect(len(UPDATES) * (scale.pairs + 1))
     with (
         cluster.warm_clone(made.phase_1, "without") as without,
         cluster.warm_clone(made.phase_2, "mirrors") as mirrors,
@@ -83,11 +86,11 @@ def measure_bulk(cluster: Cluster, made: Templates, pairs: int, steps: Steps) ->
         connections = {WITHOUT: connection_without, MIRRORS: connection_mirrors}
         for update in UPDATES:
             # The first pair makes the tables as big as they stay, and is not counted.
-            for pair in range(pairs + 1):
+            for pair in range(scale.pairs + 1):
                 sides = (WITHOUT, MIRRORS) if pair % 2 else (MIRRORS, WITHOUT)
-                with steps.step(f"bulk {update}, run {pair} of {pairs}") as notes:
+                with steps.step(f"bulk {update}, run {pair} of {scale.pairs}") as notes:
                     for side in sides:
-                        rows, seconds = _update(connections[side], update, ROWS)
+                        rows, seconds = _update(connections[side], update, scale.share(ROWS))
                         notes.append(f"{side} {seconds / rows * 1e6:,.1f} µs a row")
                         if pair:
                             yield BulkRun(update, pair, side, rows, seconds)

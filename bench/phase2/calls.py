@@ -19,6 +19,7 @@ from convo_tenancy.queries import query
 
 from ..checks import check_drift
 from ..cluster import BenchError, Cluster
+from ..scale import Scale
 from ..steps import Steps
 from .bookings import DELAY
 from .databases import Templates
@@ -37,9 +38,9 @@ Row = dict[str, Any]
 BOOKINGS = 200  # on each side in one run
 
 
-def holds_needed(pairs: int) -> int:
+def holds_needed(scale: Scale) -> int:
     """How many bookings all runs confirm."""
-    return len(DELAYS) * (pairs + 1) * len(SIDES) * BOOKINGS
+    return len(DELAYS) * (scale.pairs + 1) * len(SIDES) * scale.share(BOOKINGS)
 
 
 @dataclass(frozen=True)
@@ -190,8 +191,11 @@ def _price(booking: Row) -> int:
     return 3500 + (int(booking["shop_id"]) - 1) * 250
 
 
-def measure_calls(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -> Iterator[CallRun]:
+def measure_calls(
+    cluster: Cluster, made: Templates, scale: Scale, steps: Steps
+) -> Iterator[CallRun]:
     """At each delay, so many times; the sides take turns, booking by booking."""
+    pairs, bookings = scale.pairs, scale.share(BOOKINGS)
     steps.expect(len(DELAYS) * (pairs + 1))
     hold = 0
     with cluster.warm_clone(made.phase_2) as url:
@@ -202,7 +206,7 @@ def measure_calls(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -
                     title = f"from Python, {delay * 1000:g} ms delay, run {pair} of {pairs}"
                     with steps.step(title) as notes:
                         times: dict[str, list[tuple[float, float]]] = {side: [] for side in SIDES}
-                        for _ in range(BOOKINGS):
+                        for _ in range(bookings):
                             for side, figures in times.items():
                                 figures.append(booker.book(side, hold))
                                 hold += 1
@@ -212,5 +216,5 @@ def measure_calls(cluster: Cluster, made: Templates, pairs: int, steps: Steps) -
                             )
                             notes.append(f"{side} {counting:.2f} ms")
                             if pair:
-                                yield CallRun(delay, pair, side, BOOKINGS, counting, transaction)
+                                yield CallRun(delay, pair, side, bookings, counting, transaction)
         check_drift(url)

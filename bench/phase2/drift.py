@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..cluster import TAG_PHASE_2, BenchError, Cluster, connect, deploy, number, statement
+from ..scale import Scale
 from ..steps import Steps
 
 REFERENCE, ALL = "reference", "all"  # bench/sql/drift_<query>.sql
@@ -23,8 +24,9 @@ class DriftRun:
     seconds: float
 
 
-def measure_drift(cluster: Cluster, customers: int, pairs: int, steps: Steps) -> Iterator[DriftRun]:
-    """Each query, so many times; they take turns in who is first."""
+def measure_drift(cluster: Cluster, scale: Scale, steps: Steps) -> Iterator[DriftRun]:
+    """Each query on one core, so many times; they take turns in who is first."""
+    customers, pairs = scale.drift_customers, scale.pairs
     steps.expect(pairs + 3)
     with steps.step(f"{customers:,} customers") as notes:
         sample = cluster.make_template(customers)
@@ -34,6 +36,7 @@ def measure_drift(cluster: Cluster, customers: int, pairs: int, steps: Steps) ->
             deploy(url, TAG_PHASE_2)
             connection.execute("VACUUM (ANALYZE)")
             notes.append(f"deployed to {TAG_PHASE_2}")
+        connection.execute("SET max_parallel_workers_per_gather = 0")
         # Before the first pair, which is not counted, the disk has been read.
         for pair in range(pairs + 1):
             with steps.step(f"drift, run {pair} of {pairs}") as notes:

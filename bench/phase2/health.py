@@ -28,6 +28,7 @@ from ..cluster import (
     statement,
 )
 from ..phase1.writer import LegacyWriter
+from ..scale import Scale
 from ..steps import Steps
 
 REFERENCE, WHOLE, BOUNDED = "reference", "health", "health --max-seconds 1"
@@ -56,10 +57,9 @@ class WriterRun:
     writes_per_second: float
 
 
-def measure_health(
-    cluster: Cluster, customers: int, pairs: int, steps: Steps
-) -> Iterator[HealthRun | WriterRun]:
+def measure_health(cluster: Cluster, scale: Scale, steps: Steps) -> Iterator[HealthRun | WriterRun]:
     """Each side, so many times; they take turns in who is first."""
+    customers, pairs = scale.drift_customers, scale.pairs
     steps.expect(2 * pairs + 3)
     with steps.step(f"{customers:,} customers") as notes:
         sample = cluster.make_template(customers)
@@ -97,7 +97,9 @@ def measure_health(
             for pair in range(pairs):
                 with steps.step(f"a writer, run {pair + 1} of {pairs}") as notes:
                     for side in (ALONE, BESIDE) if pair % 2 else (BESIDE, ALONE):
-                        rate = _rate(url, partial(_meanwhile, side, url, state))
+                        rate = _rate(
+                            url, partial(_meanwhile, side, url, state, scale.share(HEALTH_RUNS))
+                        )
                         notes.append(f"{side} {rate:,.0f} a second")
                         yield WriterRun(pair, side, rate)
     cluster.drop_template(sample)
@@ -117,12 +119,12 @@ def _health(url: str, state: Path, max_seconds: float | None) -> float:
     return seconds
 
 
-def _meanwhile(side: str, url: str, state: Path) -> None:
+def _meanwhile(side: str, url: str, state: Path, runs: int) -> None:
     """What happens while the writer writes; as long without health as it takes with it, nearly."""
     if side == ALONE:
-        time.sleep(HEALTH_RUNS * (MAX_SECONDS + 0.5))
+        time.sleep(runs * (MAX_SECONDS + 0.5))
         return
-    for _run in range(HEALTH_RUNS):
+    for _run in range(runs):
         done = subprocess.run(
             [
                 *(ROOT / ".venv/bin/convo-tenancy", "health", "--format", "json"),

@@ -13,6 +13,7 @@ import psycopg
 from ..api import CALLS, FUNCTIONS, Known, api_cursor, known_customers
 from ..checks import check_drift
 from ..cluster import Cluster, connect, statement
+from ..scale import Scale
 from ..steps import Steps
 from .databases import Templates
 
@@ -57,18 +58,18 @@ class Caller:
 
 
 def measure_isolation(
-    cluster: Cluster, made: Templates, pairs: int, steps: Steps
+    cluster: Cluster, made: Templates, scale: Scale, steps: Steps
 ) -> Iterator[IsolationRun]:
     """Each function, so many times; the sides take turns, call by call, and in who is first."""
-    steps.expect(len(FUNCTIONS) * (pairs + 1))
+    steps.expect(len(FUNCTIONS) * (scale.pairs + 1))
     with cluster.warm_clone(made.phase_2) as url:
-        customers = _prepare(url)
+        customers = _prepare(url, scale.share(CUSTOMERS))
         with closing(Caller(url)) as owner, closing(Caller(url, LOGIN)) as member:
             callers = {OWNER: owner.call, MEMBER: member.call}
             for function in FUNCTIONS:
                 # Before the first pair all is prepared and read; it is not counted.
-                for pair in range(pairs + 1):
-                    with steps.step(f"isolation, {function}, run {pair} of {pairs}") as notes:
+                for pair in range(scale.pairs + 1):
+                    with steps.step(f"isolation, {function}, run {pair} of {scale.pairs}") as notes:
                         for side, times in _take_turns(callers, function, customers).items():
                             notes.append(f"{side} {median(times):.3f} ms")
                             if pair:
@@ -76,12 +77,12 @@ def measure_isolation(
         check_drift(url)
 
 
-def _prepare(url: str) -> list[Known]:
+def _prepare(url: str, customers: int) -> list[Known]:
     """The role of the application, and whom the calls are about."""
     with connect(url) as connection:
         connection.execute(f"DROP ROLE IF EXISTS {LOGIN}".encode())
         connection.execute(f"CREATE ROLE {LOGIN} LOGIN IN ROLE convo_shop".encode())
-        return known_customers(connection, CUSTOMERS)
+        return known_customers(connection, customers)
 
 
 def _take_turns(

@@ -26,9 +26,11 @@ class Holds:
     customers: int
     count: int
 
-    def make(self, url: str) -> None:
-        """Fill a database that the sample has filled."""
-        psql_file(url, "bench/sql/holds.sql", customers=self.customers, holds=self.count)
+    def make(self, url: str, first: int = 0) -> None:
+        """Those from `first` on, in a database that the sample has filled."""
+        psql_file(
+            url, "bench/sql/holds.sql", customers=self.customers, first=first, holds=self.count
+        )
 
     def phone(self, hold: int) -> int:
         """The customer's, without the plus; as in the script."""

@@ -1,7 +1,7 @@
 -- Held bookings for bench/sql/legacy_booking.pgbench, in a database that tests/legacy/sample.sql has filled:
--- psql -v customers=N -v holds=M
+-- psql -v customers=N -v first=F -v holds=M
 --
--- Hold h has the id 0000000000000 followed by 10^18 + h, and is that of the customer number 1 + h * 1000003 % N.
+-- Hold h, from F on, has the id 0000000000000 followed by 10^18 + h, and is that of the customer number 1 + h * 1000003 % N.
 -- Three of four are with the stylist whom the customer booked most, one of four with another one, of which one in
 -- five works in another shop.
 
@@ -27,7 +27,7 @@ SELECT
     slot.start_at + interval '30 minutes',
     'HOLD',
     now() + interval '1 day' -- longer than the benchmark takes
-FROM generate_series(0, :holds - 1) AS hold
+FROM generate_series(:first, :holds - 1) AS hold
 CROSS JOIN LATERAL (SELECT hold::bigint * 1000003 % :customers AS number) AS chosen
 JOIN public.customers AS customer ON customer.id = 1 + chosen.number + chosen.number / 50
 CROSS JOIN LATERAL (SELECT '2040-01-01 00:00+00'::timestamptz + hold * interval '1 minute' AS start_at) AS slot
