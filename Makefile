@@ -1,11 +1,12 @@
 # What each target does is in scripts/; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down psql health test test-schema soak lint bench clean
+.PHONY: help up down psql health test test-schema matrix soak lint bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 	@echo
-	@echo 'DATABASE_URL=postgresql://... names a database to use in place of the private cluster.'
+	@echo 'DATABASE_URL=postgresql://... names a database to use in place of the private cluster,'
+	@echo 'PG_BINDIR=/... the programs of the PostgreSQL to start in place of the newest one of Debian.'
 
 up: ## from nothing to a migrated database: install, start, load, deploy, check
 	@scripts/up.sh
@@ -24,6 +25,9 @@ test: ## every test, on throwaway databases
 
 test-schema: ## the tests that only look at the schema, on DATABASE_URL: a clone of production, say
 	@scripts/test-schema.sh
+
+matrix: ## the full cycle and every test on each version of PostgreSQL
+	@scripts/matrix.sh
 
 soak: ## all of what `make test` takes a share of: races of 100,000 transactions, every lock, every half state
 	@scripts/soak.sh

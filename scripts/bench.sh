@@ -4,6 +4,6 @@ set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
-"$ROOT/scripts/install.sh" server
+need_server server
 cd "$ROOT"
 exec "$VENV/bin/python" -m bench "$@"

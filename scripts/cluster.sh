@@ -86,11 +86,14 @@ start() {
     cd "$dir"
     exec 9<.
     flock 9 # of two starts at once, the second finds the server running
+    local try version
+    version=$(server_version "$PG_BINDIR")
+    [[ $(cat data/PG_VERSION 2>/dev/null || echo "$version") == "$version" ]] ||
+        die "$dir is of PostgreSQL $(<data/PG_VERSION), $PG_BINDIR of $version: name the programs of the former in PG_BINDIR, or delete it"
     if answers; then return; fi
     [[ -d $dir/data ]] || make_data
     write_settings "$@"
     # After a kill -9 the old server's children may need a moment to go; until then a start is refused.
-    local try
     for try in 1 2 3 4 5 6 7 8 9 10; do
         if run start.log pg_ctl start -w -t 60 -D "$dir/data" -l "$dir/log"; then break; fi
         if answers; then return; fi
@@ -117,6 +120,7 @@ case $command in
         ((${#socket} <= 107)) || die "the socket's path is ${#socket} bytes, at most 107 work; choose a shorter folder: $socket"
         [[ $dir != *[\'[:space:]\&?%#]* ]] || die "choose a folder without spaces, quotes, &, ?, % and #: $dir"
         make_folder
+        as_owner test -x "$PG_BINDIR/postgres" || die "$owner may not run $PG_BINDIR/postgres: put the server where that user may enter"
         as_owner start "$@"
         ;;
     stop | remove)

@@ -9,20 +9,47 @@ die() {
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export VENV=$ROOT/.venv
 
-# The newest PostgreSQL server on this machine, from 15 on; PG_BINDIR names another one.
+# The major version of the server whose programs are in this folder; nothing if there is none: server_version BINDIR
+server_version() {
+    [[ $("$1/postgres" --version 2>/dev/null) =~ ^postgres\ \(PostgreSQL\)\ ([0-9]+) ]] && echo "${BASH_REMATCH[1]}"
+}
+
+# Debian's newest PostgreSQL server on this machine, from 15 on.
 newest_server() {
     local bindir
     for bindir in $(printf '%s\n' /usr/lib/postgresql/*/bin | sort -Vr); do
-        if [[ -x $bindir/postgres && ${bindir//[^0-9]/} -ge 15 ]]; then
+        if [[ $(server_version "$bindir") -ge 15 ]]; then
             echo "$bindir"
             return
         fi
     done
 }
-PG_BINDIR=${PG_BINDIR:-$(newest_server)}
 
-# Before Debian's wrappers in /usr/bin: they choose psql and pg_dump by clusters that are not ours.
-if [[ -n $PG_BINDIR ]]; then PATH=$PG_BINDIR:$PATH; fi
+# The server's programs are in PG_BINDIR: of whoever calls, or else of the newest server, which may be there only after an installation.
+find_server() {
+    local program
+    if [[ -z ${PG_BINDIR:-} ]]; then
+        PG_BINDIR=$(newest_server)
+        [[ -n $PG_BINDIR ]] || return 0
+    else
+        for program in postgres initdb pg_ctl pg_dump psql; do
+            [[ -x $PG_BINDIR/$program ]] || die "PG_BINDIR is not the folder of a PostgreSQL server's programs: no $program in $PG_BINDIR"
+        done
+        PG_BINDIR=$(realpath -s "$PG_BINDIR")
+        [[ $(server_version "$PG_BINDIR") -ge 15 ]] ||
+            die "PG_BINDIR needs PostgreSQL 15 or later: $("$PG_BINDIR/postgres" --version 2>&1 | head -n 1) in $PG_BINDIR"
+    fi
+    # Before Debian's wrappers in /usr/bin: they choose psql and pg_dump by clusters that are not ours.
+    [[ $PATH == "$PG_BINDIR":* ]] || PATH=$PG_BINDIR:$PATH
+    export PATH PG_BINDIR
+}
+find_server
+
+# Installs what is missing, a server among it: need_server server|tests
+need_server() {
+    "$ROOT/scripts/install.sh" "$1"
+    find_server
+}
 
 # Messages in English, and no warning from Perl about a locale that this machine lacks.
 export LC_ALL=C.UTF-8
@@ -64,7 +91,7 @@ if [[ $DATABASE_URL =~ ^(.*[?\&])password=([^\&]*)\&?(.*)$ ]]; then take_passwor
 case $DATABASE_URL in
     *[?\&]sslpassword=*) die 'DATABASE_URL has an sslpassword, which everybody would see in the process list: use a key without one' ;;
 esac
-export DATABASE_URL PATH PG_BINDIR
+export DATABASE_URL
 
 # One value of one row: query SQL [URL]
 query() {
@@ -109,5 +136,5 @@ prove() {
         [[ -n $(find "$folder" -name '*.sql' 2>/dev/null) ]] || die "no pgTAP tests in ${folder#"$ROOT/"}: it would pass unseen"
     done
     # Through a psql of ours: pg_prove itself would take no URL.
-    pg_prove --psql-bin "$ROOT/scripts/psql-database-url.sh" --ext .sql --recurse "$@"
+    pg_prove --psql-bin "$ROOT/scripts/psql-database-url.sh" --directives --ext .sql --recurse "$@"
 }

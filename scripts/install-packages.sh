@@ -4,7 +4,7 @@
 #
 #   scripts/install-packages.sh / PACKAGE...    / is where the files go that tell Debian so
 #
-# They go when apt has ended, however this script did.
+# In a package's name VERSION is that of the PostgreSQL which Debian offers. The files go when apt has ended, however this script did.
 set -euo pipefail
 umask 022
 root=${1%/}
@@ -42,7 +42,15 @@ for file in "${files[@]}"; do
     chmod 755 "$file"
 done
 rc=0
-{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy -o DPkg::Lock::Timeout=120 --no-install-recommends "$@"; } || rc=$?
+install() { # install PACKAGE...
+    local version=
+    if [[ $* == *VERSION* ]]; then
+        version=$(apt-cache depends postgresql | sed -n 's/^ *Depends: postgresql-\([0-9]*\)$/\1/p')
+        [[ -n $version ]] || { echo 'apt offers no package postgresql' >&2 && return 1; }
+    fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy -o DPkg::Lock::Timeout=120 --no-install-recommends "${@//VERSION/$version}"
+}
+{ apt-get update -q && install "$@"; } || rc=$?
 exec 9<&-
 wait "$waiting"
 exit "$rc"

@@ -11,8 +11,9 @@ set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
 
-version=15
-if [[ $PG_BINDIR == /usr/lib/postgresql/*/bin ]]; then version=${PG_BINDIR//[^0-9]/}; fi
+# That of a server which is still to come, scripts/install-packages.sh finds out.
+version=VERSION
+if [[ -n $PG_BINDIR ]]; then version=$(server_version "$PG_BINDIR"); fi
 extensions=/usr/share/postgresql/$version/extension
 
 missing=()
@@ -27,7 +28,7 @@ if [[ $1 == client || $1 == server || $1 == tests ]]; then
     need libtap-parser-sourcehandler-pgtap-perl command -v pg_prove
     need postgresql-client command -v psql
 fi
-if [[ ($1 == server || $1 == tests) && -z $PG_BINDIR ]]; then need "postgresql-$version" false; fi
+if [[ ($1 == server || $1 == tests) && -z $PG_BINDIR ]]; then need postgresql false; fi
 if [[ $1 == tests ]]; then
     need pgbouncer env PATH="$PATH:/usr/sbin" bash -c 'command -v pgbouncer'
     need prometheus command -v promtool

@@ -29,7 +29,7 @@ squawk_deploy() { # psql's own syntax means nothing to it: variables and backsla
 }
 
 no_registry() { # where packages come from is for each machine to say
-    ! grep -rnIE 'https?:[/]/|index[-]url|find[-]links' requirements.txt requirements-oldest.txt pyproject.toml Makefile .ci scripts
+    ! grep -rnIE 'https?:[/]/|index[-]url|find[-]links' requirements*.txt pyproject.toml Makefile .ci scripts
 }
 
 mapfile -t python < <(existing python tests/application tests/python bench)

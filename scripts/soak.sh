@@ -6,8 +6,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 cd "$ROOT"
 
-scripts/install.sh tests
-PG_BINDIR=$(newest_server) # which may be there only now
+need_server tests
 export SOAK=1
 mapfile -t files < <(grep -l '^from support\.soak' tests/python/test_*.py)
 .venv/bin/pytest --timeout=14400 -s -v "${files[@]}" "$@" # -s: what they counted

@@ -5,8 +5,7 @@ set -euo pipefail
 source "$(dirname "$0")/environment.sh"
 cd "$ROOT"
 
-scripts/install.sh tests
-PG_BINDIR=$(newest_server) # which may be there only now
+need_server tests
 echo '== Part 1 of 2: pgTAP, tag by tag'
 scripts/pgtap.sh
 echo '== Part 2 of 2: pytest, a dot a test, with the share that is done'

@@ -56,7 +56,7 @@ isolate() {
 exec 8<"$ROOT/scripts/up.sh"
 flock 8 # of two at once, the second waits and finds nothing to do
 if [[ -n $PRIVATE ]]; then
-    scripts/install.sh server
+    need_server server
     scripts/cluster.sh start "$PRIVATE_CLUSTER" 8<&- # or the server would hold the lock
     postgres=$(scripts/cluster.sh url "$PRIVATE_CLUSTER" postgres)
     echo "PostgreSQL runs in $PRIVATE_CLUSTER"

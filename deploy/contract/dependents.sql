@@ -104,7 +104,7 @@ BEGIN
                 coalesce(e.adnum, 0) AS objsubid
         ) AS o
         WHERE d.classid <> 'pg_publication_rel'::regclass
-            -- The legacy side's own: defaults and foreign keys, and the constraints that move with the table
+            -- The legacy side's own: defaults, NOT NULL and foreign keys, and the constraints that move with the table
             AND NOT (o.objid = customers AND o.objsubid = ANY (leaving))
             AND NOT EXISTS (
                 SELECT
@@ -114,6 +114,7 @@ BEGIN
                     AND (
                         c.conrelid = statistics
                         OR (c.conrelid = customers AND c.contype = 'f' AND c.confrelid = to_regclass('public.stylists'))
+                        OR (c.conrelid = customers AND c.contype = 'n') -- a NOT NULL, which has a row from PostgreSQL 18 on
                     )
             )
             -- Ours

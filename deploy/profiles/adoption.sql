@@ -102,7 +102,8 @@ BEGIN
                         AND a.attcollation <> t.typcollation
                 ),
                 CASE
-                    WHEN a.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s) STORED', pg_get_expr(d.adbin, d.adrelid))
+                    WHEN a.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s)', pg_get_expr(d.adbin, d.adrelid))
+                    || CASE a.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END
                     ELSE ' DEFAULT ' || pg_get_expr(d.adbin, d.adrelid)
                 END,
                 CASE WHEN a.attnotnull THEN ' NOT NULL' END,

@@ -66,12 +66,13 @@ BEGIN
             AND d.adnum = a.attnum
         WHERE a.attrelid = relation
             AND a.attnum = ANY (attnums)
+        ORDER BY a.attnum -- the order in which columns come back, whatever the plan
     ),
 
     -- What goes with the table or the columns, and may have a comment
     part AS (
         SELECT
-            CASE WHEN c.contype IN ('c', 'f') THEN 'constraint' ELSE 'key' END AS kind,
+            CASE WHEN c.contype IN ('c', 'f') THEN 'constraint' WHEN c.contype = 'n' THEN 'not null' ELSE 'key' END AS kind,
             'pg_constraint'::regclass AS classid,
             c.oid,
             format('CONSTRAINT %I ON %s', c.conname, relation) AS name,
@@ -83,7 +84,8 @@ BEGIN
             ) AS statement
         FROM pg_constraint AS c
         WHERE c.conrelid = relation
-            AND c.contype IN ('c', 'f', 'p', 'u', 'x')
+            AND c.contype IN ('c', 'f', 'p', 'u', 'x', 'n')
+            AND (c.contype <> 'n' OR NOT is_table) -- CREATE TABLE has them
             AND (is_table OR c.conkey && attnums)
         UNION ALL
         SELECT
@@ -189,7 +191,8 @@ BEGIN
                         concat(
                             c.definition,
                             CASE
-                                WHEN c.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s) STORED', c.expression)
+                                WHEN c.attgenerated <> '' THEN format(' GENERATED ALWAYS AS (%s)', c.expression)
+                                || CASE c.attgenerated WHEN 's' THEN ' STORED' ELSE ' VIRTUAL' END
                                 ELSE ' DEFAULT ' || c.expression
                             END,
                             CASE WHEN c.attnotnull THEN ' NOT NULL' END
@@ -223,6 +226,7 @@ BEGIN
         FROM col AS c
         WHERE NOT is_table
             AND c.attnotnull
+            AND NOT EXISTS (SELECT FROM part AS p WHERE p.kind = 'not null') -- they are constraints from PostgreSQL 18 on
         UNION ALL
         SELECT
             'storage',

@@ -200,6 +200,14 @@ BEGIN
                         format('column %s is %s, expected %s', r.name, format_type(a.atttypid, a.atttypmod), r.type)
                 WHEN a.attgenerated <> '' THEN format('column %s is generated: DROP EXPRESSION', r.name)
                 WHEN r.not_null AND NOT a.attnotnull THEN format('column %s lacks NOT NULL', r.name)
+                WHEN r.not_null AND EXISTS (
+                    SELECT
+                    FROM pg_constraint AS c
+                    WHERE c.conrelid = t.oid
+                        AND c.contype = 'n'
+                        AND c.conkey = ARRAY[a.attnum]
+                        AND NOT c.convalidated
+                ) THEN format('column %s has a NOT NULL that is NOT VALID: VALIDATE CONSTRAINT', r.name)
                 WHEN a.attnotnull AND NOT r.not_null THEN format('column %s is NOT NULL: ALTER COLUMN ... DROP NOT NULL', r.name)
             END
         FROM profiles AS t
@@ -745,6 +753,14 @@ BEGIN
             a.attgenerated <> '' OR a.attidentity = 'a' AS is_generated,
             a.atthasdef OR a.attidentity <> '' OR y.typdefault IS NOT NULL AS has_default,
             a.attnotnull,
+            (
+                SELECT c.conname
+                FROM pg_constraint AS c
+                WHERE c.conrelid = t.oid
+                    AND c.contype = 'n'
+                    AND c.conkey = ARRAY[a.attnum]
+                    AND NOT c.convalidated
+            ) AS unproven, -- a NOT NULL that is NOT VALID, from PostgreSQL 18 on
             a.attnotnull OR y.typnotnull OR EXISTS (
                 SELECT
                 FROM pg_constraint AS c
@@ -923,6 +939,11 @@ BEGIN
                             format('column public.%s.%s is %s, expected %s', l.table_name, l.column_name, f.type, l.type)
                         WHEN l.nulls = 'no' AND NOT f.attnotnull THEN
                             format('column public.%s.%s lacks NOT NULL', l.table_name, l.column_name)
+                        WHEN l.nulls = 'no' AND f.unproven IS NOT NULL THEN
+                            format(
+                                'column public.%s.%s has a NOT NULL that is NOT VALID: ALTER TABLE public.%s VALIDATE CONSTRAINT %I',
+                                l.table_name, l.column_name, l.table_name, f.unproven
+                            )
                         WHEN l.nulls = 'yes' AND f.refuses_null THEN
                             format(
                                 'column public.%s.%s must take NULL: ALTER TABLE public.%s ALTER COLUMN %s DROP NOT NULL',

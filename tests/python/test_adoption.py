@@ -371,7 +371,7 @@ def test_writes_while_it_is_copied(small_adr: Callable[[str], str]) -> None:
             f"INSERT INTO {table} (customer_id, shop_id, total_bookings) VALUES ({customer}, 2, 1)"
         )
     writer.commit()
-    writer.execute(f"DELETE FROM {table} WHERE customer_id = 15")
+    writer.execute(f"DELETE FROM {table} WHERE id = 15")
     assert copier.execute(step, copied) == [(copied,)], "it waits"
     copier.commit()
     writer.execute(f"UPDATE {table} SET tier = 'second' WHERE customer_id IN (2, 16)")

@@ -11,6 +11,7 @@ from support.cluster import Cluster
 from support.commands import pg_dump_schema, psql, psql_file, run, sqitch, start_sqitch, value
 from support.history import legacy_history
 from support.plan import CHANGES, CONTRACT
+from support.server import need_icu
 from support.sessions import Session, waiting_for
 from support.soak import SOAK
 from support.waiting import wait_until
@@ -247,6 +248,8 @@ def test_psqlrc_and_variables(phase1_database: str) -> None:
 # A Turkish i has a dot in both cases, and no I has one.
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII", *(["UTF8", "EUC_JP"] if SOAK else [])])
 def test_another_encoding_and_locale(cluster: Cluster, encoding: str) -> None:
+    if encoding != "SQL_ASCII":
+        need_icu(cluster)
     psql(
         cluster.url(),
         "-c",

@@ -13,6 +13,7 @@ import pytest
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.commands import psql, psql_file, sqitch, value
+from support.server import need_icu
 
 SEED = 16
 LOCALES = {
@@ -70,6 +71,7 @@ def odd_texts(encoding: str) -> list[str]:
 @pytest.fixture(params=LOCALES)
 def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """URL and encoding of one with the two functions alone, as the script has them."""
+    need_icu(cluster)
     made = LOCALES[request.param]
     psql(cluster.url(), "-c", f"CREATE DATABASE identity TEMPLATE template0 {made}")
     script = (ROOT / "deploy/api/customer_identity.sql").read_text()

@@ -287,7 +287,9 @@ exec {path} "$@"
 """
         )
         (tmp_path / name).chmod(0o755)
-    (tmp_path / "postgres").write_text("#!/bin/sh\n")
+    for name in ("initdb", "pg_ctl", "pg_dump", "postgres"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 99.1'\n")
+        (tmp_path / name).chmod(0o755)
     return tmp_path
 
 

@@ -31,15 +31,15 @@ CREATE TABLE public.customer_shop_profiles (
 WITH (fillfactor='90');
 ALTER TABLE public.customer_shop_profiles OWNER TO postgres;
 COMMENT ON TABLE public.customer_shop_profiles IS 'What belongs to one customer in one shop: statistics and preferences. Customers themselves are global (ADR-0001).';
-COMMENT ON COLUMN public.customer_shop_profiles.id IS 'Surrogate key; (customer_id, shop_id) is the natural one.';
+COMMENT ON COLUMN public.customer_shop_profiles.created_at IS 'When the profile was made, by the backfill or by a first booking.';
 COMMENT ON COLUMN public.customer_shop_profiles.customer_id IS 'The global customer; the profile goes when the customer goes.';
-COMMENT ON COLUMN public.customer_shop_profiles.shop_id IS 'The shop; the profile goes when the shop goes.';
-COMMENT ON COLUMN public.customer_shop_profiles.preferred_stylist_id IS 'The stylist of this shop whom the customer prefers; NULL when there is none.';
-COMMENT ON COLUMN public.customer_shop_profiles.total_bookings IS 'Bookings counted for this customer in this shop.';
-COMMENT ON COLUMN public.customer_shop_profiles.total_spend_cents IS 'List price of the primary services of those bookings, in cents.';
+COMMENT ON COLUMN public.customer_shop_profiles.id IS 'Surrogate key; (customer_id, shop_id) is the natural one.';
 COMMENT ON COLUMN public.customer_shop_profiles.last_booking_at IS 'Start of the booking in this shop that was counted last (not the latest start).';
 COMMENT ON COLUMN public.customer_shop_profiles.no_show_count IS 'Bookings in this shop that the customer did not keep.';
-COMMENT ON COLUMN public.customer_shop_profiles.created_at IS 'When the profile was made, by the backfill or by a first booking.';
+COMMENT ON COLUMN public.customer_shop_profiles.preferred_stylist_id IS 'The stylist of this shop whom the customer prefers; NULL when there is none.';
+COMMENT ON COLUMN public.customer_shop_profiles.shop_id IS 'The shop; the profile goes when the shop goes.';
+COMMENT ON COLUMN public.customer_shop_profiles.total_bookings IS 'Bookings counted for this customer in this shop.';
+COMMENT ON COLUMN public.customer_shop_profiles.total_spend_cents IS 'List price of the primary services of those bookings, in cents.';
 COMMENT ON COLUMN public.customer_shop_profiles.updated_at IS 'When the profile was last written.';
 CREATE TABLE public.bookings (
     acknowledged_at_utc timestamp with time zone,
@@ -79,9 +79,9 @@ CREATE TABLE public.customers (
     updated_at timestamp with time zone DEFAULT now() NOT NULL
 );
 ALTER TABLE public.customers OWNER TO postgres;
-COMMENT ON COLUMN public.customers.preferred_stylist_id IS 'DEPRECATED (ADR-0001), goes in phase 3. Instead: write with tenancy.set_preferred_stylist(), read customer_shop_profiles.preferred_stylist_id.';
 COMMENT ON COLUMN public.customers.average_spend_cents IS 'DEPRECATED (ADR-0001), goes in phase 3. Instead: read tenancy.customer_context(), or tenancy.customer_totals for all shops.';
 COMMENT ON COLUMN public.customers.no_show_count IS 'DEPRECATED (ADR-0001), goes in phase 3. Instead: write with tenancy.record_no_show(), read customer_shop_profiles.no_show_count.';
+COMMENT ON COLUMN public.customers.preferred_stylist_id IS 'DEPRECATED (ADR-0001), goes in phase 3. Instead: write with tenancy.set_preferred_stylist(), read customer_shop_profiles.preferred_stylist_id.';
 CREATE TABLE public.customer_booking_stats (
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     customer_id integer NOT NULL,

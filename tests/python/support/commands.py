@@ -214,18 +214,26 @@ def _sort_columns(table: re.Match[str]) -> str:
     return table[1] + ",\n".join(columns) + table[3]
 
 
-_RIGHTS = re.compile(r"(?:^GRANT [A-Z]+\([^\n]*\n)+", re.MULTILINE)
+# What is said of columns: rights, comments and settings. One that came back stands last.
+_OF_COLUMNS = re.compile(
+    r"(?:^(?:GRANT [A-Z]+\(|COMMENT ON COLUMN |ALTER TABLE ONLY \S+ ALTER COLUMN )[^\n]*\n)+",
+    re.MULTILINE,
+)
+
+# A pg_dump before PostgreSQL 17 calls all that has rows a table here.
+_OWNER = re.compile(r"^ALTER (?:SEQUENCE|VIEW) (\S+ OWNER TO )", re.MULTILINE)
 
 
 def pg_dump_schema(url: str, *schemas: str) -> str:
     """`pg_dump -s` of these schemas (of all, if none is named), less what differs each time.
 
-    The columns of a table are sorted, and the rights on them: one that came back stands last.
+    The columns of a table are sorted, and what is said of them.
     """
     chosen = [f"--schema={schema}" for schema in schemas]
     dump = run("pg_dump", "--schema-only", *chosen, "-d", url).stdout
-    sorted_columns = _TABLE.sub(_sort_columns, "".join(_lines(dump)))
-    return _RIGHTS.sub(lambda rights: "".join(sorted(rights[0].splitlines(True))), sorted_columns)
+    tables = _TABLE.sub(_sort_columns, "".join(_lines(dump)))
+    columns = _OF_COLUMNS.sub(lambda said: "".join(sorted(said[0].splitlines(True))), tables)
+    return _OWNER.sub(r"ALTER TABLE \1", columns)
 
 
 _MOMENT = re.compile(r"\t20[\d-]+ [\d:.]+\+00\t")

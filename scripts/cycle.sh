@@ -1,0 +1,38 @@
+#!/bin/bash
+# The full cycle on a throwaway cluster with the recorded database: deploy and verify to each tag, the contract, and all the way back.
+set -euo pipefail
+# shellcheck source=scripts/environment.sh
+source "$(dirname "$0")/environment.sh"
+cd "$ROOT"
+
+need_server server
+need_test_cluster
+query 'CREATE DATABASE convo TEMPLATE template0' "$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" postgres)"
+DATABASE_URL=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" convo)
+export SQITCH_TARGET="db:$DATABASE_URL" SQITCH_FULLNAME=cycle SQITCH_EMAIL=cycle@localhost
+scripts/load-legacy.sh "$DATABASE_URL" recorded convo_owner
+
+legacy_side() {
+    query 'SELECT s.* FROM public.customer_booking_stats AS s ORDER BY s.customer_id'
+    # Columns that came back stand last.
+    query 'SELECT c.id, c.preferred_stylist_id, c.average_spend_cents, c.no_show_count FROM public.customers AS c ORDER BY c.id'
+}
+
+is_healthy() { # a warning is no fault
+    "$VENV/bin/convo-tenancy" health || (($? == 1))
+}
+
+before=$(legacy_side)
+sqitch deploy --verify --to @phase1
+sqitch deploy --verify --to @phase2
+query 'CALL tenancy.enforce_isolation()'
+is_healthy
+sqitch deploy --verify --set contract=yes --set legacy_quiet_period=0
+is_healthy
+sqitch revert -y --to @phase2
+is_healthy
+query 'CALL tenancy.relax_isolation()'
+sqitch revert -y --to @phase1
+sqitch revert -y
+[[ $(legacy_side) == "$before" ]] || die 'the legacy side is not what it was'
+echo "The cycle is through on PostgreSQL $(query 'SHOW server_version')"
