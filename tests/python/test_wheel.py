@@ -20,6 +20,10 @@ from support.wheel import Installed
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FOLDERS = ("deploy", "revert", "verify")
+[WRITE_AND_DEPLOY] = re.findall(
+    r"```\n(export SQITCH_TARGET[^`]*deploy-files[^`]*)```",
+    (ROOT / "docs/installing.md").read_text(),
+)
 SCRIPTS = {
     str(script.relative_to(ROOT)) for name in FOLDERS for script in (ROOT / name).rglob("*.sql")
 }
@@ -173,14 +177,17 @@ def test_without_a_driver(installed: Installed, folder: Path) -> None:
 
 
 def test_there_and_back(installed: Installed, recorded_database: str, folder: Path) -> None:
+    """It begins with the commands of docs/installing.md."""
     env = {"DATABASE_URL": recorded_database, "SQITCH_TARGET": f"db:{recorded_database}"}
 
-    def call(*command: str, cwd: Path = folder / "project", least: tuple[int, ...] = (0,)) -> str:
+    def call(
+        *command: str, cwd: Path = folder / "convo-deploy", least: tuple[int, ...] = (0,)
+    ) -> str:
         done = installed.run(*command, cwd=cwd, check=False, env=env)
         assert done.returncode in least, (command, done.stdout, done.stderr)
         return done.stdout
 
-    def health(tag: str, cwd: Path = folder / "project") -> None:
+    def health(tag: str, cwd: Path = folder / "convo-deploy") -> None:
         report = json.loads(
             call("convo-tenancy", "health", "--format", "json", cwd=cwd, least=(0, 1))
         )
@@ -194,8 +201,7 @@ def test_there_and_back(installed: Installed, recorded_database: str, folder: Pa
     assert f"{ROOT}/python" not in paths
 
     before = pg_dump_schema(recorded_database, "public"), legacy_history(recorded_database)
-    call("convo-tenancy", "preflight", cwd=folder, least=(0, 1))
-    call("convo-tenancy", "deploy-files", "project", cwd=folder)
+    call("bash", "-c", WRITE_AND_DEPLOY, cwd=folder, least=(0, 1))
     for tag in ("@phase1", "@phase2"):
         call("sqitch", "deploy", "--to", tag)
         call("sqitch", "verify")
