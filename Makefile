@@ -1,6 +1,6 @@
 # What each target does is in scripts/; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help up down psql health test test-schema matrix soak lint bench clean
+.PHONY: help up down psql health test test-schema matrix soak lint wheel bench clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -34,6 +34,9 @@ soak: ## all of what `make test` takes a share of: races of 100,000 transactions
 
 lint: ## every check that needs no database
 	@scripts/lint.sh
+
+wheel: ## what a release is: the wheel and the source distribution, in dist
+	@scripts/wheel.sh
 
 bench: ## measure rates and stalls on throwaway clusters
 	@scripts/bench.sh

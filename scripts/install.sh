@@ -1,15 +1,20 @@
 #!/bin/bash
 # Installs what is missing, and only that: Debian's packages by apt, Python's into .venv.
 #
-#   scripts/install.sh venv      what lint needs: the Python environment
-#   scripts/install.sh client    besides: sqitch, psql and pg_prove
+#   scripts/install.sh venv      all of .venv: what the command line, the tests and lint need
+#   scripts/install.sh client    what the command line needs, sqitch, psql and pg_prove
 #   scripts/install.sh server    besides: a PostgreSQL server
-#   scripts/install.sh tests     besides: pgTAP, plpgsql_check, PgBouncer, Prometheus for its promtool, and Chromium
+#   scripts/install.sh tests     besides: what the tests need, pgTAP, plpgsql_check, PgBouncer, Prometheus for its promtool, and Chromium
 #
 # When nothing is missing, apt and sudo are not touched. A PostgreSQL that is there is left alone.
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
+
+oldest=$(sed -n 's/^requires-python = ">=\(.*\)"$/\1/p' "$ROOT/pyproject.toml")
+found=$(python3 -V)
+[[ $(printf '%s\n' "$oldest" "${found#Python }" | sort -V | head -n 1) == "$oldest" ]] ||
+    die "python3 is $found, too old: convo-tenancy needs Python $oldest or later, as python3 in PATH"
 
 # That of a server which is still to come, scripts/install-packages.sh finds out.
 version=VERSION
@@ -58,26 +63,40 @@ if ((${#missing[@]} > 0)); then
     fi
 fi
 
-# Made anew when Python or the checkout's place is another, brought up to date when what it holds is.
+# Made anew when Python or the checkout's place is another. Each set of packages is brought up to date when its list is another.
 # The oldest libraries are in a folder of their own, which nothing finds unless it is told: a test runs on them alone.
-stamp=$VENV/.installed
-place=$(python3 -V && echo "$ROOT")
-wanted=$place$(cd "$ROOT" && cat requirements.txt requirements-oldest.txt pyproject.toml | cksum)
-exec 9<"$ROOT/requirements.txt"
+sets=(requirements.txt)
+if [[ $1 == tests || $1 == venv ]]; then sets+=(requirements-tests.txt requirements-oldest.txt); fi
+if [[ $1 == venv ]]; then sets+=(requirements-lint.txt); fi
+
+pip_install() { "$VENV/bin/pip" --disable-pip-version-check --quiet --no-input install "$@"; }
+
+install_set() {
+    case $1 in
+        requirements.txt) pip_install -r "$1" && pip_install --no-build-isolation --no-deps -e . ;;
+        requirements-oldest.txt) rm -rf "$VENV/oldest" && pip_install --no-deps --target "$VENV/oldest" -r "$1" ;;
+        *) pip_install -r "$1" ;;
+    esac
+}
+
+cd "$ROOT"
+place=$found$ROOT
+exec 9<requirements.txt
 flock 9 # of two makes at once, the second waits
-if [[ $(cat "$stamp" 2>/dev/null) != "$wanted" ]]; then
-    echo "Installing Python packages into .venv"
-    [[ $(cat "$stamp" 2>/dev/null) == "$place"* ]] || python3 -m venv --clear "$VENV"
-    pip=("$VENV/bin/pip" --disable-pip-version-check --quiet --no-input install)
-    if ! log=$(cd "$ROOT" &&
-        rm -rf "$VENV/oldest" &&
-        {
-            "${pip[@]}" -r requirements.txt &&
-                "${pip[@]}" --no-build-isolation --no-deps -e . &&
-                "${pip[@]}" --no-deps --target "$VENV/oldest" -r requirements-oldest.txt
-        } </dev/null 2>&1); then
-        echo "$log" >&2
-        die "pip failed, its output is above: check that this machine reaches a package index, then run the same make again"
+[[ $(cat "$VENV/.place" 2>/dev/null) == "$place" ]] || rm -rf "$VENV"
+for set in "${sets[@]}"; do
+    stamp=$VENV/.$set
+    wanted=$(cat "$set" pyproject.toml | cksum)
+    if [[ $(cat "$stamp" 2>/dev/null) != "$wanted" ]]; then
+        echo "Installing Python packages into .venv ($set)"
+        if [[ ! -e $VENV ]]; then
+            python3 -m venv "$VENV"
+            echo "$place" >"$VENV/.place"
+        fi
+        if ! log=$(install_set "$set" </dev/null 2>&1); then
+            echo "$log" >&2
+            die "pip failed, its output is above: check that this machine reaches a package index, then run the same make again"
+        fi
+        echo "$wanted" >"$stamp"
     fi
-    echo "$wanted" >"$stamp"
-fi
+done

@@ -1,5 +1,7 @@
 #!/bin/bash
 # Every check that needs no database. All of them run, so that one run shows everything.
+#
+#   scripts/lint.sh [CHECK...]    these alone: ruff-check, say
 set -uo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -7,9 +9,11 @@ cd "$ROOT" || exit
 
 scripts/install.sh venv || exit
 PATH=$VENV/bin:$PATH
-failed=()
+wanted=("$@") known=() failed=()
 
 check() { # check NAME COMMAND...
+    known+=("$1")
+    if ((${#wanted[@]} > 0)) && [[ " ${wanted[*]} " != *" $1 "* ]]; then return; fi
     echo "== $1"
     "${@:2}" || failed+=("$1")
 }
@@ -28,20 +32,42 @@ squawk_deploy() { # psql's own syntax means nothing to it: variables and backsla
     return "$rc"
 }
 
-no_registry() { # where packages come from is for each machine to say
-    ! grep -rnIE 'https?:[/]/|index[-]url|find[-]links' requirements*.txt pyproject.toml Makefile .ci scripts
+no_registry() { # where packages come from is for each machine to say; the project's own address may be there
+    local found own
+    own=$(sed -n 's/^%uri=//p' sqitch.plan)
+    found=$(grep -rnIE 'https?:[/]/|index[-]url|find[-]links' \
+        requirements*.txt pyproject.toml setup.py Makefile .ci .github .pre-commit-config.yaml container scripts | grep -vF "$own")
+    [[ -z $found ]] || { echo "$found" && return 1; }
 }
 
-mapfile -t python < <(existing python tests/application tests/python bench)
+wheel() { # what a package index would refuse, or show wrongly
+    local folder
+    folder=$(mktemp -d)
+    scripts/wheel.sh "$folder" && twine check --strict "$folder"/*
+    local rc=$?
+    rm -rf "$folder"
+    return "$rc"
+}
+
+mapfile -t python < <(existing setup.py python tests/application tests/python bench)
 mapfile -t sql < <(existing deploy revert verify tests/legacy tests/pgtap tests/python python bench)
 
-check 'ruff check' ruff check --quiet "${python[@]}"
-check 'ruff format' ruff format --quiet --diff "${python[@]}"
+check ruff-check ruff check --quiet "${python[@]}"
+check ruff-format ruff format --quiet --diff "${python[@]}"
 check mypy mypy --no-error-summary "${python[@]}"
 check shellcheck shellcheck --external-sources scripts/*.sh .ci/run
 check sqlfluff sqlfluff lint --disable-progress-bar --nocolor "${sql[@]}"
 check squawk squawk_deploy
-check 'no registry host' no_registry
+check no-registry no_registry
+check hadolint hadolint container/Dockerfile
+check compose check-jsonschema --quiet --builtin-schema vendor.compose-spec container/compose.yaml
+check workflows check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yaml
+check zizmor zizmor --quiet --offline .github/workflows
+check wheel wheel
+
+for name in "${wanted[@]}"; do
+    [[ " ${known[*]} " == *" $name "* ]] || die "there is no check $name: ${known[*]}"
+done
 
 if ((${#failed[@]} > 0)); then
     printf 'lint: failed: %s\n' "$(printf '%s, ' "${failed[@]}" | sed 's/, $//')" >&2

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from .deploy_files import deploy_files
 from .display import printable
 from .errors import Problem
 from .failures import Command, Group, Root, escape_output
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-if find_spec("psycopg"):  # all but the scan work on a database
+if find_spec("psycopg"):  # those that work on a database
     from .backfill import commands as backfill
     from .gate import command as gate
     from .health import command as health
@@ -54,6 +55,9 @@ if find_spec("psycopg"):  # all but the scan work on a database
         report.report
     )
     app.command(hidden=True, cls=Command)(gate.contract)
+app.command(
+    name="deploy-files", cls=Command, short_help="Write out the scripts that sqitch deploys"
+)(deploy_files)
 app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
 
 
@@ -83,6 +87,7 @@ def convo_tenancy(
     \b
     Examples:
       export DATABASE_URL=postgresql://user@host:5432/database
+      convo-tenancy deploy-files DIR    the scripts that sqitch deploys
       convo-tenancy status              where it stands, and what is next
       convo-tenancy preflight           can the phases be deployed?
       convo-tenancy health              is every profile right?

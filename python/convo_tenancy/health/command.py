@@ -34,7 +34,7 @@ PlanDirectoryOption = Annotated[
     Path | None,
     typer.Option(
         envvar="CONVO_TENANCY_PLAN_DIRECTORY",
-        help="The folder of sqitch.plan. [default: the current one, or the checkout]",
+        help="The folder of sqitch.plan. [default: the current one, or the package's own]",
         show_default=False,
     ),
 ]

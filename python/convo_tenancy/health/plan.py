@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from ..deploy_files import PROJECT
 from .model import Check, Status, skipped
 from .phase import Registered
 
@@ -16,10 +17,10 @@ def find_plan(given: Path | None) -> Path | None:
     """The folder of the project's sqitch.plan.
 
     Args:
-        given: the folder that the caller names; else the current folder and the checkout that this
-            package runs from are tried.
+        given: the folder that the caller names; else it is the current one if it has the plan, or
+            the package's own.
     """
-    candidates = [given] if given else [Path(), Path(__file__).resolve().parents[3]]
+    candidates = [given] if given else [Path(), PROJECT]
     for folder in candidates:
         try:
             if "%project=convo_tenancy\n" in (folder / "sqitch.plan").read_text(encoding="utf-8"):
