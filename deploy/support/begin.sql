@@ -476,11 +476,12 @@ BEGIN
     INTO own
     FROM tenancy.changes AS c
     WHERE c.change = begin_change.change;
-    IF NOT FOUND THEN -- of a plan that is newer than the one that was deployed first
-        INSERT INTO tenancy.changes AS c (position, change)
+    IF NOT FOUND THEN -- of a later release; what must not run again says so itself
+        INSERT INTO tenancy.changes AS c (position, change, is_repeatable)
         SELECT
             max(o.position) + 1,
-            begin_change.change
+            begin_change.change,
+            TRUE
         FROM tenancy.changes AS o
         RETURNING c.* INTO own;
     END IF;

@@ -282,6 +282,7 @@ BEGIN
         SELECT p.oid
         FROM pg_proc AS p
         WHERE p.pronamespace = 'tenancy'::regnamespace
+            AND pg_get_userbyid(p.proowner) = current_user
             AND EXISTS (
                 SELECT
                 FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a

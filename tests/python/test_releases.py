@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
+from difflib import unified_diff
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from support.at_once import move_to, verify
-from support.cluster import Cluster
+from support.cluster import ROOT, Cluster
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, value
 from support.health import health
 from support.history import legacy_history
-from support.plan import CONTRACT
+from support.plan import CHANGES, CONTRACT
 from support.registry import registered
-from support.releases import FROZEN, ROOT, TAG, before_contract, edited, unpack
+from support.releases import FROZEN, TAG, before_contract, edited, unpack
+from support.soak import SOAK
 
 Small = Callable[[str | None], str]
 
@@ -41,9 +45,9 @@ WHEN = ("created_at", "updated_at")
 WRITTEN = {"@phase1": BOOKED_ANYWHERE, "@phase2": BOOKED_BY_SHOP, "@phase3": BOOKED_BY_SHOP}
 
 
-def stands(url: str) -> tuple[str, ...]:
+def stands(url: str) -> tuple[list[str], ...]:
     """The schema, what the database has recorded of it, and the profiles."""
-    return (
+    made = (
         pg_dump_schema(url, "public", "tenancy*"),
         value(
             url,
@@ -61,6 +65,16 @@ def stands(url: str) -> tuple[str, ...]:
             " FROM public.customer_shop_profiles",
         ),
     )
+    return tuple(text.splitlines() for text in made)
+
+
+def difference(one: tuple[list[str], ...], other: tuple[list[str], ...]) -> list[str]:
+    """Line by line."""
+    return [
+        line
+        for own, its in zip(one, other, strict=True)
+        for line in unified_diff(own, its, n=0, lineterm="")
+    ]
 
 
 def is_well(url: str, phase: str) -> None:
@@ -86,19 +100,19 @@ def test_a_database_of_a_release_upgrades(
 
     sqitch(upgraded, "deploy", "--to", tag, *CONTRACT)
     is_well(upgraded, tag)
-    assert stands(upgraded) == stands(alone)
+    assert difference(stands(upgraded), stands(alone)) == []
     if tag == "@phase2":
         gate = "SELECT string_agg(finding, ' ' ORDER BY finding) FROM tenancy.contract_findings()"
         assert value(upgraded, gate) == value(alone, gate)
 
     sqitch(upgraded, "deploy", *CONTRACT)
-    sqitch(alone, "deploy", *CONTRACT)
+    move_to(alone, CHANGES[-1])
     verify(upgraded)
     is_well(upgraded, "@phase3")
-    assert stands(upgraded) == stands(alone)
+    assert difference(stands(upgraded), stands(alone)) == []
 
     for url in (upgraded, alone):
-        sqitch(url, "revert", "-y")
+        move_to(url, None)
     assert legacy_history(upgraded, *WHEN) == legacy_history(alone, *WHEN)
     assert pg_dump_schema(upgraded, "public") == pg_dump_schema(alone, "public")
 
@@ -177,21 +191,9 @@ HEAD = """\\set ON_ERROR_STOP on
 \\ir ../support/begin.sql
 """
 IS_DONE = "\\if :is_done \\quit \\endif\n"
-REVERT = """
-{undo}
-CALL tenancy.keep_open(is_begun => TRUE);
-
-COMMIT;
-
-RESET ROLE;
-\\ir ../../deploy/{frozen}.sql
-\\set change {change}
-\\ir ../support/begin.sql
-
-CALL tenancy.close_change('revert');
-
-COMMIT;
-"""
+PAGE = (ROOT / "docs/releasing.md").read_text()
+# How the page has a revert run the frozen script.
+RUNS_FROZEN = dedent(re.findall(r"^  ```\n(  CALL .*?)^  ```$", PAGE, re.M | re.S)[0])
 
 
 def later_line(change: str, *requires: str) -> str:
@@ -218,7 +220,10 @@ def later(tmp_path: Path) -> Path:
             (project / f"revert/{change}.sql").write_text(
                 HEAD.format(change=change)
                 + IS_DONE
-                + REVERT.format(change=change, frozen=frozen, undo=NO_COLUMN if is_first else "")
+                + (f"\n{NO_COLUMN}\n" if is_first else "")
+                + RUNS_FROZEN.replace("mirror/follow_counts_2", change).replace(
+                    "mirror/follow_counts", frozen
+                )
             )
             (project / f"verify/{change}.sql").write_text(
                 HEAD.format(change=change) + "\nROLLBACK;\n"
@@ -229,16 +234,15 @@ def later(tmp_path: Path) -> Path:
 
 HAS_LATER = """
     SELECT count(*) FROM tenancy.parts AS p
-    WHERE tenancy.part_definition(p.kind, p.oid) ~ '(-- later|HAVING true|WHEN FALSE THEN NULL)'
+    WHERE tenancy.part_definition(p.kind, p.oid) ~* '(-- later|HAVING true|WHEN FALSE THEN NULL)'
 """
 
 
 @pytest.mark.parametrize(
     ("tag", "stays"),
     [
-        ("@phase1", False),
+        *([("@phase1", False), ("@phase2", False)] if SOAK else []),
         ("@phase1", True),
-        ("@phase2", False),
         ("@phase2", True),
         ("@phase3", False),
     ],
@@ -263,7 +267,7 @@ def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) ->
     to = phase if stays else lines_of(unpack(NEWEST, later.parent / "again"))[-1].split()[0]
     sqitch(url, "revert", "-y", "--to", to, *plan, cwd=later)
     assert value(url, HAS_LATER) == "0"
-    assert stands(url)[:3] == before
+    assert difference(stands(url)[:3], before) == []
 
     sqitch(url, "deploy", *plan, *CONTRACT, cwd=later)
     assert value(url, HAS_LATER) == str(len(LATER))
@@ -279,7 +283,7 @@ def test_on_to_the_contract(small_at: Small, later: Path) -> None:
     sqitch(url, "deploy", *CONTRACT, cwd=later)
     sqitch(straight, "deploy", *CONTRACT, cwd=later)
     assert registered(url) == registered(straight)
-    assert stands(url)[:3] == stands(straight)[:3]
+    assert difference(stands(url)[:3], stands(straight)[:3]) == []
     sqitch(url, "revert", "-y", cwd=later)
     assert value(url, "SELECT to_regnamespace('tenancy') IS NULL") == "t"
 
@@ -301,5 +305,5 @@ def test_a_frozen_script_that_runs_again(small_at: Small, later: Path, change: s
     assert f"{part}" in failed.stderr
     assert "is altered" in failed.stderr
     psql_file(url, later / f"deploy/{change}.sql")
-    assert stands(url)[:3] == before
+    assert difference(stands(url)[:3], before) == []
     psql_file(url, later / f"verify/{change}.sql")
