@@ -30,7 +30,7 @@ planner=$(sed -nE 's/^@\S+ \S+ (.*>) # .*/\1/p' sqitch.plan | tail -n 1)
 echo "@v$version $day $planner # Release $version." >>"$work/sqitch.plan"
 sed -i "s/^## \[Unreleased\]\$/&\n\n## [$version] - ${day%T*}/" "$work/CHANGELOG.md"
 (cd "$work" && sqitch plan --format format:%n >/dev/null) || die 'sqitch does not read the new plan, see above'
-same=(--sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime=@0)
+same=(--sort=name --owner=0 --group=0 --numeric-owner '--mode=u=rwX,go=rX' --mtime=@0)
 tar -C "$work" "${same[@]}" -cf - sqitch.plan sqitch.conf deploy revert verify | gzip -n9 >"$work/bundle"
 
 for file in sqitch.plan CHANGELOG.md; do diff -u --label "$file" --label "$file" "$file" "$work/$file" || true; done

@@ -487,13 +487,18 @@ BEGIN
     END IF;
 
     IF direction = 'deploy' THEN
-        -- Everything before it stands. What a later release adds does not wait for a phase.
+        -- Everything before it stands. What a later release adds does not wait for the contract.
         FOR other IN
             SELECT c.*
             FROM tenancy.changes AS c
             WHERE c.position < own.position
                 AND c.state <> 'standing'
-                AND (c.state <> 'absent' OR tenancy.is_later(c.change) = tenancy.is_later(own.change))
+                AND NOT (
+                    c.state = 'absent'
+                    AND c.position > (SELECT t.position FROM tenancy.changes AS t WHERE t.tag = '@phase2')
+                    AND NOT tenancy.is_later(c.change)
+                    AND tenancy.is_later(own.change)
+                )
             ORDER BY c.position
             LIMIT 1
         LOOP
