@@ -216,8 +216,8 @@ COMMENT ON COLUMN tenancy.deployed_parts.fingerprint IS 'Of its definition.';
 COMMENT ON COLUMN tenancy.deployed_parts.definition IS 'Of a trigger, constraint, index or view, to make it again.';
 COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False for what a later change took away, and its revert gives back.';
 COMMENT ON COLUMN tenancy.deployed_parts.superseded IS
-'The changes that made it before a change of a later release made it anew, the last one first. Its revert gives the part back to them; '
-'when their script runs again, the part is altered until that of the later change runs, too.';
+'The changes that made it before a change of a later release made it anew, the last one first. Its revert gives the part back to '
+'them; when their script runs again, the part is altered until that of the later change runs, too.';
 
 CREATE OR REPLACE VIEW tenancy.part_problems (kind, name, change, definition, problem)
 WITH (security_invoker = TRUE)
