@@ -117,8 +117,8 @@ BEGIN
     ALTER TABLE tenancy.profile_origins SET SCHEMA tenancy_archive;
     CALL tenancy.follow_deletions('tenancy_archive.customer_shop_profiles');
     CALL tenancy.follow_deletions('tenancy_archive.profile_origins');
-    RAISE INFO 'the profiles are in tenancy_archive.customer_shop_profiles now, which nobody keeps up to date: sqitch deploy --to @phase1 takes '
-        'them back';
+    RAISE INFO 'the profiles are in tenancy_archive.customer_shop_profiles now, which nobody keeps up to date: sqitch deploy --to '
+        '@phase1 takes them back';
 END;
 $$;
 

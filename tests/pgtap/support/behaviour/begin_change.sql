@@ -180,7 +180,9 @@ SELECT is(tenancy.is_later('later/change'), TRUE, 'and is later');
 ROLLBACK TO SAVEPOINT before_contract;
 SELECT pg_temp.set_state('contract/switch', 'deploying');
 SELECT matches(
-    pg_temp.begin_with('deploy', 'later/change'), '^contract/switch does not stand .*interrupted while deploying', 'not half-way through it'
+    pg_temp.begin_with('deploy', 'later/change'),
+    '^contract/switch does not stand .*interrupted while deploying',
+    'not half-way through it'
 );
 ROLLBACK TO SAVEPOINT before_contract;
 SELECT pg_temp.set_state(c.change, 'standing') FROM tenancy.changes AS c WHERE c.state = 'absent';
