@@ -115,11 +115,11 @@ need_test_cluster() {
         -c fsync=off -c max_connections=100 -c shared_buffers=256MB
 }
 
-# Each room of the plan and the tag that completes it, the first one after its last change: a line each.
+# Each room of the plan and the tag of the phase that completes it, the last one that has a change of it: a line each.
 rooms() {
     awk '
-        /^[a-z_]+\// { split($1, path, "/"); if (!(path[1] in tag)) names[++count] = path[1]; tag[path[1]] = "" }
-        /^@/ { for (name in tag) if (tag[name] == "") tag[name] = $1 }
+        /^[a-z_]+\// { split($1, path, "/"); if (!(path[1] in tag)) names[++count] = path[1]; tag[path[1]]; since[path[1]] }
+        /^@phase/ { for (name in since) tag[name] = $1; split("", since) }
         END { for (i = 1; i <= count; i++) print names[i], tag[names[i]] }
     ' "$ROOT/sqitch.plan"
 }

@@ -37,7 +37,7 @@ load_legacy() {
 # As far as a plain deploy goes: the newest tag short of the contract.
 deploy() {
     local tag
-    tag=$(awk '/^@/ && $1 != "@phase3" { tag = $1 } END { print tag }' sqitch.plan)
+    tag=$(awk '/^@phase/ && $1 != "@phase3" { tag = $1 } END { print tag }' sqitch.plan)
     [[ -n $tag ]] || die 'sqitch.plan has no tag to deploy to'
     echo "Deploying to $tag"
     sqitch deploy --to "$tag" --target "db:$DATABASE_URL" && return

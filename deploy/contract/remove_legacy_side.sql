@@ -110,6 +110,8 @@ BEGIN
 
     INSERT INTO tenancy.contracted (contracted_at)
     VALUES (pg_catalog.clock_timestamp());
+    RAISE INFO 'customer_booking_stats and three columns of customers are in tenancy_archive now: sqitch revert --to @phase2 brings '
+        'them back';
 END;
 $$;
 

@@ -334,6 +334,7 @@ BEGIN
     FOREACH statement IN ARRAY rights LOOP
         EXECUTE replace(statement, 'ON SEQUENCE %s', 'ON SEQUENCE ' || sequence_name);
     END LOOP;
+    RAISE INFO 'the table that was taken over is tenancy_archive.adopted_profiles now: sqitch revert gives it back as it was';
 END;
 $$;
 

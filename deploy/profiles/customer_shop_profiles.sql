@@ -66,6 +66,7 @@ BEGIN
         CALL tenancy.change_places('tenancy.customer_shop_profiles');
         INSERT INTO tenancy.adoption (is_divided) VALUES (TRUE);
     END IF;
+    RAISE INFO 'the profiles that a revert put aside are in public.customer_shop_profiles again';
 END;
 $$;
 \endif

@@ -393,6 +393,28 @@ $$;
 COMMENT ON FUNCTION tenancy.open_changes() IS
 'Changes whose script of several transactions runs now, and in which session. Example: SELECT * FROM tenancy.open_changes()';
 
+CREATE OR REPLACE FUNCTION tenancy.is_later(change text)
+RETURNS boolean
+LANGUAGE plpgsql
+STABLE
+SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NOT EXISTS (
+        SELECT
+        FROM tenancy.changes AS c
+        JOIN tenancy.changes AS t ON t.position >= c.position
+        WHERE c.change = is_later.change
+            AND t.tag IS NOT NULL
+    );
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.is_later(text) IS
+'Whether a change stands behind the last phase of the plan: a later release added it, and it belongs to no phase. '
+'Example: SELECT tenancy.is_later(''support/schema'')';
+
 CREATE OR REPLACE FUNCTION tenancy.begin_change(direction text, change text, registry text DEFAULT '')
 RETURNS boolean
 LANGUAGE plpgsql
@@ -454,22 +476,29 @@ BEGIN
     INTO own
     FROM tenancy.changes AS c
     WHERE c.change = begin_change.change;
-    IF NOT FOUND THEN -- of a plan that is newer than the one that was deployed first
-        INSERT INTO tenancy.changes AS c (position, change)
+    IF NOT FOUND THEN -- of a later release; what must not run again says so itself
+        INSERT INTO tenancy.changes AS c (position, change, is_repeatable)
         SELECT
             max(o.position) + 1,
-            begin_change.change
+            begin_change.change,
+            TRUE
         FROM tenancy.changes AS o
         RETURNING c.* INTO own;
     END IF;
 
     IF direction = 'deploy' THEN
-        -- Everything before it stands.
+        -- Everything before it stands. What a later release adds does not wait for the contract.
         FOR other IN
             SELECT c.*
             FROM tenancy.changes AS c
             WHERE c.position < own.position
                 AND c.state <> 'standing'
+                AND NOT (
+                    c.state = 'absent'
+                    AND c.position > (SELECT t.position FROM tenancy.changes AS t WHERE t.tag = '@phase2')
+                    AND NOT tenancy.is_later(c.change)
+                    AND tenancy.is_later(own.change)
+                )
             ORDER BY c.position
             LIMIT 1
         LOOP

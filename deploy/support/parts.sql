@@ -215,6 +215,7 @@ CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
     fingerprint text NOT NULL,
     definition text,
     is_there boolean NOT NULL DEFAULT TRUE,
+    superseded text[] NOT NULL DEFAULT '{}',
     CONSTRAINT deployed_parts_pkey PRIMARY KEY (kind, name)
 );
 
@@ -227,6 +228,9 @@ COMMENT ON COLUMN tenancy.deployed_parts.change IS 'The change that made it: dep
 COMMENT ON COLUMN tenancy.deployed_parts.fingerprint IS 'Of its definition.';
 COMMENT ON COLUMN tenancy.deployed_parts.definition IS 'Of a trigger, constraint, index or view, to make it again.';
 COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False for what a later change took away, and its revert gives back.';
+COMMENT ON COLUMN tenancy.deployed_parts.superseded IS
+'The changes that made it before a change of a later release made it anew, the last one first. Its revert gives the part back to '
+'them; when their script runs again, the part is altered until that of the later change runs, too.';
 
 CREATE OR REPLACE VIEW tenancy.part_problems (kind, name, change, definition, problem)
 WITH (security_invoker = TRUE)
@@ -278,6 +282,8 @@ DECLARE
     parts_before CONSTANT jsonb := nullif(current_setting('tenancy.parts_before', TRUE), '')::jsonb;
     parts_now jsonb;
     grant_rights CONSTANT regprocedure := to_regprocedure('tenancy.grant_rights()'); -- not in phase 1
+    is_later CONSTANT boolean := tenancy.is_later(NEW.change);
+    is_reverted boolean;
     routine regprocedure;
 BEGIN
     IF parts_before IS NULL THEN
@@ -289,6 +295,7 @@ BEGIN
         SELECT p.oid
         FROM pg_proc AS p
         WHERE p.pronamespace = 'tenancy'::regnamespace
+            AND pg_get_userbyid(p.proowner) = current_user
             AND has_function_privilege('public', p.oid, 'EXECUTE')
     LOOP
         EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', routine);
@@ -298,6 +305,11 @@ BEGIN
     IF current_setting('tenancy.begun', TRUE) = 'deploy standing' AND grant_rights IS NOT NULL THEN
         EXECUTE format('CALL %s', grant_rights);
     END IF;
+
+    SELECT c.state IN ('absent', 'reverting') -- as it is by now
+    INTO is_reverted
+    FROM tenancy.changes AS c
+    WHERE c.change = NEW.change;
 
     -- Only what this transaction made or altered: what somebody altered before it stays told.
     parts_now := tenancy.part_states();
@@ -329,16 +341,25 @@ BEGIN
         p.name
     ON CONFLICT (kind, name) DO UPDATE
     SET
+        change = CASE WHEN d.change = NEW.change AND is_reverted THEN coalesce(d.superseded[1], d.change)
+            WHEN is_later AND NOT is_reverted THEN NEW.change
+            ELSE d.change
+        END,
+        superseded = CASE WHEN d.change = NEW.change AND is_reverted THEN d.superseded[2 :]
+            WHEN is_later AND NOT is_reverted AND d.change <> NEW.change THEN d.change || d.superseded
+            ELSE d.superseded
+        END,
         fingerprint = excluded.fingerprint,
         definition = excluded.definition,
-        is_there = TRUE;
+        is_there = TRUE
+    WHERE NEW.change <> ALL (d.superseded); -- else it is still to be as the later change made it
 
     DELETE FROM tenancy.deployed_parts AS d
     WHERE d.change = NEW.change
         AND NOT d.is_there
         AND EXISTS (
             SELECT
-            FROM tenancy.changes AS c -- as it is by now
+            FROM tenancy.changes AS c
             WHERE c.change = d.change
                 AND c.state = 'absent'
         );

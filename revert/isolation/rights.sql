@@ -16,18 +16,34 @@ REVOKE USAGE ON SCHEMA :"registry" FROM convo_health;
 \endif
 CALL tenancy.act_as_owner();
 
-
-REVOKE ALL
-ON ALL TABLES IN SCHEMA public, tenancy
-FROM convo_shop, convo_back_office, convo_health;
-REVOKE ALL
-ON ALL SEQUENCES IN SCHEMA public
-FROM convo_shop, convo_back_office;
-REVOKE ALL
-ON ALL ROUTINES IN SCHEMA tenancy
-FROM convo_shop, convo_back_office, convo_health;
-REVOKE ALL
-ON SCHEMA tenancy
-FROM convo_shop, convo_back_office, convo_health;
+-- What the owner gave, and no more: PostgreSQL warns of each object of others, an extension's say, where there is nothing to take.
+DO $$
+DECLARE
+    given record;
+BEGIN
+    FOR given IN
+        SELECT DISTINCT
+            g.kind,
+            g.name,
+            r.rolname AS role_name
+        FROM tenancy.given_rights AS g
+        JOIN pg_roles AS r
+            ON r.oid = g.grantee
+            AND r.rolname IN ('convo_shop', 'convo_back_office', 'convo_health')
+        LEFT JOIN pg_class AS c
+            ON c.oid = g.oid
+            AND g.kind IN ('TABLE', 'SEQUENCE')
+        WHERE g.grantor = g.owner
+            AND pg_get_userbyid(g.owner) = current_user
+            AND (
+                c.relnamespace IN ('public'::regnamespace, 'tenancy'::regnamespace) -- what is put aside keeps its rights
+                OR (g.kind, g.name) = ('SCHEMA', 'tenancy')
+                OR (g.kind = 'ROUTINE' AND starts_with(g.name, 'tenancy.'))
+            )
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s %s FROM %I', given.kind, given.name, given.role_name);
+    END LOOP;
+END;
+$$;
 
 COMMIT;

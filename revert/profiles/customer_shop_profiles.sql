@@ -47,6 +47,7 @@ BEGIN
         ALTER TABLE tenancy_archive.adopted_profiles DROP CONSTRAINT IF EXISTS adopted_profiles_customer_id_fkey;
         ALTER TABLE tenancy_archive.adopted_profiles RENAME TO customer_shop_profiles;
         ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA public;
+        RAISE INFO 'public.customer_shop_profiles is the table again that was taken over, as it was then';
     END IF;
 
     IF is_divided
@@ -71,6 +72,7 @@ BEGIN
     THEN
         DROP TABLE tenancy.customer_shop_profiles;
         DROP TABLE tenancy.profile_origins;
+        RAISE INFO 'no profile was put aside, for the legacy side can give them all again: sqitch deploy --to @phase1 makes them';
         IF is_adopted THEN
             PERFORM tenancy.drop_archive_schema(); -- which may hold something else
         END IF;
@@ -115,6 +117,8 @@ BEGIN
     ALTER TABLE tenancy.profile_origins SET SCHEMA tenancy_archive;
     CALL tenancy.follow_deletions('tenancy_archive.customer_shop_profiles');
     CALL tenancy.follow_deletions('tenancy_archive.profile_origins');
+    RAISE INFO 'the profiles are in tenancy_archive.customer_shop_profiles now, which nobody keeps up to date: sqitch deploy --to '
+        '@phase1 takes them back';
 END;
 $$;
 

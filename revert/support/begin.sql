@@ -104,6 +104,7 @@ DROP PROCEDURE IF EXISTS tenancy.mark_begun();
 DROP PROCEDURE IF EXISTS tenancy.keep_open(boolean);
 DROP PROCEDURE IF EXISTS tenancy.enter_change(text);
 DROP FUNCTION IF EXISTS tenancy.begin_change(text, text, text);
+DROP FUNCTION IF EXISTS tenancy.is_later(text);
 DROP FUNCTION IF EXISTS tenancy.open_changes();
 DROP VIEW IF EXISTS tenancy.held_keys;
 DROP FUNCTION IF EXISTS tenancy.take_key();

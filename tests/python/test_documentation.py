@@ -63,7 +63,7 @@ def plan() -> dict[str, str]:
     """The changes in their order, each with the tag of its phase."""
     tag, changes = "", {}
     for line in reversed((ROOT / "sqitch.plan").read_text().splitlines()):
-        tag = line.split()[0] if line.startswith("@") else tag
+        tag = line.split()[0] if line.startswith("@phase") else tag
         if re.match(r"\w+/\w+ ", line):
             changes[line.split()[0]] = tag
     return dict(reversed(changes.items()))
@@ -123,7 +123,7 @@ def test_make_targets(page: Path) -> None:
 @each_page
 def test_sqitch_targets(page: Path) -> None:
     text = (ROOT / "sqitch.plan").read_text()
-    known = {*re.findall(r"^(@\w+|\w+/\w+) ", text, re.MULTILINE), "@ROOT"}
+    known = {*re.findall(r"^(@[\w.]+|\w+/\w+) ", text, re.MULTILINE), "@ROOT"}
     for words in commands(page, "sqitch"):
         if "--to" in words:
             assert words[words.index("--to") + 1] in known

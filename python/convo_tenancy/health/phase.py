@@ -92,9 +92,15 @@ class Phase:
 
     @property
     def beyond(self) -> tuple[Change, ...]:
-        """Those of them that belong to a phase which is not complete."""
-        complete = [index for index, each in enumerate(self.standing) if _completes(each)]
-        return self.standing[complete[-1] + 1 if complete else 0 :]
+        """Those of them that belong to a phase which is not complete.
+
+        What a later release adds stands behind the last phase, and belongs to none.
+        """
+        ends = [index for index, each in enumerate(self.changes) if each.tag is not None]
+        of_phases = self.changes[: ends[-1] + 1] if ends else self.changes
+        standing = [each for each in of_phases if each.state != "absent"]
+        complete = [index for index, each in enumerate(standing) if _completes(each)]
+        return tuple(standing[complete[-1] + 1 if complete else 0 :])
 
     @property
     def tag(self) -> str | None:

@@ -9,7 +9,7 @@ from .cluster import ROOT
 PLAN: list[tuple[str, str | None]] = []
 """Each change, with the tag that ends its phase."""
 
-for _word in re.findall(r"^(\w+/\w+|@\w+)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE):
+for _word in re.findall(r"^(\w+/\w+|@phase\d)", (ROOT / "sqitch.plan").read_text(), re.MULTILINE):
     if _word.startswith("@"):
         PLAN[-1] = (PLAN[-1][0], _word)
     else:

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(61);
+SELECT plan(65);
 
 -- The last changes of @phase1, and the first of @phase2
 SELECT
@@ -159,7 +159,7 @@ SELECT throws_ok(
 SELECT throws_ok('SELECT tenancy.begin_change(''revert'', ''profiles/split'')', '55000', NULL, 'revert: refused as 55000');
 SELECT is(pg_temp.state_of('profiles/split'), 'standing', 'which changes nothing');
 
--- A change of a newer plan than the one that was deployed first
+-- A change of a later release than the one that was deployed first
 
 SELECT is(
     pg_temp.begin_with('deploy', 'later/change'),
@@ -169,11 +169,27 @@ SELECT is(
 SELECT is_empty(
     $$SELECT c.change FROM tenancy.changes AS c WHERE c.change = 'later/change'$$, 'and is not entered when it is refused'
 );
+SELECT pg_temp.set_state(c.change, 'standing')
+FROM tenancy.changes AS c
+WHERE c.position <= (SELECT t.position FROM tenancy.changes AS t WHERE t.tag = '@phase2')
+    AND c.state = 'absent';
+SELECT is(tenancy.is_later('isolation/switch'), FALSE, 'a change of a phase is not later');
+SAVEPOINT before_contract;
+SELECT is(tenancy.begin_change('deploy', 'later/change'), FALSE, 'before the contract it begins');
+SELECT is(tenancy.is_later('later/change'), TRUE, 'and is later');
+ROLLBACK TO SAVEPOINT before_contract;
+SELECT pg_temp.set_state('contract/switch', 'deploying');
+SELECT matches(
+    pg_temp.begin_with('deploy', 'later/change'),
+    '^contract/switch does not stand .*interrupted while deploying',
+    'not half-way through it'
+);
+ROLLBACK TO SAVEPOINT before_contract;
 SELECT pg_temp.set_state(c.change, 'standing') FROM tenancy.changes AS c WHERE c.state = 'absent';
-SELECT is(tenancy.begin_change('deploy', 'later/change'), FALSE, 'once they stand, it begins');
+SELECT is(tenancy.begin_change('deploy', 'later/change'), FALSE, 'once all stand, it begins');
 SELECT results_eq(
     'SELECT c.change, c.state, c.tag, c.is_repeatable FROM tenancy.changes AS c ORDER BY c.position DESC LIMIT 1',
-    $$VALUES ('later/change', 'standing', NULL::text, FALSE)$$,
+    $$VALUES ('later/change', 'standing', NULL::text, TRUE)$$,
     'and is the last one'
 );
 ROLLBACK TO SAVEPOINT untouched;

@@ -80,7 +80,8 @@ SELECT results_eq(
         ('change', 'text', TRUE, NULL),
         ('fingerprint', 'text', TRUE, NULL),
         ('definition', 'text', FALSE, NULL),
-        ('is_there', 'boolean', TRUE, 'true')
+        ('is_there', 'boolean', TRUE, 'true'),
+        ('superseded', 'text[]', TRUE, '''{}''::text[]')
     $$,
     'deployed_parts: columns'
 );

@@ -1,0 +1,309 @@
+"""A release is frozen: its databases upgrade, a later release fits on it, an edit is found."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from difflib import unified_diff
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from support.at_once import move_to, verify
+from support.cluster import ROOT, Cluster
+from support.commands import pg_dump_schema, psql, psql_file, sqitch, value
+from support.health import health
+from support.history import legacy_history
+from support.plan import CHANGES, CONTRACT
+from support.registry import registered
+from support.releases import FROZEN, TAG, before_contract, edited, unpack
+from support.soak import SOAK
+
+Small = Callable[[str | None], str]
+
+RELEASES: list[Path | None] = [*FROZEN] or [None]
+each_release = pytest.mark.parametrize(
+    "release", RELEASES, ids=[path.name if path else "as if frozen now" for path in RELEASES]
+)
+NEWEST = RELEASES[-1]
+
+# Of code that has moved, and of code that has not.
+BOOKED_BY_SHOP = """
+    SELECT tenancy.record_booking(p.customer_id, p.shop_id, s.id, 4500, '2030-03-01 10:00+00')
+    FROM public.customer_shop_profiles AS p
+    JOIN public.stylists AS s ON s.shop_id = p.shop_id
+    WHERE p.customer_id = (SELECT min(c.id) FROM public.customers AS c)
+"""
+BOOKED_ANYWHERE = """
+    UPDATE public.customer_booking_stats
+    SET total_bookings = total_bookings + 1, total_spend_cents = total_spend_cents + 4500
+    WHERE customer_id = (SELECT max(s.customer_id) FROM public.customer_booking_stats AS s)
+"""
+WHEN = ("created_at", "updated_at")
+WRITTEN = {"@phase1": BOOKED_ANYWHERE, "@phase2": BOOKED_BY_SHOP, "@phase3": BOOKED_BY_SHOP}
+
+
+def stands(url: str) -> tuple[list[str], ...]:
+    """The schema, what the database has recorded of it, and the profiles."""
+    made = (
+        pg_dump_schema(url, "public", "tenancy*"),
+        value(
+            url,
+            "SELECT string_agg(concat_ws(' ', position, change, tag, is_repeatable, state), E'\\n'"
+            " ORDER BY position) FROM tenancy.changes WHERE state <> 'absent'",
+        ),
+        value(
+            url,
+            "SELECT string_agg(d::text, E'\\n' ORDER BY kind, name) FROM tenancy.deployed_parts d",
+        ),
+        value(
+            url,
+            "SELECT string_agg(concat_ws(' ', customer_id, shop_id, total_bookings,"
+            " total_spend_cents), E'\\n' ORDER BY customer_id, shop_id)"
+            " FROM public.customer_shop_profiles",
+        ),
+    )
+    return tuple(text.splitlines() for text in made)
+
+
+def difference(one: tuple[list[str], ...], other: tuple[list[str], ...]) -> list[str]:
+    """Line by line."""
+    return [
+        line
+        for own, its in zip(one, other, strict=True)
+        for line in unified_diff(own, its, n=0, lineterm="")
+    ]
+
+
+def is_well(url: str, phase: str) -> None:
+    """What health says of a release depends on nothing of its surroundings."""
+    found = health(url)
+    assert found.phase == phase
+    for name in ("phase", "plan", "constraints", "indexes", "triggers", "functions", "parts"):
+        assert found.said(name)[0] == "ok", found.said(name)
+
+
+@each_release
+@pytest.mark.parametrize("tag", WRITTEN)
+def test_a_database_of_a_release_upgrades(
+    cluster: Cluster, small_at: Small, tmp_path: Path, release: Path | None, tag: str
+) -> None:
+    """At each tag, with what was written there: as one that this plan alone deployed."""
+    project = unpack(release, tmp_path / "release")
+    upgraded, alone = small_at(None), small_at(None)
+    sqitch(upgraded, "deploy", "--to", tag, *CONTRACT, cwd=project)
+    move_to(alone, tag)
+    for url in (upgraded, alone):
+        psql(url, "-c", WRITTEN[tag])
+
+    sqitch(upgraded, "deploy", "--to", tag, *CONTRACT)
+    is_well(upgraded, tag)
+    assert difference(stands(upgraded), stands(alone)) == []
+    if tag == "@phase2":
+        gate = "SELECT string_agg(finding, ' ' ORDER BY finding) FROM tenancy.contract_findings()"
+        assert value(upgraded, gate) == value(alone, gate)
+
+    sqitch(upgraded, "deploy", *CONTRACT)
+    move_to(alone, CHANGES[-1])
+    verify(upgraded)
+    is_well(upgraded, "@phase3")
+    assert difference(stands(upgraded), stands(alone)) == []
+
+    for url in (upgraded, alone):
+        move_to(url, None)
+    assert legacy_history(upgraded, *WHEN) == legacy_history(alone, *WHEN)
+    assert pg_dump_schema(upgraded, "public") == pg_dump_schema(alone, "public")
+
+
+@each_release
+def test_what_is_frozen_is_not_edited(tmp_path: Path, release: Path | None) -> None:
+    if release is None:
+        pytest.skip("no release is frozen yet")
+    frozen = unpack(release, tmp_path / "release")
+    assert edited(frozen, ROOT) == [], (
+        "put it back, and add a change behind it: docs/releasing.md says how"
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "named"),
+    [
+        ("deploy/profiles/split.sql", "deploy/profiles/split.sql"),
+        ("revert/isolation/switch.sql", "revert/isolation/switch.sql"),
+        ("verify/contract/gate.sql", "verify/contract/gate.sql"),
+        ("sqitch.plan", "sqitch.plan: @v0.0.0 "),
+    ],
+)
+@pytest.mark.parametrize("how", ["edited", "gone"])
+def test_an_edit_is_found_by_name(tmp_path: Path, file: str, named: str, how: str) -> None:
+    frozen = unpack(NEWEST, tmp_path / "release")
+    project = Path(shutil.copytree(frozen, tmp_path / "project"))
+    (project / "deploy/profiles/one_more.sql").write_text("-- a later release may add\n")
+    with (project / "sqitch.plan").open("a") as plan:
+        plan.write(later_line("profiles/one_more", "profiles/split"))
+    assert edited(frozen, project) == []
+    lines = (project / file).read_text().splitlines(keepends=True)
+    if file == "sqitch.plan":  # the last line of the release
+        place = len(lines) - 2
+        lines[place : place + 1] = [] if how == "gone" else [lines[place].replace(" #", "  #")]
+        named = lines_of(frozen)[-1] if NEWEST else named
+        (project / file).write_text("".join(lines))
+    elif how == "gone":
+        (project / file).unlink()
+    else:
+        (project / file).write_text("".join(["\n", *lines]))
+    found = edited(frozen, project)
+    assert len(found) == 1
+    assert named in found[0]
+
+
+def lines_of(project: Path) -> list[str]:
+    """Of its plan."""
+    return (project / "sqitch.plan").read_text().splitlines()
+
+
+# A later release: what each of its changes makes anew, the line that it has more than the frozen
+# script, and the part that it makes.
+LATER = {
+    "mirror/counts_later": (
+        "mirror/follow_counts",
+        ("    other record;\n", "    other record; -- later\n"),
+        "function tenancy.follow_counts",
+    ),
+    "api/totals_later": (
+        "api/customer_totals",
+        ("GROUP BY p.customer_id;", "GROUP BY p.customer_id\nHAVING TRUE;"),
+        "view tenancy.customer_totals",
+    ),
+    "profiles/residual_later": (
+        "profiles/residual",
+        ("CASE", "CASE WHEN FALSE THEN NULL"),
+        "function tenancy.residual",
+    ),
+}
+COLUMN = "ALTER TABLE tenancy.settings ADD COLUMN IF NOT EXISTS later integer;"
+COMMENT = "COMMENT ON COLUMN tenancy.settings.later IS 'Of a later release.';"
+NO_COLUMN = "ALTER TABLE tenancy.settings DROP COLUMN IF EXISTS later;"
+HEAD = """\\set ON_ERROR_STOP on
+\\set change {change}
+\\ir ../support/begin.sql
+"""
+IS_DONE = "\\if :is_done \\quit \\endif\n"
+PAGE = (ROOT / "docs/releasing.md").read_text()
+# How the page has a revert run the frozen script.
+RUNS_FROZEN = dedent(re.findall(r"^  ```\n(  CALL .*?)^  ```$", PAGE, re.M | re.S)[0])
+
+
+def later_line(change: str, *requires: str) -> str:
+    """Of the plan."""
+    by = "2026-12-01T00:00:00Z Convo Tenancy <tenancy@convo.example>"
+    return f"{change} [{' '.join(requires)}] {by} # Of a later release.\n"
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    """A later release on the newest frozen one, as docs/releasing.md says to make it."""
+    project = unpack(NEWEST, tmp_path / "later")
+    with (project / "sqitch.plan").open("a") as plan:
+        for change, (frozen, (old, new), _part) in LATER.items():
+            plan.write(later_line(change, frozen))
+            script = (project / f"deploy/{frozen}.sql").read_text()
+            assert old in script
+            script = script.replace(f"\\set change {frozen}\n", f"\\set change {change}\n")
+            script = script.replace(old, new, 1)
+            is_first = change == next(iter(LATER))
+            if is_first:
+                script = script.replace(IS_DONE, f"{IS_DONE}\n{COLUMN}\n{COMMENT}\n")
+            (project / f"deploy/{change}.sql").write_text(script)
+            (project / f"revert/{change}.sql").write_text(
+                HEAD.format(change=change)
+                + IS_DONE
+                + (f"\n{NO_COLUMN}\n" if is_first else "")
+                + RUNS_FROZEN.replace("mirror/follow_counts_2", change).replace(
+                    "mirror/follow_counts", frozen
+                )
+            )
+            (project / f"verify/{change}.sql").write_text(
+                HEAD.format(change=change) + "\nROLLBACK;\n"
+            )
+        plan.write(TAG.replace("0.0.0", "0.1.0"))
+    return project
+
+
+HAS_LATER = """
+    SELECT count(*) FROM tenancy.parts AS p
+    WHERE tenancy.part_definition(p.kind, p.oid) ~* '(-- later|HAVING true|WHEN FALSE THEN NULL)'
+"""
+
+
+@pytest.mark.parametrize(
+    ("tag", "stays"),
+    [
+        *([("@phase1", False), ("@phase2", False)] if SOAK else []),
+        ("@phase1", True),
+        ("@phase2", True),
+        ("@phase3", False),
+    ],
+)
+def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) -> None:
+    """It fits on each tag of the frozen one, before the contract too, and can be taken back."""
+    url, frozen = small_at(tag), small_at("@phase2" if stays else "@phase3")
+    plan = ("--plan-file", str(before_contract(later))) if stays else ()
+    phase = "@phase2" if stays else "@phase3"
+    before = stands(frozen)[:3]
+
+    sqitch(url, "deploy", "--verify", *plan, *CONTRACT, cwd=later)
+    assert registered(url)[-len(LATER) :] == [*LATER]
+    assert value(url, HAS_LATER) == str(len(LATER))
+    assert value(url, "SELECT count(later) FROM tenancy.settings") == "0"
+    found = health(url)
+    assert found.phase == phase
+    for name in ("phase", "constraints", "indexes", "triggers", "functions", "parts"):
+        assert found.said(name)[0] == "ok", found.said(name)
+    sqitch(url, "verify", *plan, cwd=later)
+
+    to = phase if stays else lines_of(unpack(NEWEST, later.parent / "again"))[-1].split()[0]
+    sqitch(url, "revert", "-y", "--to", to, *plan, cwd=later)
+    assert value(url, HAS_LATER) == "0"
+    assert difference(stands(url)[:3], before) == []
+
+    sqitch(url, "deploy", *plan, *CONTRACT, cwd=later)
+    assert value(url, HAS_LATER) == str(len(LATER))
+
+
+def test_on_to_the_contract(small_at: Small, later: Path) -> None:
+    """Who stayed in phase 2 goes on: what is later stays in force all the time."""
+    url, straight = small_at("@phase2"), small_at("@phase2")
+    plan = ("--plan-file", str(before_contract(later)))
+    sqitch(url, "deploy", *plan, cwd=later)
+    sqitch(url, "revert", "-y", "--log-only", "--to", "@phase2", *plan, cwd=later)
+    assert value(url, HAS_LATER) == str(len(LATER))
+    sqitch(url, "deploy", *CONTRACT, cwd=later)
+    sqitch(straight, "deploy", *CONTRACT, cwd=later)
+    assert registered(url) == registered(straight)
+    assert difference(stands(url)[:3], stands(straight)[:3]) == []
+    sqitch(url, "revert", "-y", cwd=later)
+    assert value(url, "SELECT to_regnamespace('tenancy') IS NULL") == "t"
+
+
+@pytest.mark.parametrize("change", LATER)
+def test_a_frozen_script_that_runs_again(small_at: Small, later: Path, change: str) -> None:
+    """It makes what it made before; that is altered until the later script runs, too."""
+    url = small_at("@phase2")
+    plan = ("--plan-file", str(before_contract(later)))
+    sqitch(url, "deploy", *plan, cwd=later)
+    before = stands(url)[:3]
+    frozen, _line, part = LATER[change]
+    psql_file(url, f"deploy/{frozen}.sql")
+    kind = part.split()[0]
+    said = health(url).said("functions" if kind == "function" else "parts")
+    assert part.split()[1] in said[2]
+    assert f"deploy/{change}.sql" in said[2]
+    failed = psql_file(url, later / f"verify/{change}.sql", check=False)
+    assert f"{part}" in failed.stderr
+    assert "is altered" in failed.stderr
+    psql_file(url, later / f"deploy/{change}.sql")
+    assert difference(stands(url)[:3], before) == []
+    psql_file(url, later / f"verify/{change}.sql")
