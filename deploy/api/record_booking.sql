@@ -31,8 +31,6 @@ DECLARE
     preferred integer;
     is_recorded boolean;
     notes text;
-    note text; -- of this booking, if this transaction confirmed it
-    note_at integer;
 BEGIN
     IF spend_cents IS NULL OR spend_cents NOT BETWEEN 0 AND most_cents THEN
         RAISE EXCEPTION 'spend_cents is %, expected 0 to %', coalesce(spend_cents::text, 'NULL'), most_cents
@@ -112,11 +110,11 @@ BEGIN
     -- It is counted: no statistics of the legacy code come for it.
     notes := current_setting('tenancy.confirmed', TRUE);
     IF notes <> '' THEN
-        note := tenancy.note_of_booking(customer_id, booked_at) || shop_id;
-        note_at := strpos(notes || ' ', note || ' ');
-        IF note_at > 0 THEN
-            notes := set_config('tenancy.confirmed', left(notes, note_at - 1) || substr(notes, note_at + length(note)), TRUE);
-        END IF;
+        notes := set_config(
+            'tenancy.confirmed',
+            tenancy.without_note(notes, tenancy.note_of_booking(customer_id, booked_at) || shop_id),
+            TRUE
+        );
     END IF;
     RETURN profile;
 END;

@@ -47,7 +47,7 @@ COMMENT ON FUNCTION tenancy.mark_unproven_booking() IS
 CREATE OR REPLACE TRIGGER mark_unproven_booking
 AFTER INSERT OR UPDATE ON public.bookings
 FOR EACH ROW
-WHEN (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE') AND row_security_active('public.bookings'))
+WHEN (row_security_active('public.bookings'::regclass) AND pg_has_role(to_regrole('convo_shop')::oid, 'USAGE'))
 EXECUTE FUNCTION tenancy.mark_unproven_booking();
 
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';

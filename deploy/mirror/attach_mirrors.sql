@@ -35,7 +35,7 @@ BEGIN
     WHEN (
         NEW.status = 'CONFIRMED'
         AND OLD.status <> 'CONFIRMED'
-        AND (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE') AND row_security_active('public.bookings')) IS NOT TRUE
+        AND (row_security_active('public.bookings'::regclass) AND pg_has_role(to_regrole('convo_shop')::oid, 'USAGE')) IS NOT TRUE
     )
     EXECUTE FUNCTION tenancy.note_confirmed_booking();
 
@@ -44,7 +44,7 @@ BEGIN
     FOR EACH ROW
     WHEN (
         NEW.status = 'CONFIRMED'
-        AND (pg_has_role(to_regrole('convo_shop')::oid, 'USAGE') AND row_security_active('public.bookings')) IS NOT TRUE
+        AND (row_security_active('public.bookings'::regclass) AND pg_has_role(to_regrole('convo_shop')::oid, 'USAGE')) IS NOT TRUE
     )
     EXECUTE FUNCTION tenancy.note_confirmed_booking();
 

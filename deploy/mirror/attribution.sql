@@ -100,6 +100,21 @@ COMMENT ON FUNCTION tenancy.noted_shop(text, text) IS
 'The shop that stands behind a note of tenancy.note_of_booking() in tenancy.confirmed; NULL if the note is not there. '
 'Example: tenancy.noted_shop('' 42:0.000000=3'', '' 42:0.000000='') = 3';
 
+-- No SET clause, so that it is inlined. The space tells shop 3 from shop 31.
+CREATE OR REPLACE FUNCTION tenancy.without_note(notes text, note text)
+RETURNS text
+LANGUAGE sql
+IMMUTABLE
+PARALLEL SAFE
+RETURN CASE strpos(notes || ' ', note || ' ')
+    WHEN 0 THEN notes
+    ELSE left(notes, strpos(notes || ' ', note || ' ') - 1) || substr(notes, strpos(notes || ' ', note || ' ') + length(note))
+END;
+
+COMMENT ON FUNCTION tenancy.without_note(text, text) IS
+'What stands in tenancy.confirmed when the booking of this note, its shop included, is counted. '
+'Example: tenancy.without_note('' 42:0.000000=3 43:0.000000=3'', '' 42:0.000000=3'') = '' 43:0.000000=3''';
+
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
     last_booking_at timestamptz DEFAULT NULL,

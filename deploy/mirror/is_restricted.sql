@@ -42,11 +42,11 @@ CREATE OR REPLACE FUNCTION tenancy.is_mirroring()
 RETURNS boolean
 LANGUAGE sql
 VOLATILE
-RETURN coalesce(current_setting('tenancy.mirroring', TRUE), '') <> ''
-AND (
-    current_setting('tenancy.mirroring') = coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text
-    OR (current_setting('tenancy.mirroring') = 'on' AND pg_has_role(tenancy.caller(), current_user, 'USAGE'))
-);
+RETURN CASE current_setting('tenancy.mirroring', TRUE)
+    WHEN coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text THEN TRUE
+    WHEN 'on' THEN pg_has_role(tenancy.caller(), current_user, 'USAGE')
+    ELSE FALSE
+END;
 
 COMMENT ON FUNCTION tenancy.is_mirroring() IS
 'For functions with their owner''s rights: whether what fired the trigger is a mirror''s own write, of a function that called '

@@ -5,167 +5,276 @@
 \ir ../support/begin.sql
 \if :is_done \quit \endif
 
-CREATE OR REPLACE FUNCTION tenancy.mirror_statistics_to_profiles()
-RETURNS trigger
+CREATE OR REPLACE FUNCTION tenancy.apply_statistics(
+    before tenancy.statistics,
+    after tenancy.statistics,
+    OUT shop integer,
+    OUT average_spend_cents integer
+)
 LANGUAGE plpgsql
-SECURITY DEFINER
+SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     earlier tenancy.statistics; -- the customer's row before; NULL if there was none
-    moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago
     notes text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
     note text; -- of the booking that is counted
-    note_at integer;
     has_note boolean;
     counts_booking boolean; -- or else it is a correction
     is_recalled boolean NOT NULL := FALSE;
-    average integer;
     held_bookings bigint; -- by all shops together
     held_spend_cents bigint;
     held_no_shows bigint;
     holding_shop integer; -- whose profile holds the time of the last booking
     begins_then boolean; -- a booking, maybe another customer's
-    shop integer;
     is_recorded boolean;
     is_applied boolean;
 BEGIN
-    IF tenancy.is_mirroring() THEN
-        RETURN NULL;
-    END IF;
-
-    IF TG_OP = 'UPDATE' AND NEW.customer_id = OLD.customer_id THEN
-        earlier := (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at);
-    ELSIF TG_OP <> 'INSERT' THEN
+    IF after.customer_id = before.customer_id THEN
+        earlier := before;
+    ELSIF before.customer_id IS NOT NULL THEN
         -- The row went, and the totals with it. It may come back.
-        PERFORM tenancy.remember_profiles(OLD.customer_id);
+        PERFORM tenancy.remember_profiles(before.customer_id);
         PERFORM tenancy.apply_residual(p.customer_id, p.shop_id, total_bookings => 0, total_spend_cents => 0)
         FROM (
             SELECT
                 o.customer_id,
                 min(o.shop_id) AS shop_id
             FROM public.customer_shop_profiles AS o
-            WHERE o.customer_id = OLD.customer_id
+            WHERE o.customer_id = before.customer_id
             GROUP BY o.customer_id
         ) AS p;
-        IF OLD.total_bookings <> 0 OR OLD.total_spend_cents <> 0 THEN
-            is_recorded := tenancy.note_write('legacy', OLD.customer_id, 'bookings'); -- cheaper than PERFORM
+        IF before.total_bookings <> 0 OR before.total_spend_cents <> 0 THEN
+            is_recorded := tenancy.note_write('legacy', before.customer_id, 'bookings'); -- cheaper than PERFORM
         END IF;
     END IF;
 
-    IF TG_OP = 'INSERT' AND NEW.total_bookings = 0 AND NEW.total_spend_cents = 0 AND NEW.last_booking_at IS NULL THEN
-        RETURN NULL; -- says nothing
+    IF after.customer_id IS NULL THEN
+        RETURN;
     END IF;
 
-    IF TG_OP <> 'DELETE' THEN
-        -- As the row is by now: a trigger of somebody else's may have written it again.
-        SELECT
-            s.total_bookings,
-            s.total_spend_cents,
-            s.last_booking_at,
-            h.bookings,
-            h.spend_cents,
-            h.no_shows,
-            h.shop_id,
-            s.last_booking_at IS DISTINCT FROM earlier.last_booking_at AND EXISTS (
-                SELECT
-                FROM public.bookings AS b
-                WHERE b.start_at_utc = s.last_booking_at
-            )
-        INTO
-            NEW.total_bookings,
-            NEW.total_spend_cents,
-            NEW.last_booking_at,
-            held_bookings,
-            held_spend_cents,
-            held_no_shows,
-            holding_shop,
-            begins_then
-        FROM public.customer_booking_stats AS s
-        CROSS JOIN LATERAL (
+    -- As the row is by now: a trigger of somebody else's may have written it again.
+    SELECT
+        s.total_bookings,
+        s.total_spend_cents,
+        s.last_booking_at,
+        h.bookings,
+        h.spend_cents,
+        h.no_shows,
+        h.shop_id,
+        s.last_booking_at IS DISTINCT FROM earlier.last_booking_at AND EXISTS (
             SELECT
-                sum(p.total_bookings) AS bookings,
-                sum(p.total_spend_cents) AS spend_cents,
-                sum(p.no_show_count) AS no_shows,
-                min(p.shop_id) FILTER (WHERE p.last_booking_at = s.last_booking_at) AS shop_id
-            FROM public.customer_shop_profiles AS p
-            WHERE p.customer_id = s.customer_id
-        ) AS h
-        WHERE s.customer_id = NEW.customer_id;
-        IF NOT FOUND THEN
+            FROM public.bookings AS b
+            WHERE b.start_at_utc = s.last_booking_at
+        )
+    INTO
+        after.total_bookings,
+        after.total_spend_cents,
+        after.last_booking_at,
+        held_bookings,
+        held_spend_cents,
+        held_no_shows,
+        holding_shop,
+        begins_then
+    FROM public.customer_booking_stats AS s
+    CROSS JOIN LATERAL (
+        SELECT
+            sum(p.total_bookings) AS bookings,
+            sum(p.total_spend_cents) AS spend_cents,
+            sum(p.no_show_count) AS no_shows,
+            min(p.shop_id) FILTER (WHERE p.last_booking_at = s.last_booking_at) AS shop_id
+        FROM public.customer_shop_profiles AS p
+        WHERE p.customer_id = s.customer_id
+    ) AS h
+    WHERE s.customer_id = after.customer_id;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+
+    IF (after.total_bookings, after.total_spend_cents) IS DISTINCT FROM (earlier.total_bookings, earlier.total_spend_cents) THEN
+        is_recorded := tenancy.note_write('legacy', after.customer_id, 'bookings');
+    END IF;
+
+    has_note := strpos(notes, ' ' || after.customer_id || ':') > 0;
+    counts_booking := earlier.customer_id IS NULL OR nullif(after.last_booking_at, earlier.last_booking_at) IS NOT NULL;
+
+    -- A row without a booking comes back as it was, or from a dump.
+    IF earlier.customer_id IS NULL AND NOT has_note THEN
+        is_recalled := tenancy.recall_profiles(
+            after.customer_id, after.total_bookings, after.total_spend_cents, after.last_booking_at
+        );
+    END IF;
+
+    IF has_note THEN
+        note := tenancy.note_of_booking(after.customer_id, after.last_booking_at);
+    END IF;
+    IF NOT is_recalled THEN
+        -- The usual cases, as attributed_shop() has them
+        IF coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN
+            IF has_note THEN
+                shop := tenancy.noted_shop(notes, note);
+            ELSIF holding_shop IS NOT NULL AND NOT begins_then THEN
+                shop := holding_shop;
+            ELSIF NOT begins_then AND after.last_booking_at IS DISTINCT FROM earlier.last_booking_at THEN
+                SELECT d.default_shop_id INTO shop FROM tenancy.settings AS d;
+            END IF;
+        END IF;
+        shop := coalesce(
+            shop, tenancy.attributed_shop(after.customer_id, after.last_booking_at, earlier.last_booking_at)
+        );
+        is_applied := tenancy.apply_residual(
+            after.customer_id,
+            shop,
+            total_bookings => after.total_bookings,
+            total_spend_cents => after.total_spend_cents,
+            last_booking_at => nullif(after.last_booking_at, earlier.last_booking_at),
+            earlier => earlier,
+            claims_booking => counts_booking,
+            held_bookings => held_bookings,
+            held_spend_cents => held_spend_cents,
+            held_no_shows => held_no_shows
+        );
+    END IF;
+
+    -- The confirmed booking is counted.
+    IF has_note THEN
+        notes := set_config('tenancy.confirmed', CASE
+            WHEN after.total_bookings > coalesce(earlier.total_bookings, 0) + 1 -- all of them, it seems
+                THEN regexp_replace(notes, ' ' || after.customer_id || ':[^ ]*', '', 'g')
+            WHEN strpos(notes, note) > 0 THEN tenancy.without_note(notes, note || tenancy.noted_shop(notes, note))
+            WHEN counts_booking THEN regexp_replace(notes, '(.*) ' || after.customer_id || ':[^ ]*', '\1')
+            ELSE notes
+        END, TRUE);
+        average_spend_cents := after.total_spend_cents / nullif(greatest(after.total_bookings, 0), 0);
+    END IF;
+END;
+$$;
+
+COMMENT ON FUNCTION tenancy.apply_statistics(tenancy.statistics, tenancy.statistics) IS
+'Carries a write to customer_booking_stats to the profile of the shop that it belongs to (tenancy.attributed_shop), by the '
+'residual rule. before is NULL for a new row, after for one that went, which says that the totals are zero. Returns that shop, and with a '
+'booking that this transaction confirmed the average that the customer should have. '
+'Example: SELECT * FROM tenancy.apply_statistics(NULL, (42, 1, 4500, now()))';
+
+CREATE OR REPLACE FUNCTION tenancy.mirror_statistics_to_profiles()
+RETURNS trigger
+LANGUAGE plpgsql
+SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50 -- by indexes in a young shop, too: the plan stays while its tables grow
+AS $$
+DECLARE
+    moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago
+    guard_before CONSTANT text NOT NULL := coalesce(current_setting('tenancy.mirroring', TRUE), '');
+    guard text;
+    notes text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
+    note text NOT NULL := ''; -- of the booking that is counted
+    shop integer;
+    average_before integer;
+    average integer;
+    is_counted boolean; -- the writer, already
+    is_recorded boolean;
+BEGIN
+    IF guard_before <> '' THEN
+        IF tenancy.is_mirroring() THEN
             RETURN NULL;
         END IF;
+    END IF;
 
-        IF (NEW.total_bookings, NEW.total_spend_cents) IS DISTINCT FROM (earlier.total_bookings, earlier.total_spend_cents) THEN
-            is_recorded := tenancy.note_write('legacy', NEW.customer_id, 'bookings');
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.total_bookings = 0 AND NEW.total_spend_cents = 0 AND NEW.last_booking_at IS NULL THEN
+            RETURN NULL; -- says nothing
         END IF;
-
-        has_note := strpos(notes, ' ' || NEW.customer_id || ':') > 0;
-        counts_booking := earlier.customer_id IS NULL OR nullif(NEW.last_booking_at, earlier.last_booking_at) IS NOT NULL;
-
-        -- A row without a booking comes back as it was, or from a dump.
-        IF earlier.customer_id IS NULL AND NOT has_note THEN
-            is_recalled := tenancy.recall_profiles(
-                NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents, NEW.last_booking_at
-            );
+    ELSIF TG_OP = 'UPDATE' AND coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN
+        -- The usual case, in one statement: one profile takes it all. It is that of a booking which this transaction confirmed, or
+        -- the one that holds the time of the last booking. Rows count as they are by now: a trigger of somebody else's may have
+        -- written them again.
+        IF notes <> '' THEN
+            note := coalesce(tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at), '');
+            shop := tenancy.noted_shop(notes, note);
         END IF;
+        IF shop IS NOT NULL OR notes = '' AND NEW.last_booking_at = OLD.last_booking_at THEN
+            guard := tenancy.raise_guard();
 
-        IF has_note THEN
-            note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
-        END IF;
-        IF NOT is_recalled THEN
-            -- The usual cases, as attributed_shop() has them
-            IF coalesce(current_setting('app.current_shop_id', TRUE), '') = '' THEN
-                IF has_note THEN
-                    shop := tenancy.noted_shop(notes, note);
-                ELSIF holding_shop IS NOT NULL AND NOT begins_then THEN
-                    shop := holding_shop;
-                ELSIF NOT begins_then AND NEW.last_booking_at IS DISTINCT FROM earlier.last_booking_at THEN
-                    SELECT d.default_shop_id INTO shop FROM tenancy.settings AS d;
-                END IF;
-            END IF;
-            shop := coalesce(
-                shop, tenancy.attributed_shop(NEW.customer_id, NEW.last_booking_at, earlier.last_booking_at)
-            );
-            is_applied := tenancy.apply_residual(
-                NEW.customer_id,
-                shop,
-                total_bookings => NEW.total_bookings,
-                total_spend_cents => NEW.total_spend_cents,
-                last_booking_at => nullif(NEW.last_booking_at, earlier.last_booking_at),
-                earlier => earlier,
-                claims_booking => counts_booking,
-                held_bookings => held_bookings,
-                held_spend_cents => held_spend_cents,
-                held_no_shows => held_no_shows
-            );
-        END IF;
-
-        -- The confirmed booking is counted. The application compared the new average with one that it read before
-        -- the booking locked the customer: what it did not write back, is written here.
-        IF has_note THEN
-            note_at := strpos(notes, note);
-            notes := set_config('tenancy.confirmed', CASE
-                WHEN NEW.total_bookings > coalesce(earlier.total_bookings, 0) + 1 -- all of them, it seems
-                    THEN regexp_replace(notes, ' ' || NEW.customer_id || ':[^ ]*', '', 'g')
-                WHEN note_at > 0 THEN left(notes, note_at - 1) || coalesce(substring(substr(notes, note_at + 1) FROM ' .*'), '')
-                WHEN counts_booking THEN regexp_replace(notes, '(.*) ' || NEW.customer_id || ':[^ ]*', '\1')
-                ELSE notes
-            END, TRUE);
-            average := NEW.total_spend_cents / nullif(greatest(NEW.total_bookings, 0), 0);
-
-            UPDATE public.customers AS c
+            UPDATE public.customer_shop_profiles AS p
             SET
-                average_spend_cents = average,
+                total_bookings = p.total_bookings + s.total_bookings - held.bookings,
+                total_spend_cents = p.total_spend_cents + s.total_spend_cents - held.spend_cents,
+                last_booking_at = s.last_booking_at,
                 updated_at = now()
-            WHERE c.id = NEW.customer_id
-                AND c.average_spend_cents <> average;
+            FROM public.customer_booking_stats AS s
+            JOIN public.customers AS c ON c.id = s.customer_id
+            CROSS JOIN LATERAL (
+                SELECT
+                    sum(o.total_bookings) AS bookings,
+                    sum(o.total_spend_cents) AS spend_cents,
+                    min(o.shop_id) FILTER (WHERE o.last_booking_at = s.last_booking_at) AS shop_id
+                FROM public.customer_shop_profiles AS o
+                WHERE o.customer_id = s.customer_id
+            ) AS held
+            WHERE s.customer_id = NEW.customer_id
+                AND s.customer_id = OLD.customer_id
+                AND s.last_booking_at = NEW.last_booking_at
+                AND p.customer_id = s.customer_id
+                AND p.shop_id = coalesce(shop, held.shop_id)
+                -- One booking at most, so that nothing was missed
+                AND (shop IS NULL OR s.total_bookings <= OLD.total_bookings + 1)
+                AND (s.total_bookings <= held.bookings + 1 OR s.last_booking_at = OLD.last_booking_at)
+                -- and no other profile gives
+                AND s.total_bookings >= held.bookings - p.total_bookings
+                AND s.total_spend_cents >= held.spend_cents - p.total_spend_cents
+            RETURNING
+                p.shop_id,
+                c.average_spend_cents,
+                CASE WHEN note <> '' THEN s.total_spend_cents / greatest(s.total_bookings, 1) ELSE c.average_spend_cents END,
+                EXISTS (SELECT FROM tenancy.counted_legacy_writes(p.shop_id, moment)),
+                (s.total_bookings, s.total_spend_cents) <> (OLD.total_bookings, OLD.total_spend_cents)
+                AND tenancy.note_write('legacy', s.customer_id, 'bookings')
+            INTO
+                shop,
+                average_before,
+                average,
+                is_counted,
+                is_recorded;
+
+            guard := set_config('tenancy.mirroring', guard_before, TRUE);
+            IF note <> '' AND is_counted IS NOT NULL THEN
+                notes := set_config('tenancy.confirmed', tenancy.without_note(notes, note || shop), TRUE);
+            END IF;
         END IF;
     END IF;
 
-    PERFORM FROM tenancy.counted_legacy_writes(shop, moment);
-    IF NOT FOUND THEN
+    IF is_counted IS NULL THEN
+        SELECT
+            a.shop,
+            a.average_spend_cents,
+            EXISTS (SELECT FROM tenancy.counted_legacy_writes(a.shop, moment))
+        INTO
+            shop,
+            average,
+            is_counted
+        FROM tenancy.apply_statistics(
+            CASE WHEN TG_OP <> 'INSERT' THEN
+                (OLD.customer_id, OLD.total_bookings, OLD.total_spend_cents, OLD.last_booking_at)::tenancy.statistics
+            END,
+            CASE WHEN TG_OP <> 'DELETE' THEN
+                (NEW.customer_id, NEW.total_bookings, NEW.total_spend_cents, NEW.last_booking_at)::tenancy.statistics
+            END
+        ) AS a;
+    END IF;
+
+    -- The application compared the new average with one that it read before the booking locked the customer: what it did not write
+    -- back, is written here.
+    IF average IS DISTINCT FROM average_before THEN
+        UPDATE public.customers AS c
+        SET
+            average_spend_cents = average,
+            updated_at = now()
+        WHERE c.id = NEW.customer_id
+            AND c.average_spend_cents <> average;
+    END IF;
+    IF NOT is_counted THEN
         is_recorded := tenancy.count_legacy_write(shop, moment);
     END IF;
     RETURN NULL;
@@ -173,7 +282,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mirror_statistics_to_profiles() IS
-'Trigger: carries a write to customer_booking_stats to the profile of the shop that it belongs to (tenancy.attributed_shop), by '
-'the residual rule. An inserted row of zeros says nothing; a deleted one, that the totals are zero.';
+'Trigger: carries a write to customer_booking_stats to the profile of the shop that it belongs to, in the general case by '
+'tenancy.apply_statistics(), and records who wrote. An inserted row of zeros says nothing.';
 
 COMMIT;

@@ -22,7 +22,7 @@ BEGIN
     ) THEN
         ALTER TABLE public.customer_shop_profiles
         ADD CONSTRAINT customer_shop_profiles_check
-        CHECK (total_bookings >= 0 AND total_spend_cents >= 0 AND no_show_count >= 0) NOT VALID;
+        CHECK (least(total_bookings, total_spend_cents, no_show_count) >= 0) NOT VALID;
     END IF;
 END;
 $$;

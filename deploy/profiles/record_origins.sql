@@ -25,8 +25,6 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    origin text;
 BEGIN
     -- Written before, as a rule: tenancy.written_customers sees by the two times that it was. Whoever leaves them the same, or makes
     -- them so again, is entered.
@@ -38,15 +36,14 @@ BEGIN
         RETURN NULL;
     END IF;
 
-    IF EXISTS (SELECT FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id()) THEN
-        RETURN NULL;
-    END IF;
-
-    origin := CASE WHEN pg_trigger_depth() > 1 THEN 'mirror' ELSE 'statement' END;
     INSERT INTO tenancy.profile_origins (customer_id, shop_id, origin)
-    VALUES
-    (OLD.customer_id, OLD.shop_id, origin),
-    (NEW.customer_id, NEW.shop_id, origin)
+    SELECT
+        w.customer_id,
+        w.shop_id,
+        CASE WHEN pg_trigger_depth() > 1 THEN 'mirror' ELSE 'statement' END
+    FROM (VALUES (OLD.customer_id, OLD.shop_id, FALSE), (NEW.customer_id, NEW.shop_id, TRUE)) AS w (customer_id, shop_id, is_new)
+    WHERE (w.is_new OR (w.customer_id, w.shop_id) <> (NEW.customer_id, NEW.shop_id))
+        AND NOT EXISTS (SELECT FROM tenancy.splits_under_way AS s WHERE s.xid = pg_current_xact_id())
     ON CONFLICT ON CONSTRAINT profile_origins_pkey DO NOTHING;
     RETURN NULL;
 END;

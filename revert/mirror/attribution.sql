@@ -6,6 +6,7 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.attributed_shop(integer, timestamptz, timestamptz);
+DROP FUNCTION IF EXISTS tenancy.without_note(text, text);
 DROP FUNCTION IF EXISTS tenancy.noted_shop(text, text);
 DROP FUNCTION IF EXISTS tenancy.note_of_booking(integer, timestamptz);
 DROP FUNCTION IF EXISTS tenancy.is_known_booking(integer, integer, timestamptz);

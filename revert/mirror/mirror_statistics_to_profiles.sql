@@ -6,5 +6,6 @@
 \if :is_done \quit \endif
 
 DROP FUNCTION IF EXISTS tenancy.mirror_statistics_to_profiles();
+DROP FUNCTION IF EXISTS tenancy.apply_statistics(tenancy.statistics, tenancy.statistics);
 
 COMMIT;

@@ -16,7 +16,7 @@ CREATE TYPE public.bookingstatus AS ENUM (
 );
 ALTER TYPE public.bookingstatus OWNER TO postgres;
 CREATE TABLE public.customer_shop_profiles (
-    CONSTRAINT customer_shop_profiles_check CHECK (((total_bookings >= 0) AND (total_spend_cents >= 0) AND (no_show_count >= 0))),
+    CONSTRAINT customer_shop_profiles_check CHECK ((LEAST(total_bookings, total_spend_cents, no_show_count) >= 0)),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     customer_id integer NOT NULL,
     id integer NOT NULL,
@@ -259,13 +259,13 @@ CREATE INDEX ix_services_shop_id ON public.services USING btree (shop_id);
 CREATE INDEX ix_stylists_shop_id ON public.stylists USING btree (shop_id);
 CREATE UNIQUE INDEX stylists_id_shop_id_key ON public.stylists USING btree (id, shop_id);
 COMMENT ON INDEX public.stylists_id_shop_id_key IS 'Lets customer_shop_profiles refer to a stylist together with the shop, so that a preferred stylist works in that shop.';
-CREATE TRIGGER confirm_booking BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((new.status = 'CONFIRMED'::public.bookingstatus) AND (old.status <> 'CONFIRMED'::public.bookingstatus) AND ((pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text) AND row_security_active('public.bookings'::text)) IS NOT TRUE))) EXECUTE FUNCTION tenancy.note_confirmed_booking();
+CREATE TRIGGER confirm_booking BEFORE UPDATE ON public.bookings FOR EACH ROW WHEN (((new.status = 'CONFIRMED'::public.bookingstatus) AND (old.status <> 'CONFIRMED'::public.bookingstatus) AND ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text)) IS NOT TRUE))) EXECUTE FUNCTION tenancy.note_confirmed_booking();
 COMMENT ON TRIGGER confirm_booking ON public.bookings IS 'Locks the customer of a booking that turns CONFIRMED.';
-CREATE TRIGGER confirm_new_booking BEFORE INSERT ON public.bookings FOR EACH ROW WHEN (((new.status = 'CONFIRMED'::public.bookingstatus) AND ((pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text) AND row_security_active('public.bookings'::text)) IS NOT TRUE))) EXECUTE FUNCTION tenancy.note_confirmed_booking();
+CREATE TRIGGER confirm_new_booking BEFORE INSERT ON public.bookings FOR EACH ROW WHEN (((new.status = 'CONFIRMED'::public.bookingstatus) AND ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text)) IS NOT TRUE))) EXECUTE FUNCTION tenancy.note_confirmed_booking();
 COMMENT ON TRIGGER confirm_new_booking ON public.bookings IS 'Locks the customer of a booking that is inserted as CONFIRMED.';
 CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
 COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
-CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text) AND row_security_active('public.bookings'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
+CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';
 CREATE TRIGGER mirror_customer_to_profiles AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) OR (new.no_show_count <> old.no_show_count))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
 COMMENT ON TRIGGER mirror_customer_to_profiles ON public.customers IS 'Mirror: no-shows and preferred stylist, to the profiles.';

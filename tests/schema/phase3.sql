@@ -19,7 +19,7 @@ CREATE TYPE public.bookingstatus AS ENUM (
 );
 ALTER TYPE public.bookingstatus OWNER TO postgres;
 CREATE TABLE public.customer_shop_profiles (
-    CONSTRAINT customer_shop_profiles_check CHECK (((total_bookings >= 0) AND (total_spend_cents >= 0) AND (no_show_count >= 0))),
+    CONSTRAINT customer_shop_profiles_check CHECK ((LEAST(total_bookings, total_spend_cents, no_show_count) >= 0)),
     created_at timestamp with time zone DEFAULT now() NOT NULL,
     customer_id integer NOT NULL,
     id integer NOT NULL,
@@ -275,7 +275,7 @@ CREATE UNIQUE INDEX stylists_id_shop_id_key ON public.stylists USING btree (id, 
 COMMENT ON INDEX public.stylists_id_shop_id_key IS 'Lets customer_shop_profiles refer to a stylist together with the shop, so that a preferred stylist works in that shop.';
 CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
 COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
-CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text) AND row_security_active('public.bookings'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
+CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';
 CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
 COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';

@@ -4,7 +4,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(51);
+SELECT plan(55);
 
 \ir ../../helpers/salons.sql
 
@@ -137,6 +137,10 @@ SELECT is(tenancy.attributed_shop(9101), 901, 'rule 5: the newest');
 SELECT is(tenancy.note_of_booking(42, '1970-01-01 00:00:07.5+00'), ' 42:7.500000=', 'a note has the customer, and the start');
 SELECT is(tenancy.note_of_booking(42, 'infinity'), ' 42:Infinity=', 'whatever it is');
 SELECT is(tenancy.note_of_booking(42, NULL), NULL, 'or there is none');
+SELECT is(tenancy.without_note(' 42:7=3 43:7=3', ' 42:7=3'), ' 43:7=3', 'a booking is counted: its note goes');
+SELECT is(tenancy.without_note(' 42:7=31 42:7=3', ' 42:7=3'), ' 42:7=31', 'and not that of shop 31 for shop 3');
+SELECT is(tenancy.without_note(' 42:7=3 42:7=3', ' 42:7=3'), ' 42:7=3', 'one of two');
+SELECT is(tenancy.without_note(' 42:7=3', ' 43:7=3'), ' 42:7=3', 'nor another one');
 SELECT is(tenancy.attributed_shop(9102, pg_temp.day(4)), 903, 'rule 2: for its customer alone');
 SELECT pg_temp.in_shop('903');
 SELECT is(tenancy.attributed_shop(9101, pg_temp.day(2)), 903, 'rule 1: the context, before all');
