@@ -96,6 +96,7 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 DECLARE
     wanted CONSTANT text := tenancy.normalized_phone(wanted_phone);
@@ -126,6 +127,7 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 DECLARE
     wanted CONSTANT text := tenancy.normalized_email(wanted_email);

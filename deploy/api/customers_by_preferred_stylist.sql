@@ -12,6 +12,7 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 DECLARE
     shop integer;

@@ -16,6 +16,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 DECLARE
     shop CONSTANT integer := (SELECT s.shop_id FROM public.services AS s WHERE s.id = set_service_preference.service_id);

@@ -26,6 +26,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
@@ -48,6 +49,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 BEGIN
     IF TG_OP <> 'INSERT' THEN
@@ -70,6 +72,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 AS $$
 BEGIN
     -- Their profiles are noted by themselves: here, who preferred the stylist over all shops.

@@ -162,7 +162,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50 -- by indexes in a young shop, too: the plan stays while its tables grow
+SET seq_page_cost = 50
 AS $$
 DECLARE
     moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago

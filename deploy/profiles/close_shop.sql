@@ -203,6 +203,7 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
+SET seq_page_cost = 50
 SET lock_timeout = '500ms' -- below deadlock_timeout: it gives way to a booking
 AS $$
 DECLARE
