@@ -152,8 +152,8 @@ $$;
 
 COMMENT ON FUNCTION tenancy.apply_statistics(tenancy.statistics, tenancy.statistics) IS
 'Carries a write to customer_booking_stats to the profile of the shop that it belongs to (tenancy.attributed_shop), by the '
-'residual rule. before is NULL for a new row, after for one that went, which says that the totals are zero. Returns that shop, and with a '
-'booking that this transaction confirmed the average that the customer should have. '
+'residual rule. before is NULL for a new row, after for one that went, which says that the totals are zero. Returns that shop, and '
+'with a booking that this transaction confirmed the average that the customer should have. '
 'Example: SELECT * FROM tenancy.apply_statistics(NULL, (42, 1, 4500, now()))';
 
 CREATE OR REPLACE FUNCTION tenancy.mirror_statistics_to_profiles()

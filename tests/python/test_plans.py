@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+
 from support.at_once import move_to
 
 # More than a statement makes once, in a new session; less than it has rows.
@@ -113,7 +114,9 @@ def test_plans_do_not_grow_with_the_rows(phase2_database: str, statement: str) -
 
 # --- A young shop
 
-_CONFIRMED = "UPDATE public.bookings SET status = 'CONFIRMED' WHERE id = md5(%(customer)s::text)::uuid"
+_CONFIRMED = (
+    "UPDATE public.bookings SET status = 'CONFIRMED' WHERE id = md5(%(customer)s::text)::uuid"
+)
 _SALON = """
 INSERT INTO public.services (shop_id, name, duration_minutes, price_cents)
 VALUES (1, 'Cut', 30, 4500);
@@ -131,7 +134,9 @@ SELECT
     md5(n::text)::uuid, 1, (SELECT min(id) FROM public.services), 101,
     '+1602' || n, 0, start_at, start_at + interval '1 hour', 'HOLD', '2040-01-01'
 FROM generate_series(%s::integer, %s) AS n
-CROSS JOIN LATERAL (SELECT '2035-01-01 00:00+00'::timestamptz + n * interval '1 hour') AS t (start_at)
+CROSS JOIN LATERAL (
+    SELECT '2035-01-01 00:00+00'::timestamptz + n * interval '1 hour' AS start_at
+) AS t
 """
 WRITES = {
     "a booking": (
