@@ -169,7 +169,7 @@ DECLARE
     guard_before CONSTANT text NOT NULL := coalesce(current_setting('tenancy.mirroring', TRUE), '');
     guard text;
     notes text NOT NULL := coalesce(current_setting('tenancy.confirmed', TRUE), '');
-    note text NOT NULL := ''; -- of the booking that is counted
+    note text; -- of the booking that is counted; NULL if there is none
     shop integer;
     average_before integer;
     average integer;
@@ -191,7 +191,7 @@ BEGIN
         -- the one that holds the time of the last booking. Rows count as they are by now: a trigger of somebody else's may have
         -- written them again.
         IF notes <> '' THEN
-            note := coalesce(tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at), '');
+            note := tenancy.note_of_booking(NEW.customer_id, NEW.last_booking_at);
             shop := tenancy.noted_shop(notes, note);
         END IF;
         IF shop IS NOT NULL OR notes = '' AND NEW.last_booking_at = OLD.last_booking_at THEN
@@ -201,7 +201,10 @@ BEGIN
             SET
                 total_bookings = p.total_bookings + s.total_bookings - held.bookings,
                 total_spend_cents = p.total_spend_cents + s.total_spend_cents - held.spend_cents,
-                last_booking_at = s.last_booking_at,
+                last_booking_at = CASE
+                    WHEN s.last_booking_at = OLD.last_booking_at THEN p.last_booking_at
+                    ELSE s.last_booking_at
+                END,
                 updated_at = now()
             FROM public.customer_booking_stats AS s
             JOIN public.customers AS c ON c.id = s.customer_id
@@ -227,7 +230,10 @@ BEGIN
             RETURNING
                 p.shop_id,
                 c.average_spend_cents,
-                CASE WHEN note <> '' THEN s.total_spend_cents / greatest(s.total_bookings, 1) ELSE c.average_spend_cents END,
+                CASE
+                    WHEN note IS NULL THEN c.average_spend_cents
+                    ELSE s.total_spend_cents / nullif(greatest(s.total_bookings, 0), 0)
+                END,
                 EXISTS (SELECT FROM tenancy.counted_legacy_writes(p.shop_id, moment)),
                 (s.total_bookings, s.total_spend_cents) <> (OLD.total_bookings, OLD.total_spend_cents)
                 AND tenancy.note_write('legacy', s.customer_id, 'bookings')
@@ -239,7 +245,7 @@ BEGIN
                 is_recorded;
 
             guard := set_config('tenancy.mirroring', guard_before, TRUE);
-            IF note <> '' AND is_counted IS NOT NULL THEN
+            IF note IS NOT NULL AND is_counted IS NOT NULL THEN
                 notes := set_config('tenancy.confirmed', tenancy.without_note(notes, note || shop), TRUE);
             END IF;
         END IF;
