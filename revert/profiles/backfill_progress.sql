@@ -10,9 +10,10 @@ DROP FUNCTION IF EXISTS tenancy.resume_backfill();
 DROP FUNCTION IF EXISTS tenancy.pause_backfill();
 DROP FUNCTION IF EXISTS tenancy.leave_backfill();
 DROP FUNCTION IF EXISTS tenancy.join_backfill();
+-- In the order in which the health check reads them, in one transaction: another one could be a deadlock.
+DROP TABLE IF EXISTS tenancy.backfill_progress;
+DROP TABLE IF EXISTS tenancy.backfill_ranges;
 DROP VIEW IF EXISTS tenancy.backfill_sessions;
 DROP TABLE IF EXISTS tenancy.backfill_workers;
-DROP TABLE IF EXISTS tenancy.backfill_ranges;
-DROP TABLE IF EXISTS tenancy.backfill_progress;
 
 COMMIT;

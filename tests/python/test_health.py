@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,8 @@ def test_everything_is_right(phase1_database: str) -> None:
     }
     assert time.time() - found_samples["convo_tenancy_health_run_timestamp_seconds"] < 300
     [info] = (name for name in found_samples if name.startswith("convo_tenancy_info{"))
-    assert 'version="0.1.0",phase="@phase1",isolation="unknown",postgresql="1' in info
+    release = version("convo-tenancy")
+    assert f'version="{release}",phase="@phase1",isolation="unknown",postgresql="1' in info
     assert {name: found_samples[name] for name in found_samples if name not in when} == {
         info: 1,
         "convo_tenancy_health_status": 0,
