@@ -95,9 +95,16 @@ def recorded_template(cluster: Cluster) -> str:
     )
 
 
-def _deployed(cluster: Cluster, tag: str, below: str) -> str:
-    """A template one phase further than the template below it."""
-    return _template(cluster, tag.removeprefix("@"), lambda url: move_to(url, tag), below)
+def _deployed(cluster: Cluster, to: str, below: str) -> str:
+    """A template at a change or a tag, made of the template below it."""
+    stage = to.removeprefix("@").replace("/", "_")
+    return _template(cluster, stage, lambda url: move_to(url, to), below)
+
+
+@pytest.fixture(scope="session")
+def backfill_template(cluster: Cluster, recorded_template: str) -> str:
+    """The recorded legacy database, deployed as far as the backfill's functions."""
+    return _deployed(cluster, "profiles/run_backfill", recorded_template)
 
 
 @pytest.fixture(scope="session")
@@ -164,6 +171,12 @@ def legacy_database(cluster: Cluster, legacy_template: str) -> Iterator[str]:
 def recorded_database(cluster: Cluster, recorded_template: str) -> Iterator[str]:
     """URL of a copy of the recorded legacy database."""
     yield from _clone(cluster, recorded_template)
+
+
+@pytest.fixture
+def backfill_database(cluster: Cluster, backfill_template: str) -> Iterator[str]:
+    """URL of a copy of the recorded database where the backfill can begin."""
+    yield from _clone(cluster, backfill_template)
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 
 from support.at_once import move_to
+from support.backfill import assert_all_right
 from support.cluster import ROOT, Cluster, new_folder
 from support.command_line import Running, call, in_terminal, refusal
 from support.commands import environment, psql, run, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
-from support.profiles import wrong_profiles
 from support.waiting import wait_until
 
 APPLICATION = "convo-tenancy backfill"
@@ -27,56 +27,22 @@ RUNNER = f"""
 """
 
 
-def assert_all_right(url: str) -> None:
-    """Every customer has exactly the profiles of the rule, and the count of them is right."""
-    assert wrong_profiles(url) == []
-    row = value(
-        url,
-        "SELECT customers_done, profiles_written, finished_at IS NOT NULL"
-        " FROM tenancy.backfill_progress",
-    )
-    counts = value(
-        url,
-        "SELECT count(DISTINCT customer_id), count(*), true FROM public.customer_shop_profiles",
-    )
-    assert row.split("|")[:2] == counts.split("|")[:2]
-    assert row.endswith("|t")
-
-
-@pytest.fixture(scope="module")
-def backfill_template(cluster: Cluster) -> Iterator[str]:
-    """The recorded database, deployed as far as the backfill's functions."""
-    name = f"template_backfill_{os.getpid()}"
-    url = cluster.create_database(name)
-    run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-    move_to(url, "profiles/run_backfill")
-    cluster.mark_template(name)
-    yield name
-    cluster.drop_database(name)
-
-
-@pytest.fixture
-def database(cluster: Cluster, backfill_template: str) -> Iterator[str]:
-    """URL of a copy of it."""
-    name = f"backfill_{os.getpid()}"
-    yield cluster.create_database(name, backfill_template)
-    cluster.drop_database(name)
-
-
-def test_the_recorded_database_from_the_estimate_to_the_tag(database: str) -> None:
-    dry = call(database, "backfill", "--dry-run", "--format", "json")
+def test_the_recorded_database_from_the_estimate_to_the_tag(backfill_database: str) -> None:
+    dry = call(backfill_database, "backfill", "--dry-run", "--format", "json")
     assert dry.returncode == 0
     estimate = json.loads(dry.stdout)
     assert set(estimate) == {"customers", "profiles", "disk_bytes", "wal_bytes"}
-    assert value(database, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
-    assert value(database, "SELECT started_at IS NULL FROM tenancy.backfill_progress") == "t"
+    assert value(backfill_database, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
+    assert (
+        value(backfill_database, "SELECT started_at IS NULL FROM tenancy.backfill_progress") == "t"
+    )
 
-    done = call(database, "backfill", "--batch-size", "100")
+    done = call(backfill_database, "backfill", "--batch-size", "100")
     assert (done.returncode, done.stderr) == (0, "")
-    assert_all_right(database)
+    assert_all_right(backfill_database)
     # The recording is small enough to be estimated from all of it.
-    customers = value(database, "SELECT count(*) FROM public.customers")
-    profiles = value(database, "SELECT count(*) FROM public.customer_shop_profiles")
+    customers = value(backfill_database, "SELECT count(*) FROM public.customers")
+    profiles = value(backfill_database, "SELECT count(*) FROM public.customer_shop_profiles")
     assert (str(estimate["customers"]), str(estimate["profiles"])) == (customers, profiles)
     first, *_, summary, hint = done.stdout.splitlines()
     assert first.startswith("To do: about 1,824 customers, ")
@@ -84,54 +50,59 @@ def test_the_recorded_database_from_the_estimate_to_the_tag(database: str) -> No
     assert "sqitch deploy --to @phase1" in hint
 
     psql(
-        database,
+        backfill_database,
         "-c",
         "INSERT INTO public.customers (phone, average_spend_cents, no_show_count)"
         " VALUES ('+15559990000', 0, 0)",
     )
-    again = call(database, "backfill")
+    again = call(backfill_database, "backfill")
     assert again.returncode == 0
     assert "The backfill finished at " in again.stdout
     assert "1 customers got 1 profiles" in again.stdout
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
-    move_to(database, "@phase1")
-    assert call(database, "health").returncode == 0
+    move_to(backfill_database, "@phase1")
+    assert call(backfill_database, "health").returncode == 0
 
 
-def test_the_setting_is_the_default_batch_size(database: str) -> None:
-    psql(database, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 700")
-    with held_in_a_batch(database), Running(database, "backfill") as running:
-        wait_until_held(database, APPLICATION)
-        assert value(database, "SELECT customers_done FROM tenancy.backfill_progress") == "700"
+def test_the_setting_is_the_default_batch_size(backfill_database: str) -> None:
+    psql(backfill_database, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 700")
+    with held_in_a_batch(backfill_database), Running(backfill_database, "backfill") as running:
+        wait_until_held(backfill_database, APPLICATION)
+        assert (
+            value(backfill_database, "SELECT customers_done FROM tenancy.backfill_progress")
+            == "700"
+        )
         running.process.send_signal(signal.SIGTERM)
         assert running.end()[0] == 143
 
 
-def test_paused_watched_and_resumed_from_elsewhere(database: str) -> None:
-    paused = call(database, "backfill", "pause")
+def test_paused_watched_and_resumed_from_elsewhere(backfill_database: str) -> None:
+    paused = call(backfill_database, "backfill", "pause")
     assert (paused.returncode, paused.stderr) == (0, "")
     assert "No backfill runs now" in paused.stdout
-    with Running(database, "backfill", "--batch-size", "100") as running:
+    with Running(backfill_database, "backfill", "--batch-size", "100") as running:
         assert "paused" in running.read_until("waiting:")
 
-        pid = value(database, f"SELECT pid {RUNNER}")
-        status = json.loads(call(database, "backfill", "status", "--format", "json").stdout)
+        pid = value(backfill_database, f"SELECT pid {RUNNER}")
+        status = json.loads(
+            call(backfill_database, "backfill", "status", "--format", "json").stdout
+        )
         assert (status["paused"], status["percent"]) == (True, 0.0)
         assert status["running"]["pid"] == int(pid)
         assert [worker["pid"] for worker in status["workers"]] == [int(pid)]
-        text = call(database, "backfill", "status").stdout
+        text = call(backfill_database, "backfill", "status").stdout
         assert ", paused" in text
         assert f"Running:   pid {pid}," in text
-        assert value(database, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
+        assert value(backfill_database, "SELECT count(*) FROM public.customer_shop_profiles") == "0"
 
-        resumed = call(database, "backfill", "resume")
+        resumed = call(backfill_database, "backfill", "resume")
         assert "the running backfill goes on" in resumed.stdout
         code, output = running.end()
         assert code == 0
         assert "goes on" in output
-    assert_all_right(database)
-    status = json.loads(call(database, "backfill", "status", "--format", "json").stdout)
+    assert_all_right(backfill_database)
+    status = json.loads(call(backfill_database, "backfill", "status", "--format", "json").stdout)
     assert (status["percent"], status["running"], status["paused"]) == (100.0, None, False)
     assert status["workers"] == []
 
@@ -155,35 +126,35 @@ def _send(number: signal.Signals) -> Callable[[Running, str], None]:
     ids=["kill", "interrupt", "terminate", "connection"],
 )
 def test_ended_in_the_middle_of_a_batch_and_run_again(
-    database: str, end_it: Callable[[Running, str], None], exit_code: int, words: str
+    backfill_database: str, end_it: Callable[[Running, str], None], exit_code: int, words: str
 ) -> None:
     with (
-        held_in_a_batch(database),
-        Running(database, "backfill", "--batch-size", "100") as running,
+        held_in_a_batch(backfill_database),
+        Running(backfill_database, "backfill", "--batch-size", "100") as running,
     ):
-        wait_until_held(database, APPLICATION)
-        end_it(running, database)
+        wait_until_held(backfill_database, APPLICATION)
+        end_it(running, backfill_database)
         code, output = running.end()
         assert code == exit_code, output
         assert words in output
-        wait_until_gone(database, APPLICATION)
+        wait_until_gone(backfill_database, APPLICATION)
     done = "SELECT customers_done, finished_at IS NULL FROM tenancy.backfill_progress"
-    assert value(database, done) == "800|t"
+    assert value(backfill_database, done) == "800|t"
     profiled = "SELECT count(DISTINCT customer_id) FROM public.customer_shop_profiles"
-    assert value(database, profiled) == "800"
+    assert value(backfill_database, profiled) == "800"
 
-    again = call(database, "backfill", "--batch-size", "100")
+    again = call(backfill_database, "backfill", "--batch-size", "100")
     assert again.returncode == 0
     assert "Backfill finished: 1,024 customers got" in again.stdout
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
 
-def test_sqitch_shares_the_work_of_the_command(database: str) -> None:
-    call(database, "backfill", "pause")
-    with Running(database, "backfill") as running:
+def test_sqitch_shares_the_work_of_the_command(backfill_database: str) -> None:
+    call(backfill_database, "backfill", "pause")
+    with Running(backfill_database, "backfill") as running:
         running.read_until("waiting:")
         with subprocess.Popen(
-            ["sqitch", "deploy", "--target", f"db:{database}", "--to", "@phase1"],
+            ["sqitch", "deploy", "--target", f"db:{backfill_database}", "--to", "@phase1"],
             env=environment(),
             cwd=ROOT,
             stdout=subprocess.PIPE,
@@ -196,51 +167,51 @@ def test_sqitch_shares_the_work_of_the_command(database: str) -> None:
                     break
             else:
                 pytest.fail("Sqitch did not say so")
-            call(database, "backfill", "resume")
+            call(backfill_database, "backfill", "resume")
             assert running.end()[0] == 0
             deploying.communicate(timeout=60)
             assert deploying.returncode == 0
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
 
-def test_a_customer_whose_deletion_is_under_way(database: str) -> None:
-    with psycopg.connect(database, application_name="a deletion") as deleting:
+def test_a_customer_whose_deletion_is_under_way(backfill_database: str) -> None:
+    with psycopg.connect(backfill_database, application_name="a deletion") as deleting:
         for table in ("booking_stats", "stylist_preferences", "service_preferences"):
             deleting.execute(f"DELETE FROM public.customer_{table} WHERE customer_id = 900")
         deleting.execute("DELETE FROM public.customers WHERE id = 900")
-        with Running(database, "backfill", "--batch-size", "100") as running:
+        with Running(backfill_database, "backfill", "--batch-size", "100") as running:
             assert "application a deletion" in running.read_until("waiting: 1 customers")
             deleting.commit()
             code, output = running.end()
             assert code == 0, output
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
 
-def test_tables_that_are_locked_for_a_while(database: str) -> None:
+def test_tables_that_are_locked_for_a_while(backfill_database: str) -> None:
     """As the legacy application locks its tables when it boots, for its own ALTERs."""
-    call(database, "backfill", "pause")
+    call(backfill_database, "backfill", "pause")
     with (
-        psycopg.connect(database) as booting,
-        Running(database, "backfill", "--batch-size", "100") as running,
+        psycopg.connect(backfill_database) as booting,
+        Running(backfill_database, "backfill", "--batch-size", "100") as running,
     ):
         assert "paused" in running.read_until("waiting:")
         booting.execute("LOCK TABLE public.customer_booking_stats IN ACCESS EXCLUSIVE MODE")
-        call(database, "backfill", "resume")
+        call(backfill_database, "backfill", "resume")
         assert "customers from 1 on: canceling" in running.read_until("waiting: somebody holds a")
         booting.execute("LOCK TABLE public.customers IN ACCESS EXCLUSIVE MODE")
         assert "lock timeout" in running.read_until("tries again (canceling")
         booting.commit()
         code, output = running.end()
         assert code == 0, output
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
 
-def test_a_pause_that_is_not_committed(database: str) -> None:
+def test_a_pause_that_is_not_committed(backfill_database: str) -> None:
     """It holds the row of the cursor; the batch waits for that as for any other lock."""
-    call(database, "backfill", "pause")
+    call(backfill_database, "backfill", "pause")
     with (
-        psycopg.connect(database) as undecided,
-        Running(database, "backfill", "--batch-size", "5") as running,
+        psycopg.connect(backfill_database) as undecided,
+        Running(backfill_database, "backfill", "--batch-size", "5") as running,
     ):
         running.read_until("waiting: paused")
         undecided.execute("SELECT tenancy.resume_backfill()")
@@ -250,15 +221,15 @@ def test_a_pause_that_is_not_committed(database: str) -> None:
         undecided.rollback()
         code, output = running.end()
         assert code == 0, output
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
 
-def test_a_bar_in_a_terminal(database: str) -> None:
-    code, output = in_terminal(database, "backfill", "--batch-size", "100")
+def test_a_bar_in_a_terminal(backfill_database: str) -> None:
+    code, output = in_terminal(backfill_database, "backfill", "--batch-size", "100")
     assert code == 0, output
     for words in ("1,824 of 1,824 customers", "100%", "profiles, ", "/s", "Next: sqitch deploy"):
         assert words in output
-    assert_all_right(database)
+    assert_all_right(backfill_database)
 
 
 @pytest.fixture
@@ -345,16 +316,16 @@ def test_a_replica_that_lags_holds_the_backfill(replicated: tuple[Cluster, Clust
     assert "GRANT pg_read_all_stats" in blind.stdout
 
 
-def test_a_role_without_rights(cluster: Cluster, database: str) -> None:
-    psql(database, "-c", "CREATE ROLE bystander LOGIN")
+def test_a_role_without_rights(cluster: Cluster, backfill_database: str) -> None:
+    psql(backfill_database, "-c", "CREATE ROLE bystander LOGIN")
     try:
-        url = database.replace("postgres@", "bystander@")
+        url = backfill_database.replace("postgres@", "bystander@")
         for command in ([], ["--dry-run"], ["pause"], ["resume"], ["status"]):
             line = refusal(url, "backfill", *command)
             assert "permission denied for schema tenancy: run it as the owner" in line
-        assert value(database, "SELECT paused FROM tenancy.backfill_progress") == "f"
+        assert value(backfill_database, "SELECT paused FROM tenancy.backfill_progress") == "f"
     finally:
-        psql(database, "-c", "DROP ROLE bystander")
+        psql(backfill_database, "-c", "DROP ROLE bystander")
 
 
 def test_not_deployed_and_not_legacy(cluster: Cluster, legacy_database: str) -> None:
@@ -412,12 +383,16 @@ def test_called_wrongly(args: tuple[str, ...]) -> None:
     assert done.stderr.endswith(": see convo-tenancy backfill -h\n")
 
 
-def test_the_url_before_the_command_counts(database: str) -> None:
+def test_the_url_before_the_command_counts(backfill_database: str) -> None:
     done = call(
-        "postgresql://postgres@127.0.0.1:1/wrong", "backfill", "--database-url", database, "pause"
+        "postgresql://postgres@127.0.0.1:1/wrong",
+        "backfill",
+        "--database-url",
+        backfill_database,
+        "pause",
     )
     assert done.returncode == 0
-    assert value(database, "SELECT paused FROM tenancy.backfill_progress") == "t"
+    assert value(backfill_database, "SELECT paused FROM tenancy.backfill_progress") == "t"
 
 
 def test_version_and_help() -> None:

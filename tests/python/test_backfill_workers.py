@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
@@ -14,9 +13,9 @@ import pytest
 
 from support.adopted import run_the_adr
 from support.at_once import move_to, run_scripts
-from support.cluster import ROOT, Cluster
+from support.backfill import assert_all_right
 from support.command_line import Running, call
-from support.commands import environment, psql, run, value
+from support.commands import environment, psql, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.legacy_application import LegacyLoad
 from support.plan import CHANGES
@@ -44,36 +43,11 @@ IN_A_BATCH = f"""
 """
 
 
-def assert_all_right(url: str) -> None:
-    """As one worker leaves it: every customer's profiles, each counted once, and it is finished."""
-    assert wrong_profiles(url) == []
-    counted = "SELECT customers_done, profiles_written FROM tenancy.backfill_progress"
-    there = "SELECT count(DISTINCT customer_id), count(*) FROM public.customer_shop_profiles"
-    assert value(url, counted) == value(url, there)
-    assert value(url, "SELECT finished_at IS NOT NULL FROM tenancy.backfill_progress") == "t"
-    begun_anew = "SELECT bool_and(next_id = first_id) FROM tenancy.backfill_ranges"
-    assert value(url, begun_anew) == "t"
-
-
-@pytest.fixture(scope="module")
-def template(cluster: Cluster) -> Iterator[str]:
-    """The recorded database, deployed as far as the backfill's functions."""
-    name = f"template_workers_{os.getpid()}"
-    url = cluster.create_database(name)
-    run(ROOT / "scripts/load-legacy.sh", url, "recorded")
-    move_to(url, "profiles/run_backfill")
-    psql(url, "-c", SMALL)
-    cluster.mark_template(name)
-    yield name
-    cluster.drop_database(name)
-
-
 @pytest.fixture
-def url(cluster: Cluster, template: str) -> Iterator[str]:
-    """URL of a copy of it."""
-    name = f"workers_{os.getpid()}"
-    yield cluster.create_database(name, template)
-    cluster.drop_database(name)
+def url(backfill_database: str) -> str:
+    """URL of the recorded database, where batches are small."""
+    psql(backfill_database, "-c", SMALL)
+    return backfill_database
 
 
 @pytest.fixture
