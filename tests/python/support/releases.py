@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import tarfile
 from pathlib import Path
 
 from .cluster import ROOT
@@ -26,11 +25,10 @@ def unpack(bundle: Path | None, folder: Path) -> Path:
         bundle: one of FROZEN; None is the working tree, as if it were frozen now.
         folder: where it goes.
     """
-    if bundle is not None:
-        with tarfile.open(bundle) as archive:
-            archive.extractall(folder, filter="data")
-        return folder
     folder.mkdir()
+    if bundle is not None:
+        run("tar", "--extract", "--file", bundle, "--directory", folder)
+        return folder
     shutil.copy(ROOT / "sqitch.conf", folder)
     for tree in TREES:
         shutil.copytree(ROOT / tree, folder / tree)
