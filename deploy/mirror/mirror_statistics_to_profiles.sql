@@ -212,7 +212,8 @@ BEGIN
                 SELECT
                     sum(o.total_bookings) AS bookings,
                     sum(o.total_spend_cents) AS spend_cents,
-                    min(o.shop_id) FILTER (WHERE o.last_booking_at = s.last_booking_at) AS shop_id
+                    min(o.shop_id) FILTER (WHERE o.last_booking_at = s.last_booking_at) AS shop_id,
+                    (s.total_bookings, s.total_spend_cents) <> (OLD.total_bookings, OLD.total_spend_cents) AS is_change
                 FROM public.customer_shop_profiles AS o
                 WHERE o.customer_id = s.customer_id
             ) AS held
@@ -235,8 +236,7 @@ BEGIN
                     ELSE s.total_spend_cents / nullif(greatest(s.total_bookings, 0), 0)
                 END,
                 EXISTS (SELECT FROM tenancy.counted_legacy_writes(p.shop_id, moment)),
-                (s.total_bookings, s.total_spend_cents) <> (OLD.total_bookings, OLD.total_spend_cents)
-                AND tenancy.note_write('legacy', s.customer_id, 'bookings')
+                held.is_change AND tenancy.note_write('legacy', s.customer_id, 'bookings')
             INTO
                 shop,
                 average_before,

@@ -6,7 +6,7 @@ BEGIN;
 
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
-SELECT plan(28);
+SELECT plan(29);
 
 -- Comments: psql's \d+ is the documentation that an operator has at hand.
 
@@ -204,6 +204,16 @@ SELECT is_empty(
         )
     $$,
     'what runs for each row or call makes no plan each time, as a NULL would have it, and reads by indexes from the first day'
+);
+
+SELECT is_empty(
+    $$
+    SELECT p.oid::regprocedure
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'tenancy'::regnamespace
+        AND p.prosrc ~* '\mreturning\M[^;]*\m(old|new)\.'
+    $$,
+    'no RETURNING names OLD or NEW of a trigger: from PostgreSQL 18 on they are those of the statement, too, and ambiguous'
 );
 
 SELECT is_empty(
