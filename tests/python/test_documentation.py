@@ -312,9 +312,8 @@ def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
     [
         (PHASE_1, "phase1_database"),
         (PHASE_2, "phase2_database"),
-        (ROOT / "README.md", "isolated_database"),
     ],
-    ids=["phase-1", "phase-2", "README"],
+    ids=["phase-1", "phase-2"],
 )
 def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> None:
     """What a page shows of a healthy database is what the check says, but for what differs."""
@@ -329,18 +328,6 @@ def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> Non
     assert len(lines) > 5
     for line in lines:
         assert line in said, line
-
-
-def test_status(isolated_database: str) -> None:
-    """The screen with which make up ends, but for its times and the database's name."""
-    env = {"SQITCH_TARGET": None, "COLUMNS": "80"}
-    said = convo_tenancy(isolated_database, "status", env=env).stdout
-    [sample] = [block for _, block in shown(ROOT / "README.md") if "convo-tenancy status:" in block]
-    screens = [
-        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "(then)", text).splitlines()[1:]
-        for text in (said, sample[sample.index("convo-tenancy status:") :])
-    ]
-    assert screens[0] == screens[1]
 
 
 @pytest.mark.parametrize(
