@@ -192,9 +192,9 @@ def test_rules() -> None:
     """Each rule has one deploy script, the page that explains it, and a test."""
     rows = cells(section(ARCHITECTURE, "## The rules"))[1:]
     assert len(rows) > 20
-    for rule, file, why, test in rows:
+    for rule, file, test in rows:
         assert re.fullmatch(r" `deploy/\w+/\w+\.sql` ", file), rule
-        assert re.fullmatch(r" \[[^]]+\]\([\w.-]+#[\w-]+\) ", why), rule
+        assert re.fullmatch(r" \[[^]]+\]\([\w.-]+#[\w-]+\) ", rule), rule
         assert re.fullmatch(r" `tests/[\w/.]+` ", test), rule
     files = [row[1] for row in rows]
     assert len(set(files)) == len(files)
