@@ -55,6 +55,16 @@ def test_the_page_in_its_order(empty_database: str, tmp_path: Path) -> None:
     assert compared >= 10
 
 
+def test_the_picture_of_the_readme() -> None:
+    """It shows the customer of the tutorial, whose outputs are compared."""
+    readme = (ROOT / "README.md").read_text()
+    [total] = re.findall(r"^ +7 \| +(\d+) \| (\d+) ", readme, re.MULTILINE)
+    rows = re.findall(r" 7 \| +(\d) \| +(\d+) \| +(\d+)$", readme, re.MULTILINE)
+    shown = section(PAGE, "## One customer, before and after")
+    numbers = [tuple(re.findall(r"\d+", line)) for line in shown.splitlines() if " | " in line]
+    assert [total, *rows] == [each for each in numbers if each]
+
+
 @pytest.mark.parametrize("tag", ["@phase1", "@phase2", "@phase3"])
 def test_locks(tag: str) -> None:
     """The table has the tables of the application that the scripts of each phase lock."""
