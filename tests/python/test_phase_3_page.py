@@ -1,4 +1,4 @@
-"""docs/phase-3.md, run from the top to the bottom, as the owner of the tables who is no superuser."""
+"""docs/phase-3.md, from the top to the bottom, as an owner of the tables who is no superuser."""
 
 from __future__ import annotations
 
