@@ -30,6 +30,8 @@ SUPPORT = ROOT / "docs/support.md"
 RUNBOOK = ROOT / "docs/runbook.md"
 OPERATING = ROOT / "docs/operating.md"
 ARCHITECTURE = ROOT / "docs/architecture.md"
+PROFILES = ROOT / "docs/profiles.md"
+MIRROR = ROOT / "docs/mirror.md"
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SNIPPET = re.compile(r"<!-- from (\S+) -->\n```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -289,13 +291,14 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
     settings |= {"begun", "change", "default_shop_id", "parts_before"}  # of the scripts
     settings |= {"preconditions", "target_phase"}
     settings |= {"adopt", "adoption"}
-    own = {"with_keys", "without_keys"}  # a measurement makes them
     for page in PAGES:
         named = set(re.findall(r"\btenancy\.(\w+)", page.read_text()))
-        assert named <= {*there, *settings, *own}, page.name
+        assert named <= {*there, *settings}, page.name
 
 
-@pytest.mark.parametrize(("page", "least"), [(PHASE_2, 5), (SUPPORT, 2)])
+@pytest.mark.parametrize(
+    ("page", "least"), [(PHASE_2, 5), (SUPPORT, 2), (PROFILES, 2), (MIRROR, 0)]
+)
 def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
     """Each command for psql on these pages runs."""
     blocks = [block for _, block in shown(page) if block.startswith("psql ")]
