@@ -281,7 +281,8 @@ def test_views_of_another_version(
         psql(url, "-c", f"CREATE OR REPLACE VIEW tenancy.evidence {INVOKER} AS {altered}")
     assert value(url, ENTERED.format(newer=newer)).startswith("tenancy.evidence")
     found = value(
-        url, "SET search_path = pg_catalog; SELECT name || ' ' || problem FROM tenancy.part_problems"
+        url,
+        "SET search_path = pg_catalog; SELECT name || ' ' || problem FROM tenancy.part_problems",
     )
     assert found == problems
 
