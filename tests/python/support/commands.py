@@ -141,7 +141,7 @@ def psql(
 
 
 def value(url: str, statement: str) -> str:
-    """The one value that the last statement returns, as psql -At prints it; columns divided by |."""
+    """The value that the last statement returns, as psql -At prints it; columns divided by |."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement)
         while cursor.nextset():
