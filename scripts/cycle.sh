@@ -1,5 +1,7 @@
 #!/bin/bash
 # The full cycle on a throwaway cluster with the recorded database: deploy and verify to each tag, the contract, and all the way back.
+#
+#   scripts/cycle.sh [FOLDER]    puts a dump of phase 2 into the folder, and restores those that older servers left there
 set -euo pipefail
 # shellcheck source=scripts/environment.sh
 source "$(dirname "$0")/environment.sh"
@@ -18,8 +20,18 @@ legacy_side() {
     query 'SELECT c.id, c.preferred_stylist_id, c.average_spend_cents, c.no_show_count FROM public.customers AS c ORDER BY c.id'
 }
 
-is_healthy() { # a warning is no fault
-    "$VENV/bin/convo-tenancy" health || (($? == 1))
+is_healthy() { # a warning is no fault: is_healthy [ARGUMENT...]
+    "$VENV/bin/convo-tenancy" health "$@" || (($? == 1))
+}
+
+restore() { # restore DUMP
+    local database url
+    database=restored_$(basename "$1" .dump)
+    query "CREATE DATABASE $database TEMPLATE template0"
+    url=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" "$database")
+    pg_restore --exit-on-error --dbname "$url" "$1"
+    echo "The dump $(basename "$1"), restored here:"
+    is_healthy --database-url "$url"
 }
 
 before=$(legacy_side)
@@ -27,6 +39,12 @@ sqitch deploy --verify --to @phase1
 sqitch deploy --verify --to @phase2
 query 'CALL tenancy.enforce_isolation()'
 is_healthy
+if (($# == 1)); then
+    for dump in "$1"/*.dump; do
+        if [[ -e $dump ]]; then restore "$dump"; fi
+    done
+    pg_dump -Fc -d "$DATABASE_URL" -f "$1/$(server_version "$PG_BINDIR").dump"
+fi
 sqitch deploy --verify --set contract=yes --set legacy_quiet_period=0
 is_healthy
 sqitch revert -y --to @phase2

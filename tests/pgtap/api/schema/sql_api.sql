@@ -1,4 +1,4 @@
--- The SQL API, to which applications are written (docs/phase-2.md): names, arguments, results. It only looks.
+-- The SQL API, to which applications are written (docs/moving-code.md): names, arguments, results. It only looks.
 --
 -- Who may call it: isolation/schema/row_level_security.sql.
 

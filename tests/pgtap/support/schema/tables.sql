@@ -81,7 +81,8 @@ SELECT results_eq(
         ('fingerprint', 'text', TRUE, NULL),
         ('definition', 'text', FALSE, NULL),
         ('is_there', 'boolean', TRUE, 'true'),
-        ('superseded', 'text[]', TRUE, '''{}''::text[]')
+        ('superseded', 'text[]', TRUE, '''{}''::text[]'),
+        ('server_version', 'integer', TRUE, '((current_setting(''server_version_num''::text))::integer / 10000)')
     $$,
     'deployed_parts: columns'
 );
