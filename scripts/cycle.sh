@@ -25,13 +25,15 @@ is_healthy() { # a warning is no fault: is_healthy [ARGUMENT...]
 }
 
 restore() { # restore DUMP
-    local database url
+    local database url altered
     database=restored_$(basename "$1" .dump)
     query "CREATE DATABASE $database TEMPLATE template0"
     url=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" "$database")
     pg_restore --exit-on-error --dbname "$url" "$1"
     echo "The dump $(basename "$1"), restored here:"
     is_healthy --database-url "$url"
+    altered=$(PGOPTIONS='-c search_path=pg_catalog' query 'SELECT p.name, p.problem FROM tenancy.part_problems AS p' "$url")
+    [[ -z $altered ]] || die "not as deployed after $(basename "$1") was restored: $altered"
 }
 
 before=$(legacy_side)

@@ -334,11 +334,24 @@ def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> Non
         assert line in said, line
 
 
+def test_status(isolated_database: str) -> None:
+    """The screen with which make up ends, but for its times and the database's name."""
+    env = {"SQITCH_TARGET": None, "COLUMNS": "80"}
+    said = convo_tenancy(isolated_database, "status", env=env).stdout
+    [sample] = [block for _, block in shown(OPERATING) if "convo-tenancy status:" in block]
+    screens = [
+        re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d", "(then)", text).splitlines()[1:]
+        for text in (said, sample[sample.index("convo-tenancy status:") :])
+    ]
+    assert screens[0] == screens[1]
+
+
 @pytest.mark.parametrize(
     ("page", "heading", "least"),
     [
         (PHASE_1, "## Refused", 15),
         (PHASE_2, "## Refused", 7),
+        (MOVING_CODE, "## Errors and repeating", 15),
         (PHASE_3, "## Refused", 7),
         (ISOLATION, "## Errors", 7),
         (SUPPORT, "### Refused", 14),

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from textwrap import dedent
-
 import psycopg
 
 from support.at_once import move_to
@@ -12,9 +9,9 @@ from support.cluster import ROOT, Cluster
 from support.commands import psql, run, value
 from support.isolation import OWNER, as_role
 from support.runbook import perform
+from support.steps import steps
 
-PAGE = (ROOT / "docs/leaving.md").read_text()
-STEPS = re.findall(r"^( *)<!-- step(?:: (\w+))? -->\n *```\n(.*?)^ *```$", PAGE, re.M | re.S)
+STEPS = steps(ROOT / "docs/leaving.md")
 
 # What the contract took, by the names that the legacy schema has for it.
 CONTRACTED = """
@@ -56,8 +53,7 @@ def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_data
     before = value(url, profiles)
 
     assert len(STEPS) > 8
-    for indent, kind, block in STEPS:
-        commands = dedent(indent + block)
+    for kind, commands in STEPS:
         done = perform(commands, owner, url, {})
         if kind == "cluster":  # other databases of this one have phase 2
             assert "cannot be dropped because some objects depend on it" in done.stderr
@@ -114,9 +110,8 @@ def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_data
 def test_a_step_that_meets_a_lock(phase3_database: str) -> None:
     """It gives way at once, and the same again goes on."""
     url = phase3_database
-    commands = [dedent(indent + block) for indent, _kind, block in STEPS]
     for step in ("DROP TRIGGER", "DROP SCHEMA IF EXISTS tenancy"):
-        [block] = [each for each in commands if step in each]
+        [block] = [commands for _, commands in STEPS if step in commands]
         with psycopg.connect(url) as reader:
             reader.execute("SELECT FROM public.shops")
             done = perform(block, url, url, {})

@@ -2,58 +2,35 @@
 
 from __future__ import annotations
 
-import re
-from textwrap import dedent
-
 from support.cluster import ROOT
 from support.commands import psql, sqitch, value
-from support.isolation import OWNER, as_role
+from support.isolation import OWNER, as_role, give_tables
 from support.runbook import perform
+from support.steps import steps
 
-PAGE = (ROOT / "docs/phase-3.md").read_text()
-STEPS = re.findall(r"^( *)<!-- step(?:: (\w+))? -->\n *```\n(.*?)^ *```$", PAGE, re.M | re.S)
+PAGE = ROOT / "docs/phase-3.md"
+STEPS = steps(PAGE)
+WATCHED = "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'"
 
 
 def test_each_command_of_the_page(owned_database: str) -> None:
     """Those that stand for another one are run after a revert, with what they override there."""
     url = owned_database
     owner = as_role(url, OWNER)
-    [name] = value(url, "SELECT current_database()").splitlines()
+    name = value(url, "SELECT current_database()")
     psql(
         url,
-        *("-c", f"ALTER ROLE {OWNER} LOGIN", "-c", "CREATE ROLE old_app LOGIN"),
-        *("-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'"),
+        *("-c", f"ALTER ROLE {OWNER} LOGIN", "-c", "CREATE ROLE old_app LOGIN", "-c", WATCHED),
+        *("-c", f"GRANT CREATE ON DATABASE {name} TO {OWNER}"),
+        *("-c", f"ALTER SCHEMA sqitch OWNER TO {OWNER}", "-c", give_tables("sqitch", OWNER)),
     )
-    psql(
-        url,
-        "-c",
-        f"GRANT CREATE ON DATABASE {name} TO {OWNER}; ALTER SCHEMA sqitch OWNER TO {OWNER}",
-        "-c",
-        f"""
-        DO $$
-        DECLARE
-            registry regclass;
-        BEGIN
-            FOR registry IN SELECT oid FROM pg_class
-                WHERE relnamespace = 'sqitch'::regnamespace AND relkind = 'r'
-            LOOP
-                EXECUTE format('ALTER TABLE %s OWNER TO {OWNER}', registry);
-            END LOOP;
-        END;
-        $$
-        """,
-    )
-    assert PAGE.count("```") == 2 * len(STEPS), "a block without a mark"
+    assert PAGE.read_text().count("```") == 2 * len(STEPS), "a block without a mark"
     try:
-        for indent, kind, block in STEPS:
-            commands = dedent(indent + block).replace("'salon'", f"'{name}'")
+        for kind, block in STEPS:
+            commands = block.replace("'salon'", f"'{name}'")
             if kind == "instead":
                 sqitch(owner, "revert", "--to", "@phase2", "-y")
-                psql(
-                    url,
-                    "-c",
-                    "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'",
-                )
+                psql(url, "-c", WATCHED)
             if "contract_despite" in commands:
                 psql(
                     url,

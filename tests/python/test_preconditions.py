@@ -17,6 +17,7 @@ from convo_tenancy.preflight.preconditions import blocks, read_checks
 from support.cluster import ROOT
 from support.commands import pg_dump_schema, psql, psql_file, sqitch, value
 from support.health import health
+from support.isolation import give_tables
 from support.plan import TAGS
 from support.stages import Stages
 
@@ -343,25 +344,15 @@ def test_who_deploys(connection: psycopg.Connection) -> None:
     """The owner is enough for phase 1, and for phase 2 once the roles are there."""
     connection.execute(NO_ROLES)
     connection.execute(
-        b"""
+        f"""
         CREATE ROLE preparer;
         CREATE ROLE visitor;
         CREATE SEQUENCE public.numbers;
         ALTER TABLE public.customers ALTER id SET DEFAULT nextval('public.numbers');
-        DO $$
-        DECLARE
-            t regclass;
-        BEGIN
-            FOR t IN SELECT c.oid FROM pg_class AS c
-                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-            LOOP
-                EXECUTE format('ALTER TABLE %s OWNER TO preparer', t);
-            END LOOP;
-        END;
-        $$;
+        {give_tables("public", "preparer")};
         GRANT SELECT ON public.shops TO visitor;
         SET LOCAL SESSION AUTHORIZATION preparer
-        """
+        """.encode()
     )
     found = seen(connection, target=1)
     assert "GRANT USAGE ON SEQUENCE public.numbers TO preparer" in found["inserts"].detail

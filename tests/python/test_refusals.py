@@ -22,6 +22,7 @@ from support.commands import (
     sqitch,
     value,
 )
+from support.isolation import give_tables
 
 IGNORED = shutil.ignore_patterns(".git", ".venv", "python", "tests", "bench", ".*")
 
@@ -150,17 +151,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
         CREATE ROLE plain_owner LOGIN;
         GRANT CREATE ON DATABASE {name} TO plain_owner;
         GRANT CREATE ON SCHEMA public TO plain_owner;
-        DO $$
-        DECLARE
-            t regclass;
-        BEGIN
-            FOR t IN SELECT c.oid FROM pg_class AS c
-                WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r'
-            LOOP
-                EXECUTE format('ALTER TABLE %s OWNER TO plain_owner', t);
-            END LOOP;
-        END;
-        $$;
+        {give_tables("public", "plain_owner")};
         INSERT INTO public.customers (phone, average_spend_cents, no_show_count)
         VALUES ('+15550000001', 0, 0);
         """,

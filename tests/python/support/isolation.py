@@ -22,6 +22,23 @@ TABLES = (
 """What isolation is about."""
 
 
+def give_tables(schema: str, role: str) -> str:
+    """The statement that makes the role the owner of all tables of the schema."""
+    return f"""
+        DO $$
+        DECLARE
+            t regclass;
+        BEGIN
+            FOR t IN SELECT c.oid FROM pg_class AS c
+                WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind = 'r'
+            LOOP
+                EXECUTE format('ALTER TABLE %s OWNER TO {role}', t);
+            END LOOP;
+        END;
+        $$
+    """
+
+
 def isolate(url: str) -> None:
     """Turn it on."""
     psql(url, "-c", "CALL tenancy.enforce_isolation()")
