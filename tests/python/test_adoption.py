@@ -412,6 +412,7 @@ def test_a_column_that_comes_while_it_is_copied(small_adr: Callable[[str], str])
     assert running.stdin is not None
     output, _ = running.communicate("".join(chunks[at + 1 :]))
     assert "somebody altered a column of public.customer_shop_profiles meanwhile" in output
+    wait_until_gone(url, "killed")
     psql_file(url, SCRIPT)  # that it was agreed is known
     assert value(url, "SELECT DISTINCT late FROM public.customer_shop_profiles") == "7"
 
