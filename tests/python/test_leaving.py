@@ -73,6 +73,7 @@ def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_data
     keys = """
         SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint
         WHERE conrelid = 'public.customer_shop_profiles'::regclass
+            AND contype <> 'n' -- NOT NULL has rows from PostgreSQL 18 on
     """
     assert value(url, keys).split() == [
         "customer_shop_profiles_check",

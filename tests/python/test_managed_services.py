@@ -75,12 +75,14 @@ def _deployer(service: Cluster) -> dict[str, str]:
 def test_preflight_says_which_right_is_missing(
     taken: str, given: str, check: str, status: str, service: Cluster
 ) -> None:
+    # From PostgreSQL 16 on a membership is taken back by the role that granted it alone.
+    administrator = _as("administrator", service)
     assert _deployer(service)[check] == "ok"
-    psql(service.url("convo"), "-c", taken)
+    psql(administrator, "-c", taken)
     try:
         assert _deployer(service)[check] == status
     finally:
-        psql(service.url("convo"), "-c", given)
+        psql(administrator, "-c", given)
 
 
 def test_the_whole_way_without_a_superuser(service: Cluster) -> None:

@@ -24,7 +24,7 @@ from support.at_once import move_to
 from support.cluster import Cluster
 from support.command_line import Running, refusal
 from support.commands import CONVO_TENANCY, environment, psql, value
-from support.holding import held_in_a_batch, wait_until_held
+from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.legacy_application import LegacyClient
 from support.sessions import Session
 from support.terminal import Terminal
@@ -183,7 +183,9 @@ def test_bookings_are_counted_by_side_and_shop_by_an_index(
         client.join()
         assert client.error is None
         call = "SELECT tenancy.record_booking(7, 3, 13, 4500, '2026-03-01 10:00+00')"
-        psql(url, *["-c", call] * 4)
+        psql(url, *["-c", call] * 4, "-c", "SELECT pg_stat_force_next_flush()")
+        # A session that ends hands its numbers over after its client has gone.
+        wait_until_gone(url, "legacy client 0")
 
         look = looker.look()
         counted_now, legacy_rows_now, confirmed_now = _numbers(look)
