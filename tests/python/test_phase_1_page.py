@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.adopted import run_the_adr
+from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.commands import environment, pg_dump_data, pg_dump_schema, psql, run, sqitch, value
 from support.isolation import as_role
@@ -63,7 +64,7 @@ def test_each_command_of_the_page(url: str, tmp_path: Path) -> None:
             assert done.stdout == f"{owner}\n"
             continue
         if kind in ("instead", "adopt"):
-            sqitch(owner, "revert", "-y")
+            move_to(owner, None)
             psql(
                 owner,
                 *("-c", "DROP TABLE IF EXISTS public.customer_shop_profiles"),
@@ -81,9 +82,10 @@ def test_each_command_of_the_page(url: str, tmp_path: Path) -> None:
             left += " (p.total_bookings, p.total_spend_cents, p.no_show_count) <> (0, 0, 0)"
             assert value(url, f"{left} ORDER BY 1").split() == ["2", "4"]
     assert "name = Your Name" in (tmp_path / "sqitch.conf").read_text()
-    assert "TABLE DATA public bookings" in run(
-        "pg_restore", "-l", tmp_path / "before-phase-1.dump"
-    ).stdout
+    assert (
+        "TABLE DATA public bookings"
+        in run("pg_restore", "-l", tmp_path / "before-phase-1.dump").stdout
+    )
     assert (pg_dump_schema(url), pg_dump_data(url, "public")) == before
 
 
@@ -98,11 +100,13 @@ def test_every_refusal_of_the_first_script() -> None:
     script = (ROOT / "deploy/support/preconditions.sql").read_text()
     _, adoption, preconditions, *_ = re.split(r"^DO \$\w+\$$", script, flags=re.MULTILINE)
     preconditions = preconditions.partition("SELECT\n        jsonb_agg(")[0]
-    before, _, rest = preconditions.partition("        FROM (\n            SELECT\n                f.problem,")
+    before, _, rest = preconditions.partition(
+        "        FROM (\n            SELECT\n                f.problem,"
+    )
     _, found, after = rest.partition("            FROM legacy AS l\n")
     assert found
     refusals = adoption[adoption.rindex("\n    IF current_setting('tenancy.adopt'") :]
-    text = re.sub(r"--.*", "", before + after + refusals)
+    text = re.sub(r"-- .*", "", before + after + refusals)
     messages = [
         re.sub(r"'\s*'", "", literal)[1:-1].replace("''", "'")
         for literal in re.findall(r"'(?:[^']|'')*'(?:\s*\n\s*'(?:[^']|'')*')*", text)

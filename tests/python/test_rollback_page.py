@@ -60,7 +60,7 @@ def check_ways(url: str, commands: str) -> None:
         sqitch(url, "deploy", "--to", "@phase1")
         psql_file(url, f"revert/{last}.sql")  # Sqitch knows nothing of it
         done = perform(commands, url, url, {})
-        assert done.returncode == 2
+        assert done.returncode in (1, 2)
         report = json.loads(convo_tenancy(url, "health", "--format", "json").stdout)
         assert f"{report['forward']}" in done.stdout
         assert f"{report['back']}" in done.stdout

@@ -1,4 +1,4 @@
-"""A page that is walked from the top to the bottom, as an owner of the tables who is no superuser."""
+"""A page that is walked from the top to the bottom, by an owner who is no superuser."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def marked_steps(page: Path, others: int = 0) -> list[tuple[str, str]]:
 
 
 def let_deploy(url: str) -> str:
-    """URL of the owner of the tables, who has what whoever deployed from the start has."""
+    """URL of the owner of the tables, who can deploy as if they had done so from the start."""
     name = value(url, "SELECT current_database()")
     psql(
         url,
