@@ -3,7 +3,7 @@ ALTER SCHEMA public OWNER TO pg_database_owner;
 COMMENT ON SCHEMA public IS 'standard public schema';
 CREATE SCHEMA tenancy_archive;
 ALTER SCHEMA tenancy_archive OWNER TO postgres;
-COMMENT ON SCHEMA tenancy_archive IS 'What convo_tenancy put aside, for the way back. After the contract, tenancy.purge_archive() ends it.';
+COMMENT ON SCHEMA tenancy_archive IS 'What a revert or the contract removed, kept for the way back. tenancy.purge_archive() deletes it after the contract.';
 CREATE TYPE public.appointmentstatus AS ENUM (
     'SCHEDULED',
     'IN_PROGRESS',
