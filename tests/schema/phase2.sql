@@ -30,14 +30,14 @@ CREATE TABLE public.customer_shop_profiles (
 )
 WITH (fillfactor='90');
 ALTER TABLE public.customer_shop_profiles OWNER TO postgres;
-COMMENT ON TABLE public.customer_shop_profiles IS 'What belongs to one customer in one shop: statistics and preferences. Customers themselves are global (ADR-0001).';
+COMMENT ON TABLE public.customer_shop_profiles IS 'A customer''s statistics and preferences in one shop. Customers themselves are global (ADR-0001).';
 COMMENT ON COLUMN public.customer_shop_profiles.created_at IS 'When the profile was made, by the backfill or by a first booking.';
-COMMENT ON COLUMN public.customer_shop_profiles.customer_id IS 'The global customer; the profile goes when the customer goes.';
+COMMENT ON COLUMN public.customer_shop_profiles.customer_id IS 'The customer, whom all shops share. Deleting the customer deletes the profile.';
 COMMENT ON COLUMN public.customer_shop_profiles.id IS 'Surrogate key; (customer_id, shop_id) is the natural one.';
 COMMENT ON COLUMN public.customer_shop_profiles.last_booking_at IS 'Start of the booking in this shop that was counted last (not the latest start).';
 COMMENT ON COLUMN public.customer_shop_profiles.no_show_count IS 'Bookings in this shop that the customer did not keep.';
-COMMENT ON COLUMN public.customer_shop_profiles.preferred_stylist_id IS 'The stylist of this shop whom the customer prefers; NULL when there is none.';
-COMMENT ON COLUMN public.customer_shop_profiles.shop_id IS 'The shop; the profile goes when the shop goes.';
+COMMENT ON COLUMN public.customer_shop_profiles.preferred_stylist_id IS 'The stylist of this shop whom the customer prefers; NULL for nobody.';
+COMMENT ON COLUMN public.customer_shop_profiles.shop_id IS 'The shop. Deleting the shop deletes the profile.';
 COMMENT ON COLUMN public.customer_shop_profiles.total_bookings IS 'Bookings counted for this customer in this shop.';
 COMMENT ON COLUMN public.customer_shop_profiles.total_spend_cents IS 'List price of the primary services of those bookings, in cents.';
 COMMENT ON COLUMN public.customer_shop_profiles.updated_at IS 'When the profile was last written.';
@@ -264,7 +264,7 @@ COMMENT ON TRIGGER confirm_booking ON public.bookings IS 'Locks the customer of 
 CREATE TRIGGER confirm_new_booking BEFORE INSERT ON public.bookings FOR EACH ROW WHEN (((new.status = 'CONFIRMED'::public.bookingstatus) AND ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text)) IS NOT TRUE))) EXECUTE FUNCTION tenancy.note_confirmed_booking();
 COMMENT ON TRIGGER confirm_new_booking ON public.bookings IS 'Locks the customer of a booking that is inserted as CONFIRMED.';
 CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
-COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'Deletes what schema tenancy holds of a deleted customer.';
 CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';
 CREATE TRIGGER mirror_customer_to_profiles AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) OR (new.no_show_count <> old.no_show_count))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
@@ -278,11 +278,11 @@ COMMENT ON TRIGGER mirror_statistics_to_profiles ON public.customer_booking_stat
 CREATE TRIGGER mirror_stylist_preference_to_profile AFTER INSERT OR DELETE OR UPDATE ON public.customer_stylist_preferences FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles();
 COMMENT ON TRIGGER mirror_stylist_preference_to_profile ON public.customer_stylist_preferences IS 'Mirror: the stylist booked most, to the profile of the shop.';
 CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
-COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
+COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Records an updated profile in tenancy.profile_origins.';
 CREATE TRIGGER record_origin_of_deleted AFTER DELETE ON public.customer_shop_profiles REFERENCING OLD TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
-COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is gone.';
+COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Records a deleted profile in tenancy.profile_origins.';
 CREATE TRIGGER record_origin_of_new AFTER INSERT ON public.customer_shop_profiles REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
-COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is new.';
+COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Records an inserted profile in tenancy.profile_origins.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_booking_stats FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
 COMMENT ON TRIGGER refuse_truncate ON public.customer_booking_stats IS 'Refuses TRUNCATE, which no mirror sees.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_shop_profiles FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
@@ -292,15 +292,15 @@ COMMENT ON TRIGGER refuse_truncate ON public.customer_stylist_preferences IS 'Re
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customers FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
 COMMENT ON TRIGGER refuse_truncate ON public.customers IS 'Refuses TRUNCATE, which no mirror sees.';
 CREATE TRIGGER shop_changes_id BEFORE UPDATE OF id ON public.shops FOR EACH ROW WHEN ((new.id <> old.id)) EXECUTE FUNCTION tenancy.keep_shop_history();
-COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses for the default shop.';
+COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses to change the id of the default shop.';
 CREATE TRIGGER shop_closes BEFORE DELETE ON public.shops FOR EACH ROW EXECUTE FUNCTION tenancy.keep_shop_history();
-COMMENT ON TRIGGER shop_closes ON public.shops IS 'Keeps what the shop''s profiles count; refuses for the default shop.';
+COMMENT ON TRIGGER shop_closes ON public.shops IS 'Moves what the shop''s profiles count to the default shop; refuses to delete that one.';
 CREATE TRIGGER shops_truncated BEFORE TRUNCATE ON public.shops FOR EACH STATEMENT EXECUTE FUNCTION tenancy.keep_shop_history();
-COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses: the default shop would go.';
+COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses TRUNCATE, which would remove the default shop.';
 CREATE TRIGGER stylist_arrives AFTER UPDATE OF shop_id ON public.stylists FOR EACH ROW WHEN ((old.shop_id IS DISTINCT FROM new.shop_id)) EXECUTE FUNCTION tenancy.set_stylist_preferences();
-COMMENT ON TRIGGER stylist_arrives ON public.stylists IS 'Sets the preference in the new shop for the customers who prefer the stylist.';
+COMMENT ON TRIGGER stylist_arrives ON public.stylists IS 'Makes the stylist preferred in the new shop, for customers whose legacy side says so.';
 CREATE TRIGGER stylist_leaves BEFORE DELETE OR UPDATE OF shop_id ON public.stylists FOR EACH ROW EXECUTE FUNCTION tenancy.clear_stylist_preferences();
-COMMENT ON TRIGGER stylist_leaves ON public.stylists IS 'Clears the profiles that prefer the stylist in the shop that is left.';
+COMMENT ON TRIGGER stylist_leaves ON public.stylists IS 'Clears the stylist from the profiles of the old shop.';
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_secondary_service_id_fkey FOREIGN KEY (secondary_service_id) REFERENCES public.services(id);
 ALTER TABLE ONLY public.bookings
