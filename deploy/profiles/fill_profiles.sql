@@ -58,8 +58,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.fill_profiles(integer[], tenancy.statistics) IS
-'Writes profiles by tenancy.split() for those customers who have none, and returns how many it wrote. Fails (23505) if another '
-'session writes one meanwhile. Example: SELECT tenancy.fill_profiles(ARRAY[42])';
+'Writes the profiles of customers who have none, by tenancy.split(), and returns how many profiles it wrote. Fails (23505) if a '
+'customer has one. Example: SELECT tenancy.fill_profiles(ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.split_beside(customer_ids integer[], literal_shop_id integer)
 RETURNS TABLE (
@@ -304,9 +304,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.split_anew(integer[], boolean) IS
-'Replaces customers'' profiles by tenancy.split(), with a new created_at, and returns how many they have. With is_adoption it '
-'uses tenancy.split_beside() and records in tenancy.profile_origins what the application counted. The caller has checked that '
-'nobody else wrote them. Fails (23505) if another session inserts one meanwhile. Example: SELECT tenancy.split_anew(ARRAY[42])';
+'Sets customers'' profiles to what tenancy.split() gives, with a new created_at, and returns how many they have. With '
+'is_adoption it uses tenancy.split_beside() and records in tenancy.profile_origins what the application counted. The caller has '
+'checked that nothing else wrote them. Fails (23505) if another session inserts one meanwhile. Example: SELECT '
+'tenancy.split_anew(ARRAY[42])';
 
 CREATE OR REPLACE VIEW tenancy.written_customers (customer_id)
 WITH (security_invoker = TRUE)
@@ -320,8 +321,8 @@ FROM public.customer_shop_profiles AS p
 WHERE p.updated_at <> p.created_at;
 
 COMMENT ON VIEW tenancy.written_customers IS
-'Customers with a profile that something other than the split wrote or deleted; it never splits them anew. A customer may have '
-'several rows. Example: SELECT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = 42)';
+'Customers with a profile that something other than the split wrote or deleted. Their profiles are never split anew. A customer '
+'may have several rows. Example: SELECT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = 42)';
 COMMENT ON COLUMN tenancy.written_customers.customer_id IS 'The customer.';
 
 COMMIT;
