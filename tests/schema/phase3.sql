@@ -206,7 +206,7 @@ CREATE TABLE tenancy_archive.customers (
 )
 WITH (autovacuum_enabled='false');
 ALTER TABLE tenancy_archive.customers OWNER TO postgres;
-COMMENT ON TABLE tenancy_archive.customers IS 'The columns that the contract takes from public.customers. A customer who is deleted is deleted here.';
+COMMENT ON TABLE tenancy_archive.customers IS 'The columns that the contract removes from public.customers. Deleting a customer deletes the row.';
 ALTER TABLE ONLY public.customer_service_preferences ALTER COLUMN id SET DEFAULT nextval('public.customer_service_preferences_id_seq'::regclass);
 ALTER TABLE ONLY public.customer_shop_profiles ALTER COLUMN id SET DEFAULT nextval('public.customer_shop_profiles_id_seq'::regclass);
 ALTER TABLE ONLY public.customer_stylist_preferences ALTER COLUMN id SET DEFAULT nextval('public.customer_stylist_preferences_id_seq'::regclass);
@@ -214,11 +214,11 @@ ALTER TABLE ONLY public.customers ALTER COLUMN id SET DEFAULT nextval('public.cu
 ALTER TABLE ONLY public.services ALTER COLUMN id SET DEFAULT nextval('public.services_id_seq'::regclass);
 ALTER TABLE ONLY public.shops ALTER COLUMN id SET DEFAULT nextval('public.shops_id_seq'::regclass);
 ALTER TABLE ONLY public.stylists ALTER COLUMN id SET DEFAULT nextval('public.stylists_id_seq'::regclass);
-COMMENT ON COLUMN tenancy_archive.customers.average_spend_cents IS 'What they spent per booking over all shops, in cents.';
+COMMENT ON COLUMN tenancy_archive.customers.average_spend_cents IS 'Spend per booking over all shops, in cents.';
 COMMENT ON COLUMN tenancy_archive.customers.customer_id IS 'The customer.';
-COMMENT ON COLUMN tenancy_archive.customers.known_stylist_ids IS 'Whom their profiles preferred then. A preference that is not among them was written since.';
-COMMENT ON COLUMN tenancy_archive.customers.no_show_count IS 'Bookings in all shops that they did not keep.';
-COMMENT ON COLUMN tenancy_archive.customers.preferred_stylist_id IS 'Whom they preferred over all shops.';
+COMMENT ON COLUMN tenancy_archive.customers.known_stylist_ids IS 'The preferred stylists of the customer''s profiles at that time. Any other preference is newer.';
+COMMENT ON COLUMN tenancy_archive.customers.no_show_count IS 'Bookings in all shops that the customer did not keep.';
+COMMENT ON COLUMN tenancy_archive.customers.preferred_stylist_id IS 'The customer''s preferred stylist over all shops.';
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.customer_service_preferences
@@ -328,31 +328,31 @@ ALTER TABLE ONLY tenancy_archive.customers
 CREATE POLICY as_before ON public.bookings USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.bookings'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.bookings IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.bookings IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customer_service_preferences USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customer_service_preferences'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customer_service_preferences IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customer_service_preferences IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customer_shop_profiles USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customer_shop_profiles'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customer_shop_profiles IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customer_shop_profiles IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customer_stylist_preferences USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customer_stylist_preferences'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customer_stylist_preferences IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customer_stylist_preferences IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customers USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customers'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customers IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customers IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.services USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.services'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.services IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.services IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.stylists USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.stylists'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.stylists IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.stylists IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY of_the_shop ON public.bookings AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context())) WITH CHECK (((shop_id = tenancy.shop_context()) AND (EXISTS ( SELECT
    FROM public.stylists s
   WHERE ((s.id = bookings.stylist_id) AND (s.shop_id = tenancy.shop_context())))) AND (EXISTS ( SELECT
@@ -360,7 +360,7 @@ CREATE POLICY of_the_shop ON public.bookings AS RESTRICTIVE TO convo_shop USING 
   WHERE ((s.id = bookings.service_id) AND (s.shop_id = tenancy.shop_context())))) AND ((secondary_service_id IS NULL) OR (EXISTS ( SELECT
    FROM public.services s
   WHERE ((s.id = bookings.secondary_service_id) AND (s.shop_id = tenancy.shop_context()))))) AND (LEAST(start_at_utc, end_at_utc, hold_expires_at_utc, sms_sent_at_utc, appointment_status_updated_at_utc, acknowledged_at_utc, created_at, updated_at) >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(start_at_utc, end_at_utc, hold_expires_at_utc, sms_sent_at_utc, appointment_status_updated_at_utc, acknowledged_at_utc, created_at, updated_at) < '2100-01-01 00:00:00+00'::timestamp with time zone)));
-COMMENT ON POLICY of_the_shop ON public.bookings IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.bookings IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customer_service_preferences AS RESTRICTIVE TO convo_shop USING ((EXISTS ( SELECT
    FROM public.services s
   WHERE ((s.id = customer_service_preferences.service_id) AND (s.shop_id = tenancy.shop_context()))))) WITH CHECK (((EXISTS ( SELECT
@@ -368,11 +368,11 @@ CREATE POLICY of_the_shop ON public.customer_service_preferences AS RESTRICTIVE 
   WHERE ((s.id = customer_service_preferences.service_id) AND (s.shop_id = tenancy.shop_context())))) AND (EXISTS ( SELECT
    FROM public.customers c
   WHERE (c.id = customer_service_preferences.customer_id)))));
-COMMENT ON POLICY of_the_shop ON public.customer_service_preferences IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customer_service_preferences IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customer_shop_profiles AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context())) WITH CHECK (((shop_id = tenancy.shop_context()) AND ((preferred_stylist_id IS NULL) OR (EXISTS ( SELECT
    FROM public.stylists s
   WHERE ((s.id = customer_shop_profiles.preferred_stylist_id) AND (s.shop_id = tenancy.shop_context())))))));
-COMMENT ON POLICY of_the_shop ON public.customer_shop_profiles IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customer_shop_profiles IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customer_stylist_preferences AS RESTRICTIVE TO convo_shop USING ((EXISTS ( SELECT
    FROM public.stylists s
   WHERE ((s.id = customer_stylist_preferences.stylist_id) AND (s.shop_id = tenancy.shop_context()))))) WITH CHECK (((EXISTS ( SELECT
@@ -380,15 +380,15 @@ CREATE POLICY of_the_shop ON public.customer_stylist_preferences AS RESTRICTIVE 
   WHERE ((s.id = customer_stylist_preferences.stylist_id) AND (s.shop_id = tenancy.shop_context())))) AND (EXISTS ( SELECT
    FROM public.customers c
   WHERE (c.id = customer_stylist_preferences.customer_id)))));
-COMMENT ON POLICY of_the_shop ON public.customer_stylist_preferences IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customer_stylist_preferences IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customers AS RESTRICTIVE TO convo_shop USING ((EXISTS ( SELECT
    FROM public.customer_shop_profiles p
   WHERE ((p.customer_id = customers.id) AND (p.shop_id = tenancy.shop_context())))));
-COMMENT ON POLICY of_the_shop ON public.customers IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customers IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.services AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context()));
-COMMENT ON POLICY of_the_shop ON public.services IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.services IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.stylists AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context()));
-COMMENT ON POLICY of_the_shop ON public.stylists IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.stylists IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 GRANT SELECT(created_at) ON TABLE public.customer_shop_profiles TO convo_back_office;
 GRANT SELECT(customer_id) ON TABLE public.customer_shop_profiles TO convo_back_office;
 GRANT SELECT(customer_id) ON TABLE public.customer_shop_profiles TO convo_health;
