@@ -182,7 +182,7 @@ $$;
 
 COMMENT ON PROCEDURE tenancy.run_restore(integer) IS
 'Part of reverting the contract: updates the legacy side of all customers in batches that it commits. If it is interrupted, run '
-'it again: it only compares what is right. Call it outside a transaction. Example: CALL tenancy.run_restore()';
+'it again: it skips what is right. Call it outside a transaction. Example: CALL tenancy.run_restore()';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.restore_tracked_customers(batch_size integer DEFAULT 1000)

@@ -183,6 +183,6 @@ $$;
 
 COMMENT ON PROCEDURE tenancy.run_archive(integer) IS
 'Copies the columns that the contract removes, for all customers, in batches that it commits. If it is interrupted, run it '
-'again: it only compares what is copied. Call it outside a transaction. Example: CALL tenancy.run_archive()';
+'again: it skips equal rows. Call it outside a transaction. Example: CALL tenancy.run_archive()';
 
 COMMIT;

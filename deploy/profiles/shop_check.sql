@@ -144,11 +144,11 @@ CROSS JOIN LATERAL (
 ) AS m;
 
 COMMENT ON VIEW tenancy.misplaced_bookings IS
-'Customers whose bookings are misplaced by tenancy.shop_check, a row each, with the next move. tenancy.repair() with source '
-'shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
+'Customers with misplaced bookings (tenancy.shop_check), a row each, with the next move. tenancy.repair() with source shops '
+'makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
 COMMENT ON COLUMN tenancy.misplaced_bookings.customer_id IS 'The customer.';
-COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop whose profile holds most bookings too many.';
-COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop whose profile lacks most bookings.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop whose profile has the most bookings too many.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop whose profile lacks the most bookings.';
 COMMENT ON COLUMN tenancy.misplaced_bookings.bookings IS 'How many bookings to move.';
 
 COMMIT;

@@ -29,7 +29,7 @@ VOLATILE
 RETURN set_config('tenancy.mirroring', coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text, TRUE);
 
 COMMENT ON FUNCTION tenancy.raise_guard() IS
-'Sets tenancy.mirroring to the number of tenancy.guard: until that ends, no mirror carries on what the owner writes. The caller '
+'Sets tenancy.mirroring to the number of tenancy.guard. While that stands, mirrors ignore what this session writes. The caller '
 'puts the old value back; the end of the transaction or savepoint does, too. Example: guard := tenancy.raise_guard()';
 
 COMMIT;
