@@ -34,8 +34,8 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION tenancy.normalized_phone(text) IS
-'A phone number as the legacy application stores it: + and digits. Ten digits without + get +1; fewer give NULL. Example: '
-'tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
+'A phone number as the legacy application stores it: + and digits. Ten digits without + get +1; fewer without + give NULL. '
+'Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
 
 -- The identity rule, for tenancy.get_or_create_customer(), which sees to it who may know.
 CREATE OR REPLACE FUNCTION tenancy.customer_of(normalized_phone text, normalized_email text)
@@ -66,7 +66,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_of(text, text) IS
-'The customer with this phone (the lowest id of several), else with this email, both normalized; NULL if none. It finds '
+'The customer with this phone (the lowest id of several), else with this email, both normalised; NULL if none. It finds '
 'customers of all shops. Example: SELECT tenancy.customer_of(''+15550109999'', ''ann@example.com'')';
 
 CREATE OR REPLACE FUNCTION tenancy.shop_knows(shop_id integer, customer_id integer)

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS tenancy.customers_under_way (
 COMMENT ON TABLE tenancy.customers_under_way IS
 'Emails and phones of customers whom a call is about to make. A call enters its keys and deletes them at once; another call '
 'with the same key waits until the first transaction ends. No other transaction and no dump sees a row.';
-COMMENT ON COLUMN tenancy.customers_under_way.key IS 'A hash of the normalized email or phone.';
+COMMENT ON COLUMN tenancy.customers_under_way.key IS 'A hash of the normalised email or phone.';
 
 CREATE OR REPLACE FUNCTION tenancy.queue_for_customer(email text, phone text)
 RETURNS void
@@ -44,7 +44,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.queue_for_customer(text, text) IS
-'Waits until no other transaction is about to make a customer with this normalized email or phone, and makes later ones wait '
+'Waits until no other transaction is about to make a customer with this normalised email or phone, and makes later ones wait '
 'for this transaction. Fails (55P03) after three seconds. Example: SELECT tenancy.queue_for_customer(''ann@example.com'', '
 '''+15550109999'')';
 

@@ -168,7 +168,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.get_or_create_customer(text, text, text) IS
-'The id of the customer with this phone, else with this email, else of a new customer. Normalizes both as the legacy '
+'The id of the customer with this phone, else with this email, else of a new customer. Normalises both as the legacy '
 'application does, and never changes a customer. Concurrent calls give one customer (by phone alone only at READ COMMITTED or '
 'SERIALIZABLE: no constraint keeps phones unique). Returns NULL if neither is valid: such a booking counts for nobody. A value '
 'too long for its column: 22001. A member of convo_shop also gives the customer a profile in the shop context, so that the shop '

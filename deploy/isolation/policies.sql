@@ -64,7 +64,7 @@ $$;
 COMMENT ON PROCEDURE tenancy.isolate_table(regclass, text, text) IS
 'Adds two policies to a table, which bind members of convo_shop to the shop context once row-level security is on. The '
 'permissive one lets others work as before; the restrictive one binds convo_shop. If that one is missing, the permissive one '
-'closes the table to them. The owner is exempt: never FORCE. Example: deploy/isolation/policies.sql';
+'closes the table to them. The owner is exempt, because nothing uses FORCE. Example: deploy/isolation/policies.sql';
 
 CREATE OR REPLACE PROCEDURE tenancy.open_table(table_name regclass)
 LANGUAGE plpgsql

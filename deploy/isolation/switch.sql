@@ -133,8 +133,8 @@ $$;
 
 COMMENT ON PROCEDURE tenancy.enforce_isolation(text[]) IS
 'Turns isolation on: binds members of convo_shop to one shop and gives them their rights. Commits; if it is interrupted, call '
-'it again. Refuses (55000) while tenancy.isolation_findings has a finding that despite does not name. Call it outside a '
-'transaction. Example: CALL tenancy.enforce_isolation()';
+'it again. Refuses (55000) while tenancy.isolation_findings has a finding that is not overridden; despite names those to '
+'override. Call it outside a transaction. Example: CALL tenancy.enforce_isolation()';
 
 CREATE OR REPLACE PROCEDURE tenancy.relax_isolation()
 LANGUAGE plpgsql

@@ -113,8 +113,8 @@ RETURN CASE strpos(notes || ' ', note || ' ')
 END;
 
 COMMENT ON FUNCTION tenancy.without_note(text, text) IS
-'These notes without one, shop included: its booking is counted. Example: tenancy.without_note('' 42:0.000000=3 '
-'43:0.000000=3'', '' 42:0.000000=3'') = '' 43:0.000000=3''';
+'These notes without one of them, its shop included: for a booking that is counted now. Example: tenancy.without_note('' '
+'42:0.000000=3 43:0.000000=3'', '' 42:0.000000=3'') = '' 43:0.000000=3''';
 
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
