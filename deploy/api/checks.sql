@@ -21,8 +21,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.check_shop(integer) IS
-'Fails for a shop that does not exist (23503). '
-'Example: SELECT tenancy.check_shop(3)';
+'Fails (23503) if the shop does not exist. Example: SELECT tenancy.check_shop(3)';
 
 CREATE OR REPLACE FUNCTION tenancy.check_stylist(stylist_id integer, shop_id integer)
 RETURNS void
@@ -54,8 +53,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.check_stylist(integer, integer) IS
-'Fails for a shop or a stylist that does not exist, and for a stylist of another shop (23503); else keeps them there until the '
-'end of the transaction. Example: SELECT tenancy.check_stylist(7, 3)';
+'Fails (23503) if the shop or stylist does not exist, or the stylist works in another shop. Otherwise keeps the stylist there '
+'until the transaction ends. Example: SELECT tenancy.check_stylist(7, 3)';
 
 CREATE OR REPLACE FUNCTION tenancy.check_access(customer_id integer, shop_id integer)
 RETURNS void
@@ -82,7 +81,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.check_access(integer, integer) IS
-'Fails for a shop that is not the shop context (42501), and for a customer of whom the shop has no profile (23503, as for one '
-'who does not exist). For callers that are restricted. Example: SELECT tenancy.check_access(42, 3)';
+'For restricted callers: fails (42501) if the shop is not the shop context, and (23503, as for a missing customer) if the '
+'customer has no profile there. Example: SELECT tenancy.check_access(42, 3)';
 
 COMMIT;

@@ -115,11 +115,11 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.confirm_booking(uuid, integer) IS
-'Confirms a booking that is held, finds or makes its customer, and counts it there at the list price of its service. Returns the '
-'customer and what the shop''s profile holds; customer_id is NULL for nobody. A booking that is CONFIRMED is not counted '
-'(is_counted is false), and no customer is made: so call it again after a lost reply. It needs the rights to read and write '
-'bookings. Unknown booking, one of another shop, a stylist who moved: 23503. Expired, or else no hold: 55000. Else as '
-'tenancy.get_or_create_customer() and tenancy.record_booking(). '
-'Example: SELECT * FROM tenancy.confirm_booking(''00000000-0000-0000-0000-000000000042'', 3)';
+'Confirms a held booking, finds or makes its customer, and counts it at the list price of its service. Returns the customer and '
+'the shop''s profile; customer_id is NULL if the booking names nobody. A booking that is CONFIRMED already is not counted '
+'(is_counted is false) and makes no customer, so repeat the call after a lost reply. The caller needs rights to read and write '
+'bookings. Unknown booking, another shop''s booking, a stylist who moved: 23503. An expired hold, or no hold: 55000. Other '
+'errors as of tenancy.get_or_create_customer() and tenancy.record_booking(). Example: SELECT * FROM '
+'tenancy.confirm_booking(''00000000-0000-0000-0000-000000000042'', 3)';
 
 COMMIT;

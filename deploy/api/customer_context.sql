@@ -101,8 +101,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_context(integer, integer) IS
-'What one shop knows of a customer: who they are, whom they prefer, what they spent there, and their last service and stylist '
-'there (of the confirmed booking at last_booking_at, else of the newest). One row, with zeros and NULLs for who is new to the '
+'What a shop knows of a customer: name and contact, preferred stylist, spend there, and the last service and stylist there (of '
+'the confirmed booking at last_booking_at, else of the newest). Always one row, with zeros and NULLs for a customer new to the '
 'shop. Unknown customer or shop: 23503. Example: SELECT * FROM tenancy.customer_context(42, 3)';
 
 COMMIT;

@@ -18,8 +18,8 @@ PARALLEL SAFE
 RETURN CASE WHEN email LIKE '%@%' THEN lower(substring(email COLLATE pg_catalog.:"letters" FROM '\S(?:.*\S)?')) END;
 
 COMMENT ON FUNCTION tenancy.normalized_email(text) IS
-'An email address as the legacy application stores it: trimmed, in lower case, in every locale; NULL for what has no @. '
-'Example: tenancy.normalized_email('' Ann@Example.com '') = ''ann@example.com''';
+'An email address as the legacy application stores it: trimmed, in lower case, the same in every locale. NULL for a text '
+'without @. Example: tenancy.normalized_email('' Ann@Example.com '') = ''ann@example.com''';
 
 CREATE OR REPLACE FUNCTION tenancy.normalized_phone(phone text)
 RETURNS text
@@ -34,8 +34,8 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION tenancy.normalized_phone(text) IS
-'A phone number as the legacy application stores it: + and digits; ten digits without a + get +1; NULL for what is no number '
-'(fewer digits without a +). Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
+'A phone number as the legacy application stores it: + and digits. Ten digits without + get +1; fewer without + give NULL. '
+'Example: tenancy.normalized_phone(''(555) 010-9999'') = ''+15550109999''';
 
 -- The identity rule, for tenancy.get_or_create_customer(), which sees to it who may know.
 CREATE OR REPLACE FUNCTION tenancy.customer_of(normalized_phone text, normalized_email text)
@@ -66,8 +66,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_of(text, text) IS
-'Who has this phone number, the lowest id of several, else this email address, both normalized; NULL if nobody has. It knows '
-'the customers of all shops. Example: SELECT tenancy.customer_of(''+15550109999'', ''ann@example.com'')';
+'The customer with this phone (the lowest id of several), else with this email, both normalised; NULL if none. It finds '
+'customers of all shops. Example: SELECT tenancy.customer_of(''+15550109999'', ''ann@example.com'')';
 
 CREATE OR REPLACE FUNCTION tenancy.shop_knows(shop_id integer, customer_id integer)
 RETURNS boolean
@@ -86,8 +86,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.shop_knows(integer, integer) IS
-'Whether a shop knows a customer: by a profile there. A booking says nothing, for a shop writes any phone into its bookings. '
-'Example: SELECT tenancy.shop_knows(3, 42)';
+'Whether the customer has a profile in the shop. Bookings do not count, because a shop can write any phone into them. Example: '
+'SELECT tenancy.shop_knows(3, 42)';
 
 CREATE OR REPLACE FUNCTION tenancy.customer_by_phone(wanted_phone text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
@@ -117,8 +117,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_by_phone(text) IS
-'The customer with this phone number, the lowest id of several; for a member of convo_shop, of those of whom the shop in context '
-'has a profile. No row if there is none. Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
+'The customer with this phone (the lowest id of several), or no row. A member of convo_shop finds only customers with a profile '
+'in the shop context. Example: SELECT * FROM tenancy.customer_by_phone(''+15550109999'')';
 
 CREATE OR REPLACE FUNCTION tenancy.customer_by_email(wanted_email text)
 RETURNS TABLE (customer_id integer, email varchar, phone varchar, name varchar)
@@ -146,7 +146,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customer_by_email(text) IS
-'The customer with this email address; no row if there is none, or, for a member of convo_shop, if the shop in context has no '
-'profile of them. Example: SELECT * FROM tenancy.customer_by_email(''ann@example.com'')';
+'The customer with this email address, or no row. A member of convo_shop finds only customers with a profile in the shop '
+'context. Example: SELECT * FROM tenancy.customer_by_email(''ann@example.com'')';
 
 COMMIT;

@@ -12,8 +12,8 @@ CREATE TABLE IF NOT EXISTS tenancy.customers_under_way (
 );
 
 COMMENT ON TABLE tenancy.customers_under_way IS
-'Whom a call is about to make: it enters their email and phone, and takes the rows out again at once. Whoever enters the same '
-'waits until the first one''s transaction ends. So nobody sees a row of another transaction, and a dump has none.';
+'Emails and phones of customers whom a call is about to make. A call enters its keys and deletes them at once; another call '
+'with the same key waits until the first transaction ends. No other transaction and no dump sees a row.';
 COMMENT ON COLUMN tenancy.customers_under_way.key IS 'A hash of the normalised email or phone.';
 
 CREATE OR REPLACE FUNCTION tenancy.queue_for_customer(email text, phone text)
@@ -44,7 +44,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.queue_for_customer(text, text) IS
-'Waits until no other transaction is about to make a customer with this normalised email or phone, and until this transaction ends '
-'has others wait. After three seconds: 55P03. Example: SELECT tenancy.queue_for_customer(''ann@example.com'', ''+15550109999'')';
+'Waits until no other transaction is about to make a customer with this normalised email or phone, and makes later ones wait '
+'for this transaction. Fails (55P03) after three seconds. Example: SELECT tenancy.queue_for_customer(''ann@example.com'', '
+'''+15550109999'')';
 
 COMMIT;

@@ -27,15 +27,15 @@ FROM public.customer_shop_profiles AS p
 GROUP BY p.customer_id;
 
 COMMENT ON VIEW tenancy.customer_totals IS
-'A customer across all shops, from the profiles: recognised at every shop (ADR-0001). '
-'Example: SELECT * FROM tenancy.customer_totals WHERE customer_id = 42';
+'A customer''s totals over all shops, summed from the profiles. Example: SELECT * FROM tenancy.customer_totals WHERE '
+'customer_id = 42';
 COMMENT ON COLUMN tenancy.customer_totals.customer_id IS 'The customer.';
-COMMENT ON COLUMN tenancy.customer_totals.shops IS 'Shops that have a profile of the customer.';
+COMMENT ON COLUMN tenancy.customer_totals.shops IS 'In how many shops the customer has a profile.';
 COMMENT ON COLUMN tenancy.customer_totals.total_bookings IS 'Bookings counted in all shops.';
 COMMENT ON COLUMN tenancy.customer_totals.total_spend_cents IS 'List price of those bookings, in cents.';
 COMMENT ON COLUMN tenancy.customer_totals.average_spend_cents IS
-'Integer part of the spend per booking, in cents; 0 without bookings.';
-COMMENT ON COLUMN tenancy.customer_totals.last_booking_at IS 'The latest of the shops'' last bookings.';
+'Spend per booking in cents, without the fraction; 0 without bookings.';
+COMMENT ON COLUMN tenancy.customer_totals.last_booking_at IS 'The latest last_booking_at of the profiles.';
 COMMENT ON COLUMN tenancy.customer_totals.no_show_count IS 'Bookings in all shops that the customer did not keep.';
 
 COMMIT;

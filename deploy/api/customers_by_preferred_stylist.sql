@@ -43,7 +43,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.customers_by_preferred_stylist(integer) IS
-'The customers who prefer this stylist, in the stylist''s shop, those who spend most a booking there first. '
-'Unknown stylist: 23503. Example: SELECT * FROM tenancy.customers_by_preferred_stylist(7)';
+'The customers who prefer this stylist in the stylist''s shop, the highest spend per booking there first. Unknown stylist: '
+'23503. Example: SELECT * FROM tenancy.customers_by_preferred_stylist(7)';
 
 COMMIT;

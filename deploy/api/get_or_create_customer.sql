@@ -18,13 +18,13 @@ CREATE TABLE IF NOT EXISTS tenancy.introductions (
 CREATE INDEX IF NOT EXISTS introductions_introduced_at_idx ON tenancy.introductions (introduced_at);
 
 COMMENT ON TABLE tenancy.introductions IS
-'When a member of convo_shop introduced a customer to a shop, by tenancy.get_or_create_customer(): append-only, so that nobody '
-'waits for anybody. DELETE rows of past hours at any time. tenancy.introducers adds it up.';
+'When a member of convo_shop introduced a customer to a shop, by tenancy.get_or_create_customer(). Append-only, so that no call '
+'waits for another. DELETE rows of past hours at any time. tenancy.introducers adds them up.';
 COMMENT ON COLUMN tenancy.introductions.id IS
-'Counts all attempts of an hour, those that were rolled back, too: it begins anew at the microsecond of each hour.';
-COMMENT ON COLUMN tenancy.introductions.role_name IS 'The role that logged in, whatever SET ROLE says.';
-COMMENT ON COLUMN tenancy.introductions.shop_id IS 'The shop in context.';
-COMMENT ON COLUMN tenancy.introductions.introduced_at IS 'When.';
+'Counts all attempts of an hour, also those rolled back: each hour it starts at the hour''s time in microseconds.';
+COMMENT ON COLUMN tenancy.introductions.role_name IS 'The login, whatever SET ROLE says.';
+COMMENT ON COLUMN tenancy.introductions.shop_id IS 'The shop context.';
+COMMENT ON COLUMN tenancy.introductions.introduced_at IS 'When the call introduced the customer.';
 
 CREATE OR REPLACE VIEW tenancy.introducers (role_name, shop_id, hour, introductions)
 WITH (security_invoker = TRUE)
@@ -41,12 +41,12 @@ GROUP BY
     date_trunc('hour', i.introduced_at, 'UTC');
 
 COMMENT ON VIEW tenancy.introducers IS
-'How many customers members of convo_shop introduced to a shop in an hour: many more than a salon gets is somebody who tries '
-'phones. Example: SELECT * FROM tenancy.introducers ORDER BY introductions DESC';
-COMMENT ON COLUMN tenancy.introducers.role_name IS 'The role that logged in.';
+'How many customers a member of convo_shop introduced to a shop in an hour. Far more than a salon gets means that somebody '
+'tries phone numbers. Example: SELECT * FROM tenancy.introducers ORDER BY introductions DESC';
+COMMENT ON COLUMN tenancy.introducers.role_name IS 'The login.';
 COMMENT ON COLUMN tenancy.introducers.shop_id IS 'The shop.';
-COMMENT ON COLUMN tenancy.introducers.hour IS 'The hour.';
-COMMENT ON COLUMN tenancy.introducers.introductions IS 'How many.';
+COMMENT ON COLUMN tenancy.introducers.hour IS 'The beginning of the hour.';
+COMMENT ON COLUMN tenancy.introducers.introductions IS 'How many customers it introduced.';
 
 CREATE OR REPLACE FUNCTION tenancy.count_introduction(shop_id integer)
 RETURNS void
@@ -90,9 +90,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.count_introduction(integer) IS
-'Notes that the role that logged in introduces a customer to a shop; fails (53400) beyond tenancy.settings.introductions_per_hour, '
-'and beyond ten times as many that all such roles together rolled back, or have not committed yet. '
-'Example: SELECT tenancy.count_introduction(3)';
+'Records that this login introduces a customer to a shop. Fails (53400) beyond tenancy.settings.introductions_per_hour, or if '
+'all such logins together rolled back or have not committed ten times as many. Example: SELECT tenancy.count_introduction(3)';
 
 CREATE OR REPLACE FUNCTION tenancy.get_or_create_customer(email text, phone text, name text)
 RETURNS integer
@@ -169,12 +168,11 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.get_or_create_customer(text, text, text) IS
-'The id of the customer with this phone number, else with this email address, else of a new one. Normalises both as the legacy '
-'application does; changes nothing of a customer who is there. Several calls at a time give one customer (by phone alone at '
-'READ COMMITTED or SERIALIZABLE only: nothing in the table keeps phones apart). NULL, and no customer, where neither is one: '
-'such a booking is confirmed, and counts for nobody. Longer than its column: 22001. '
-'For a member of convo_shop the customer gets a profile in the shop context, and so is known to that shop; without one: 42501; '
-'for too many in an hour whom the shop did not know: 53400. '
-'Example: SELECT tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';
+'The id of the customer with this phone, else with this email, else of a new customer. Normalises both as the legacy '
+'application does, and never changes a customer. Concurrent calls give one customer (by phone alone only at READ COMMITTED or '
+'SERIALIZABLE: no constraint keeps phones unique). Returns NULL if neither is valid: such a booking counts for nobody. A value '
+'too long for its column: 22001. A member of convo_shop also gives the customer a profile in the shop context, so that the shop '
+'knows them. Without a context: 42501. Too many unknown customers in an hour: 53400. Example: SELECT '
+'tenancy.get_or_create_customer(''ann@example.com'', ''(555) 010-9999'', ''Ann'')';
 
 COMMIT;

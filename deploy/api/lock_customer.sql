@@ -91,8 +91,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.lock_customer(integer, boolean) IS
-'Locks a customer, and what the legacy side knows of them, in the canonical order and without ever waiting for the second while it '
-'holds the first. With changes_totals it sees to it that there are statistics to change. Unknown customer: 23503; held for '
-'seconds: 55P03; phase 2 was reverted meanwhile: 40001. Example: SELECT tenancy.lock_customer(42)';
+'Locks a customer and then their statistics. Never waits for the statistics while it holds the customer. With changes_totals it '
+'makes the row of statistics if there is none. Unknown customer: 23503. Locked by another session for seconds: 55P03. Phase 2 '
+'reverted meanwhile: 40001. Example: SELECT tenancy.lock_customer(42)';
 
 COMMIT;

@@ -122,11 +122,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_booking(integer, integer, integer, integer, timestamptz) IS
-'Counts a booking of a customer in a shop: totals, last booking, the stylist''s count, and who is preferred there while nobody was '
-'chosen. Returns the profile. Call it in the transaction that confirms the booking: called again after a lost reply to a COMMIT, '
-'it counts twice. Unknown customer, shop or stylist, or a stylist of another shop: 23503. An amount that is '
-'negative or above 10,000,000 cents, a time before 1970 or after 2099: 22023. More than 1,000,000 bookings or 100,000,000 cents of '
-'a customer in a shop: 22003. '
-'Example: SELECT * FROM tenancy.record_booking(42, 3, 7, 4500, ''2026-03-01 10:00+00'')';
+'Counts a customer''s booking in a shop: totals, last booking, the stylist''s count, and the preferred stylist unless one was '
+'chosen. Returns the profile. Call it in the transaction that confirms the booking: a call repeated after a lost reply to '
+'COMMIT counts twice. Unknown customer, shop or stylist, or a stylist of another shop: 23503. An amount below 0 or above '
+'10,000,000 cents, or a time before 1970 or after 2099: 22023. More than 1,000,000 bookings or 100,000,000 cents of a customer '
+'in a shop: 22003. Example: SELECT * FROM tenancy.record_booking(42, 3, 7, 4500, ''2026-03-01 10:00+00'')';
 
 COMMIT;

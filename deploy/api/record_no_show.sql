@@ -49,8 +49,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_no_show(integer, integer) IS
-'Counts a booking in a shop that the customer did not keep. Returns the profile. Unknown customer or shop: 23503; more '
-'than 1,000,000 no-shows of a customer in a shop: 22003. '
-'Example: SELECT * FROM tenancy.record_no_show(42, 3)';
+'Counts a booking in a shop that the customer did not keep. Returns the profile. Unknown customer or shop: 23503. More than '
+'1,000,000 no-shows of a customer in a shop: 22003. Example: SELECT * FROM tenancy.record_no_show(42, 3)';
 
 COMMIT;

@@ -45,7 +45,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.set_preferred_stylist(integer, integer, integer) IS
-'Writes down whom a customer prefers in a shop; NULL for nobody. Returns the profile. Unknown customer, shop or stylist, or a '
+'Sets a customer''s preferred stylist in a shop; NULL for nobody. Returns the profile. Unknown customer, shop or stylist, or a '
 'stylist of another shop: 23503. Example: SELECT * FROM tenancy.set_preferred_stylist(42, 3, 7)';
 
 COMMIT;

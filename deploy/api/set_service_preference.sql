@@ -53,7 +53,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.set_service_preference(integer, integer, text, text) IS
-'Writes down which style a customer prefers for a service: a text, and the URL of a picture; NULL for none. Unknown customer or '
+'Sets the style that a customer prefers for a service: a text, and the URL of a picture; NULL for none. Unknown customer or '
 'service: 23503. Example: SELECT tenancy.set_service_preference(42, 5, ''short at the sides'')';
 
 COMMIT;

@@ -23,7 +23,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.name_of(oid, oid, integer) IS
-'What the gate calls an object, as pg_depend has it. Example: SELECT tenancy.name_of(''pg_class''::regclass, 42, 0)';
+'The gate''s name for an object, given as pg_depend does. Example: SELECT tenancy.name_of(''pg_class''::regclass, 42, 0)';
 
 CREATE OR REPLACE FUNCTION tenancy.legacy_dependents()
 RETURNS TABLE (name text, detail text, goes_along boolean)
@@ -245,9 +245,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.legacy_dependents() IS
-'What others made and depends on customer_booking_stats or the three columns of customers, as the catalogs know it. '
-'goes_along: the contract would not fail of it, but take it along or leave it behind. '
-'Example: SELECT * FROM tenancy.legacy_dependents()';
+'Other people''s objects that the catalogs show to depend on customer_booking_stats or the three columns of customers. '
+'goes_along: the contract would not fail, but silently drop the object or leave it behind. Example: SELECT * FROM '
+'tenancy.legacy_dependents()';
 
 CREATE OR REPLACE FUNCTION tenancy.legacy_mentions()
 RETURNS TABLE (name text)
@@ -286,7 +286,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.legacy_mentions() IS
-'Functions of others whose text names what goes (tenancy.names_legacy_side), which no catalog knows: a guess. '
+'Other people''s functions whose text names the legacy side (tenancy.names_legacy_side). No catalog shows that, so it may err. '
 'Example: SELECT * FROM tenancy.legacy_mentions()';
 
 COMMIT;

@@ -19,8 +19,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.despite_names(text) IS
-'The names in a list that commas separate. '
-'Example: SELECT tenancy.despite_names(''function public.f(integer, text), index public.i'')';
+'Splits a list of names at the commas outside quotes and parentheses. Example: SELECT tenancy.despite_names(''function '
+'public.f(integer, text), index public.i'')';
 
 CREATE OR REPLACE FUNCTION tenancy.quick_findings(quiet_period interval, customer_ids integer[])
 RETURNS TABLE (priority integer, finding text, name text, detail text, remedy text, may_be_overridden boolean)
@@ -105,8 +105,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.quick_findings(interval, integer[]) IS
-'Of tenancy.contract_findings(), what can be asked under the lock of the contract. With customer_ids, only their drift. '
-'Example: SELECT * FROM tenancy.quick_findings(NULL, ARRAY[42])';
+'The findings of tenancy.contract_findings() that are quick enough to check under the contract''s lock. With customer_ids, '
+'drift of these customers only. Example: SELECT * FROM tenancy.quick_findings(NULL, ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.contract_findings(
     quiet_period interval DEFAULT NULL,
@@ -222,10 +222,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.contract_findings(interval, text, integer[]) IS
-'What keeps the contract (phase 3) from being safe: a row for each finding, and each that is not overridden closes the gate. '
-'quiet_period is how long nobody must have written to the legacy side, with the mirrors watching; by default that of '
-'tenancy.settings, and 0 for no matter. despite names the findings to be overridden. With customer_ids, only what their rows show. '
-'Example: SELECT * FROM tenancy.contract_findings()';
+'What makes the contract (phase 3) unsafe, a row for each finding. Any that is not overridden closes the gate. quiet_period: '
+'how long the mirrors must have watched without a direct write to the legacy side; by default from tenancy.settings, 0 skips '
+'the check. despite: the names of findings to override. With customer_ids, only findings in their rows. Example: SELECT * FROM '
+'tenancy.contract_findings()';
 
 CREATE OR REPLACE FUNCTION tenancy.refusal(findings text[], names text[])
 RETURNS text
@@ -246,8 +246,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.refusal(text[], text[]) IS
-'What a refused contract says of these findings, and of the names of those that may be overridden. NULL without findings. '
-'Example: SELECT tenancy.refusal(''{drift}'', NULL)';
+'The error text for these findings, and for the names of those that you may override. NULL without findings. Example: SELECT '
+'tenancy.refusal(''{drift}'', NULL)';
 
 CREATE OR REPLACE PROCEDURE tenancy.refuse_contract(refusal text)
 LANGUAGE plpgsql
@@ -263,7 +263,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.refuse_contract(text) IS
-'Fails (55000) with this text of tenancy.refusal(), unless it is NULL. Example: CALL tenancy.refuse_contract(NULL)';
+'Fails (55000) with this text of tenancy.refusal(); does nothing if it is NULL. Example: CALL tenancy.refuse_contract(NULL)';
 
 CREATE OR REPLACE FUNCTION tenancy.contract_refusal(quiet_period text, despite text, customer_ids integer[] DEFAULT NULL)
 RETURNS text
@@ -282,8 +282,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.contract_refusal(text, text, integer[]) IS
-'What the contract would be refused with, by tenancy.contract_findings(); NULL when the gate is open. '
-'Example: SELECT tenancy.contract_refusal(''1 hour'', '''')';
+'The error text with which the contract would be refused (tenancy.contract_findings); NULL if the gate is open. Example: SELECT '
+'tenancy.contract_refusal(''1 hour'', '''')';
 
 CREATE OR REPLACE PROCEDURE tenancy.check_contract(contract text, quiet_period text, despite text)
 LANGUAGE plpgsql
@@ -321,9 +321,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.check_contract(text, text, text) IS
-'The gate, before anything is locked or read for long: fails (55000) unless contract is yes and each of '
-'tenancy.contract_findings() that needs no pass over the customers is overridden, and then names all. It warns where it does not '
-'see who reads. After the contract it passes. Example: CALL tenancy.check_contract(''yes'', ''1 hour'', '''')';
+'The gate''s first check, without locks or a pass over the customers. Fails (55000) unless contract is yes and all such '
+'findings of tenancy.contract_findings() are overridden; then it names all findings. Warns if readers may be unseen. Passes '
+'after the contract. Example: CALL tenancy.check_contract(''yes'', ''1 hour'', '''')';
 
 CREATE OR REPLACE PROCEDURE tenancy.check_contract_again(quiet_period text, despite text, customer_ids integer[])
 LANGUAGE plpgsql
@@ -348,7 +348,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.check_contract_again(text, text, integer[]) IS
-'The gate under the lock of the contract: fails (55000) for what tenancy.quick_findings() says of these customers. '
+'The gate''s last check, under the contract''s lock. Fails (55000) on what tenancy.quick_findings() finds for these customers. '
 'Example: CALL tenancy.check_contract_again(''1 hour'', '''', ARRAY[42])';
 
 COMMIT;

@@ -13,11 +13,10 @@ CREATE TABLE IF NOT EXISTS tenancy.contracted (
     CONSTRAINT contracted_singleton_check CHECK (singleton)
 );
 
-COMMENT ON TABLE tenancy.contracted IS
-'When the contract was: one row, none before.';
+COMMENT ON TABLE tenancy.contracted IS 'When the contract took place: one row, none before it.';
 COMMENT ON COLUMN tenancy.contracted.singleton IS 'Always true: there is one row.';
-COMMENT ON COLUMN tenancy.contracted.contracted_at IS 'When it did.';
-COMMENT ON COLUMN tenancy.contracted.purged_at IS 'When somebody purged its archive; NULL while nobody did.';
+COMMENT ON COLUMN tenancy.contracted.contracted_at IS 'When the contract took place.';
+COMMENT ON COLUMN tenancy.contracted.purged_at IS 'When tenancy.purge_archive() deleted the archive; NULL if it did not.';
 
 CALL tenancy.grant_rights();
 
@@ -121,8 +120,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.legacy_side_of(integer[]) IS
-'After the contract: what the legacy side would hold of these customers. Totals and no-shows are sums over the profiles; the '
-'rest is as archived where nothing changed, else as the profile written last has it. Example: SELECT * FROM '
+'What the legacy side of these customers would hold after the contract. Totals and no-shows are sums of the profiles. Other '
+'values come from the archive if they have not changed, else from the profiles. Example: SELECT * FROM '
 'tenancy.legacy_side_of(ARRAY[42])';
 
 COMMIT;

@@ -33,7 +33,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.purge_archive(text) IS
-'Deletes for good what the contract archived. Confirm with the name of the database; anything else is an error (22023) and deletes '
-'nothing. A revert of the contract after that gives back what the profiles tell. Example: SELECT tenancy.purge_archive(''convo'')';
+'Deletes the contract''s archive for good. Pass the name of the database to confirm; anything else fails (22023) and deletes '
+'nothing. A later revert of the contract can only give back what profiles show. Example: SELECT tenancy.purge_archive(''convo'')';
 
 COMMIT;

@@ -29,8 +29,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.archive_tracked_customers(text, text, integer) IS
-'Part of the contract: checks and copies who changed since tenancy.start_tracking(), until few are left; commits. Outside a '
-'transaction only. Example: CALL tenancy.archive_tracked_customers('''', '''')';
+'Part of the contract: checks and copies customers who changed since tenancy.start_tracking(), until few are left. Commits; '
+'call it outside a transaction. Example: CALL tenancy.archive_tracked_customers('''', '''')';
 
 CREATE OR REPLACE PROCEDURE tenancy.remove_legacy_side(quiet_period text, despite text, tracking_state text)
 LANGUAGE plpgsql
@@ -116,7 +116,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.remove_legacy_side(text, text, text) IS
-'The contract, after the copy and the check: takes the legacy side away in one short transaction. tracking_state is '
-'tenancy.tracking_state() of before the copy. Outside a transaction only, from deploy/contract/switch.sql.';
+'Part of the contract, after copy and check: removes the legacy side from public in one short transaction. tracking_state is '
+'the tenancy.tracking_state() from before the copy. deploy/contract/switch.sql calls it outside a transaction.';
 
 COMMIT;

@@ -89,8 +89,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.restore_legacy_side(integer[]) IS
-'Part of reverting the contract: writes tenancy.legacy_side_of() these customers where it differs, the totals in the archive, '
-'which comes back as it is, and the columns in customers; returns how many of these it wrote. Not mirrored: there is no mirror '
+'Part of reverting the contract: writes tenancy.legacy_side_of() these customers where it differs: totals to the archived '
+'table, which returns as it is, and the columns to customers. Returns how many rows of customers it wrote. No mirror is there '
 'yet. Example: SELECT tenancy.restore_legacy_side(ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.unfitting_customers()
@@ -111,8 +111,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.unfitting_customers() IS
-'Customers whose profiles add up to more than the integer columns of the legacy side hold. The revert of the contract gives them '
-'the greatest that fits. Example: SELECT tenancy.unfitting_customers()';
+'Customers whose profiles add up to more than the legacy side''s integer columns hold. The revert of the contract writes the '
+'greatest integer. Example: SELECT tenancy.unfitting_customers()';
 
 CREATE OR REPLACE FUNCTION tenancy.restore_step(customer_ids integer[])
 RETURNS integer
@@ -147,8 +147,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.restore_step(integer[]) IS
-'One batch of the restore. Those of these customers whom somebody holds are noted in tenancy.tracked_customers; returns how many. '
-'Example: SELECT tenancy.restore_step(ARRAY[42])';
+'Runs one batch of the restore. Enters customers whom another session locks in tenancy.tracked_customers, for later. Returns '
+'how many those are. Example: SELECT tenancy.restore_step(ARRAY[42])';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.run_restore(batch_size integer DEFAULT 1000)
@@ -181,8 +181,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_restore(integer) IS
-'Part of reverting the contract: brings the legacy side up to date for all customers, in batches that it commits. Interrupted, '
-'run it again: what is right is only compared. Outside a transaction only. Example: CALL tenancy.run_restore()';
+'Part of reverting the contract: updates the legacy side of all customers in batches that it commits. If it is interrupted, run '
+'it again: it skips what is right. Call it outside a transaction. Example: CALL tenancy.run_restore()';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.restore_tracked_customers(batch_size integer DEFAULT 1000)
@@ -210,7 +210,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.restore_tracked_customers(integer) IS
-'Part of reverting the contract: brings the legacy side up to date for those who changed since tenancy.start_tracking(), until few '
-'are left; commits. Outside a transaction only. Example: CALL tenancy.restore_tracked_customers()';
+'Part of reverting the contract: updates the legacy side of customers who changed since tenancy.start_tracking(), until few are '
+'left. Commits; call it outside a transaction. Example: CALL tenancy.restore_tracked_customers()';
 
 COMMIT;

@@ -50,8 +50,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.put_stray_table_aside() IS
-'Part of reverting the contract: an old application that started meanwhile made a table of its own. '
-'Example: CALL tenancy.put_stray_table_aside()';
+'Part of reverting the contract: archives a customer_booking_stats that an old application made since, or drops it if it is '
+'empty. Example: CALL tenancy.put_stray_table_aside()';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.return_legacy_side(tracking_state text)
@@ -122,7 +122,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.return_legacy_side(text) IS
-'The revert of the contract, after the restore: the legacy side comes back with its mirrors, in one short transaction. '
-'tracking_state is tenancy.tracking_state() of before the restore. Outside a transaction only, from revert/contract/switch.sql.';
+'Part of reverting the contract, after the restore: returns the legacy side to public with its mirrors, in one short '
+'transaction. tracking_state is the tenancy.tracking_state() from before the restore. revert/contract/switch.sql calls it '
+'outside a transaction.';
 
 COMMIT;

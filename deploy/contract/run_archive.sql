@@ -29,19 +29,18 @@ BEGIN
     ) WITH (autovacuum_enabled = FALSE);
 
     COMMENT ON TABLE tenancy_archive.customers IS
-    'The columns that the contract takes from public.customers. A customer who is deleted is deleted here.';
+    'The columns that the contract removes from public.customers. Deleting a customer deletes the row.';
     COMMENT ON COLUMN tenancy_archive.customers.customer_id IS 'The customer.';
-    COMMENT ON COLUMN tenancy_archive.customers.preferred_stylist_id IS 'Whom they preferred over all shops.';
-    COMMENT ON COLUMN tenancy_archive.customers.average_spend_cents IS 'What they spent per booking over all shops, in cents.';
-    COMMENT ON COLUMN tenancy_archive.customers.no_show_count IS 'Bookings in all shops that they did not keep.';
+    COMMENT ON COLUMN tenancy_archive.customers.preferred_stylist_id IS 'The customer''s preferred stylist over all shops.';
+    COMMENT ON COLUMN tenancy_archive.customers.average_spend_cents IS 'Spend per booking over all shops, in cents.';
+    COMMENT ON COLUMN tenancy_archive.customers.no_show_count IS 'Bookings in all shops that the customer did not keep.';
     COMMENT ON COLUMN tenancy_archive.customers.known_stylist_ids IS
-    'Whom their profiles preferred then. A preference that is not among them was written since.';
+    'The preferred stylists of the customer''s profiles at that time. Any other preference is newer.';
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.create_archive() IS
-'Part of the contract, and of its revert after a purge: the table for the columns of customers. Example: CALL '
-'tenancy.create_archive()';
+'Part of the contract, and of its revert after a purge: makes tenancy_archive.customers. Example: CALL tenancy.create_archive()';
 
 CREATE OR REPLACE FUNCTION tenancy.archive_customers(customer_ids integer[])
 RETURNS bigint
@@ -101,8 +100,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.archive_customers(integer[]) IS
-'Copies the columns that go, of these customers, where the archive has them otherwise, and returns how many. '
-'Example: SELECT tenancy.archive_customers(ARRAY[42])';
+'Copies these customers'' removed columns to the archive where they differ from it, and returns how many it copied. Example: '
+'SELECT tenancy.archive_customers(ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.forget_deleted_customers(customer_ids integer[] DEFAULT NULL)
 RETURNS bigint
@@ -124,8 +123,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.forget_deleted_customers(integer[]) IS
-'Deletes what the archive has of customers who are deleted, of these or of all, and returns how many. Before the contract, whose '
-'foreign key does it from then on. Example: SELECT tenancy.forget_deleted_customers()';
+'Deletes archived rows of customers who were deleted, among these or all, and returns how many. For the time before the '
+'contract; after it, a foreign key does this. Example: SELECT tenancy.forget_deleted_customers()';
 
 CREATE OR REPLACE FUNCTION tenancy.customers_after(last_id integer, batch_size integer)
 RETURNS integer[]
@@ -144,7 +143,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.customers_after(integer, integer) IS
-'The next customers by id, for batches; NULL stands for the beginning. Example: SELECT tenancy.customers_after(NULL, 5000)';
+'The next customers by id after this one (NULL: from the start), for a batch. Example: SELECT tenancy.customers_after(NULL, '
+'5000)';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.run_archive(batch_size integer DEFAULT 5000)
@@ -182,7 +182,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_archive(integer) IS
-'Copies the columns that go, of all customers, in batches that it commits. Interrupted, run it again: what is copied is only '
-'compared. Outside a transaction only. Example: CALL tenancy.run_archive()';
+'Copies the columns that the contract removes, for all customers, in batches that it commits. If it is interrupted, run it '
+'again: it skips equal rows. Call it outside a transaction. Example: CALL tenancy.run_archive()';
 
 COMMIT;

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS tenancy.tracked_customers (
 ALTER TABLE tenancy.tracked_customers REPLICA IDENTITY FULL;
 
 COMMENT ON TABLE tenancy.tracked_customers IS
-'While the contract or its revert works: the customers who changed since it looked at them, a row a change.';
+'While the contract or its revert works: notes of customers who changed since it read them, one row per change.';
 COMMENT ON COLUMN tenancy.tracked_customers.customer_id IS 'The customer, who may be deleted by now.';
 
 -- The rights of the writer do not reach the notes.
@@ -41,7 +41,7 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.track_customer() IS 'Trigger: notes a customer who changed.';
+COMMENT ON FUNCTION tenancy.track_customer() IS 'Trigger: notes a changed customer in tenancy.tracked_customers.';
 
 CREATE OR REPLACE FUNCTION tenancy.track_customer_of()
 RETURNS trigger
@@ -64,7 +64,7 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.track_customer_of() IS 'Trigger: notes the customer whose statistics or profile changed.';
+COMMENT ON FUNCTION tenancy.track_customer_of() IS 'Trigger: notes the customer of a changed row of statistics or profile.';
 
 CREATE OR REPLACE FUNCTION tenancy.track_customers_of_stylist()
 RETURNS trigger
@@ -96,7 +96,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.track_customers_of_stylist() IS
-'Trigger: notes who prefers a stylist that moves to another shop, or goes.';
+'Trigger: notes the customers who prefer a stylist who moves or is deleted.';
 
 CREATE OR REPLACE VIEW tenancy.tracking (trigger_name, table_name, state)
 WITH (security_invoker = TRUE)
@@ -112,11 +112,12 @@ WHERE f.pronamespace = 'tenancy'::pg_catalog.regnamespace
     AND t.tgname LIKE 'track\_%';
 
 COMMENT ON VIEW tenancy.tracking IS
-'The triggers that note who changes: while the contract or its revert works, and after a contract that was refused. '
+'The triggers that note changed customers. They are there while the contract or its revert works, and after a refused contract. '
 'Example: SELECT trigger_name, table_name FROM tenancy.tracking';
 COMMENT ON COLUMN tenancy.tracking.trigger_name IS 'The trigger.';
 COMMENT ON COLUMN tenancy.tracking.table_name IS 'Its table.';
-COMMENT ON COLUMN tenancy.tracking.state IS 'Another one than before: somebody may have changed customers without a note.';
+COMMENT ON COLUMN tenancy.tracking.state IS
+'A text that differs after an event that the trigger may have missed: TRUNCATE, a rewrite of the table, DISABLE, a new trigger.';
 
 CREATE OR REPLACE PROCEDURE tenancy.drop_tracking()
 LANGUAGE plpgsql
@@ -133,7 +134,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.drop_tracking() IS
-'Drops the triggers that note who changes. The caller has locked the tables. Example: CALL tenancy.drop_tracking()';
+'Drops the triggers of tenancy.tracking. The caller has locked the tables. Example: CALL tenancy.drop_tracking()';
 
 CREATE OR REPLACE PROCEDURE tenancy.start_tracking()
 LANGUAGE plpgsql
@@ -193,7 +194,7 @@ BEGIN
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', tracking.table_name, tracking.name);
         EXECUTE format(
             'COMMENT ON TRIGGER %I ON %s IS %L', tracking.name, tracking.table_name,
-            'While the contract or its revert works: notes which customers change.'
+            'While the contract or its revert works: notes customers who change.'
         );
     END LOOP;
 
@@ -202,8 +203,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.start_tracking() IS
-'From the commit on, who changes is noted: on the legacy side or in the profiles, or after the contract in the profiles. What was '
-'noted before is forgotten, so look at everybody then. The first thing a transaction does. Example: CALL tenancy.start_tracking()';
+'Starts to note changed customers in tenancy.tracked_customers, from COMMIT on: changes of legacy side and profiles, or after '
+'the contract of profiles. Deletes earlier notes, so read all customers next. Call it first in a transaction. Example: CALL '
+'tenancy.start_tracking()';
 
 CREATE OR REPLACE PROCEDURE tenancy.give_up_contract()
 LANGUAGE plpgsql
@@ -247,8 +249,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.give_up_contract() IS
-'Takes away what a contract began that was refused or interrupted: the triggers, which would cost each write some microseconds, '
-'their notes, and the copy. The next contract begins anew. Example: CALL tenancy.give_up_contract()';
+'Cleans up after a refused or interrupted contract: removes its triggers, which cost each write some microseconds, their notes, '
+'and the copy. The next contract starts afresh. Example: CALL tenancy.give_up_contract()';
 
 CREATE OR REPLACE FUNCTION tenancy.tracking_state()
 RETURNS text
@@ -261,7 +263,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.tracking_state() IS
-'That of all triggers of tenancy.tracking; NULL without any. Example: SELECT tenancy.tracking_state()';
+'One hash of all states in tenancy.tracking; NULL without triggers. If it differs, notes may be missing. Example: SELECT '
+'tenancy.tracking_state()';
 
 CREATE OR REPLACE FUNCTION tenancy.take_tracked_customers(notes integer)
 RETURNS integer[]
@@ -290,8 +293,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.take_tracked_customers(integer) IS
-'Takes so many notes away, and returns their customers; those whose writers have not committed come later. What is looked at next, '
-'in another statement, is at least as new as the notes. Example: SELECT tenancy.take_tracked_customers(1000)';
+'Deletes up to this many notes and returns their customers. Notes of open transactions follow later. Read the customers in a '
+'later statement, which sees at least what was noted. Example: SELECT tenancy.take_tracked_customers(1000)';
 
 CREATE OR REPLACE FUNCTION tenancy.has_few_tracked_customers()
 RETURNS boolean
@@ -309,7 +312,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.has_few_tracked_customers() IS
-'Whether what is noted can be seen to while everybody waits. Example: SELECT tenancy.has_few_tracked_customers()';
+'Whether at most 300 notes are left, few enough to handle under the lock. Example: SELECT tenancy.has_few_tracked_customers()';
 
 CALL tenancy.grant_rights();
 

@@ -111,11 +111,11 @@ JOIN pg_class AS t
     AND t.relowner <> o.owner;
 
 COMMENT ON VIEW tenancy.isolation_faults IS
-'Part of tenancy.isolation_findings: what in our own objects and their rights is not as isolation, on or off, needs it.';
+'Part of tenancy.isolation_findings: faults of this project''s own objects and their rights, with isolation on or off.';
 COMMENT ON COLUMN tenancy.isolation_faults.kind IS 'As in tenancy.isolation_findings: switch or ours.';
 COMMENT ON COLUMN tenancy.isolation_faults.finding IS 'What is wrong.';
-COMMENT ON COLUMN tenancy.isolation_faults.name IS 'With what.';
-COMMENT ON COLUMN tenancy.isolation_faults.detail IS 'What was seen.';
+COMMENT ON COLUMN tenancy.isolation_faults.name IS 'The object or right concerned.';
+COMMENT ON COLUMN tenancy.isolation_faults.detail IS 'What the check saw.';
 COMMENT ON COLUMN tenancy.isolation_faults.remedy IS 'What to do.';
 
 CREATE OR REPLACE VIEW tenancy.isolation_risks (finding, name, detail, remedy, may_be_overridden)
@@ -477,14 +477,13 @@ WHERE l.rolcanlogin
 GROUP BY l.rolname;
 
 COMMENT ON VIEW tenancy.isolation_risks IS
-'Part of tenancy.isolation_findings: what roles, memberships and rights of others would let somebody do, or no longer do, when '
-'isolation is on.';
+'Part of tenancy.isolation_findings: what other roles, memberships and rights would let a login do, or stop it from doing, with '
+'isolation on.';
 COMMENT ON COLUMN tenancy.isolation_risks.finding IS 'What is wrong.';
-COMMENT ON COLUMN tenancy.isolation_risks.name IS 'With whom or what.';
-COMMENT ON COLUMN tenancy.isolation_risks.detail IS 'What was seen.';
+COMMENT ON COLUMN tenancy.isolation_risks.name IS 'The role, object or right concerned.';
+COMMENT ON COLUMN tenancy.isolation_risks.detail IS 'What the check saw.';
 COMMENT ON COLUMN tenancy.isolation_risks.remedy IS 'What to do.';
-COMMENT ON COLUMN tenancy.isolation_risks.may_be_overridden IS
-'Whether tenancy.enforce_isolation() may be told that it does not matter.';
+COMMENT ON COLUMN tenancy.isolation_risks.may_be_overridden IS 'Whether you may name it in tenancy.enforce_isolation(despite).';
 
 CREATE OR REPLACE VIEW tenancy.isolation_findings (kind, finding, name, detail, remedy, may_be_overridden, is_overridden)
 WITH (security_invoker = TRUE)
@@ -529,18 +528,18 @@ CROSS JOIN tenancy.isolation AS i
 WHERE i.state IN ('enforcing', 'on');
 
 COMMENT ON VIEW tenancy.isolation_findings IS
-'What keeps isolation from being what tenancy.isolation says, on or off: a row for each finding. The switch, the health check and '
-'deploy/isolation/rights.sql go by it. To be read with search_path = pg_catalog. Example: SELECT * FROM tenancy.isolation_findings';
+'What keeps isolation from being in the state that tenancy.isolation says: a row for each finding. The switch, the health check '
+'and deploy/isolation/rights.sql use it. Set search_path = pg_catalog before you query it. Example: SELECT * FROM '
+'tenancy.isolation_findings';
 COMMENT ON COLUMN tenancy.isolation_findings.kind IS
-'Who mends it. switch: tenancy.enforce_isolation() and tenancy.relax_isolation(); ours: a script; theirs: whoever gives roles '
-'their rights.';
+'What mends it. switch: tenancy.enforce_isolation() or tenancy.relax_isolation(); ours: a script of this project; theirs: the '
+'administrator of the roles and rights.';
 COMMENT ON COLUMN tenancy.isolation_findings.finding IS 'What is wrong.';
-COMMENT ON COLUMN tenancy.isolation_findings.name IS 'With whom or what.';
-COMMENT ON COLUMN tenancy.isolation_findings.detail IS 'What was seen.';
+COMMENT ON COLUMN tenancy.isolation_findings.name IS 'The role, object or right concerned.';
+COMMENT ON COLUMN tenancy.isolation_findings.detail IS 'What the check saw.';
 COMMENT ON COLUMN tenancy.isolation_findings.remedy IS 'What to do.';
-COMMENT ON COLUMN tenancy.isolation_findings.may_be_overridden IS
-'Whether tenancy.enforce_isolation() may be told that it does not matter.';
-COMMENT ON COLUMN tenancy.isolation_findings.is_overridden IS 'Whether it was.';
+COMMENT ON COLUMN tenancy.isolation_findings.may_be_overridden IS 'Whether you may name it in tenancy.enforce_isolation(despite).';
+COMMENT ON COLUMN tenancy.isolation_findings.is_overridden IS 'Whether tenancy.enforce_isolation() was told to accept it.';
 
 CREATE OR REPLACE PROCEDURE tenancy.check_isolation(kinds text[] DEFAULT '{switch,ours,theirs}')
 LANGUAGE plpgsql
@@ -571,7 +570,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.check_isolation(text[]) IS
-'Fails (55000) with all of tenancy.isolation_findings of these kinds that are not overridden. Example: CALL '
+'Fails (55000) if tenancy.isolation_findings has any of these kinds that is not overridden, and lists them all. Example: CALL '
 'tenancy.check_isolation()';
 
 COMMIT;

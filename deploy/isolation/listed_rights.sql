@@ -118,17 +118,17 @@ FROM (
 ) AS l;
 
 COMMENT ON VIEW tenancy.listed_rights IS
-'What members of the three roles may do: on the legacy side until the contract; convo_shop on isolated tables while isolation '
-'is on. Example: SELECT * FROM tenancy.listed_rights ORDER BY position';
+'The rights that the three roles shall have: on the legacy side until the contract, and for convo_shop on isolated tables while '
+'isolation is on. Example: SELECT * FROM tenancy.listed_rights ORDER BY position';
 COMMENT ON COLUMN tenancy.listed_rights.position IS 'The place in the list.';
 COMMENT ON COLUMN tenancy.listed_rights.kind IS 'As in tenancy.given_rights.';
 COMMENT ON COLUMN tenancy.listed_rights.objects IS
-'Names, separated by commas; functions without arguments. sqitch stands for the registry, whatever it is called.';
-COMMENT ON COLUMN tenancy.listed_rights.columns IS 'The columns of the table, separated by commas; NULL for the whole.';
-COMMENT ON COLUMN tenancy.listed_rights.convo_shop IS 'The rights of the application for one shop, separated by commas.';
-COMMENT ON COLUMN tenancy.listed_rights.convo_back_office IS 'The rights of trusted code for all shops.';
-COMMENT ON COLUMN tenancy.listed_rights.convo_health IS 'The rights of the health check.';
-COMMENT ON COLUMN tenancy.listed_rights.is_legacy IS 'Whether the contract takes it away.';
+'Names, separated by commas; functions without arguments. sqitch stands for Sqitch''s registry, whatever its name.';
+COMMENT ON COLUMN tenancy.listed_rights.columns IS 'Columns of the table, separated by commas; NULL for the whole object.';
+COMMENT ON COLUMN tenancy.listed_rights.convo_shop IS 'Rights of the application for one shop, separated by commas.';
+COMMENT ON COLUMN tenancy.listed_rights.convo_back_office IS 'Rights of trusted code for all shops, separated by commas.';
+COMMENT ON COLUMN tenancy.listed_rights.convo_health IS 'Rights of the health check, separated by commas.';
+COMMENT ON COLUMN tenancy.listed_rights.is_legacy IS 'Whether the contract removes it.';
 
 CREATE OR REPLACE VIEW tenancy.right_differences (
     difference, name, oid, role_name, owner, grantor, is_switched, is_optional, statement
@@ -340,18 +340,19 @@ FROM (
 ) AS g;
 
 COMMENT ON VIEW tenancy.right_differences IS
-'Where the rights of the three roles are not as tenancy.listed_rights has them. To be read with search_path = pg_catalog. '
-'Example: SELECT difference, name FROM tenancy.right_differences';
-COMMENT ON COLUMN tenancy.right_differences.difference IS 'missing, or excess.';
-COMMENT ON COLUMN tenancy.right_differences.name IS 'The right, as a finding is called.';
+'Rights of the three roles that differ from tenancy.listed_rights. Set search_path = pg_catalog before you query it. Example: '
+'SELECT difference, name FROM tenancy.right_differences';
+COMMENT ON COLUMN tenancy.right_differences.difference IS 'missing (listed, not given) or excess (given, not listed).';
+COMMENT ON COLUMN tenancy.right_differences.name IS 'The right, worded as the name of a finding.';
 COMMENT ON COLUMN tenancy.right_differences.oid IS 'The object.';
 COMMENT ON COLUMN tenancy.right_differences.role_name IS 'One of the three roles.';
-COMMENT ON COLUMN tenancy.right_differences.owner IS 'Whose the object is.';
-COMMENT ON COLUMN tenancy.right_differences.grantor IS 'Who gave it, or would give it.';
-COMMENT ON COLUMN tenancy.right_differences.is_switched IS 'Whether it is listed, and the switch gives and takes it.';
+COMMENT ON COLUMN tenancy.right_differences.owner IS 'The owner of the object.';
+COMMENT ON COLUMN tenancy.right_differences.grantor IS 'The role that granted it, or would grant it.';
+COMMENT ON COLUMN tenancy.right_differences.is_switched IS
+'Whether it is a listed right that the isolation switch grants and revokes.';
 COMMENT ON COLUMN tenancy.right_differences.is_optional IS
-'Whether it is a column that somebody opened besides, which tenancy.enforce_isolation() may be told to leave.';
-COMMENT ON COLUMN tenancy.right_differences.statement IS 'What ends the difference.';
+'Whether it is a right on an unlisted column, which tenancy.enforce_isolation() may be told to leave.';
+COMMENT ON COLUMN tenancy.right_differences.statement IS 'The GRANT or REVOKE that ends the difference.';
 
 CREATE OR REPLACE PROCEDURE tenancy.grant_rights()
 LANGUAGE plpgsql
@@ -380,8 +381,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.grant_rights() IS
-'Gives the three roles what tenancy.listed_rights lists, and takes away what it does not, but for columns that '
-'tenancy.enforce_isolation() was told to leave. Of objects of other owners it leaves all as it is. '
-'Example: CALL tenancy.grant_rights()';
+'Grants the three roles the rights of tenancy.listed_rights and revokes all others, except columns that '
+'tenancy.enforce_isolation() was told to leave. Skips objects of other owners. Example: CALL tenancy.grant_rights()';
 
 COMMIT;

@@ -51,20 +51,20 @@ BEGIN
 
     EXECUTE format(
         'COMMENT ON POLICY as_before ON %s IS %L', table_name,
-        'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of '
-        'convo_shop do so only while of_the_shop is there.'
+        'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of '
+        'convo_shop need the policy of_the_shop, too.'
     );
     EXECUTE format(
         'COMMENT ON POLICY of_the_shop ON %s IS %L', table_name,
-        'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).'
+        'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).'
     );
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.isolate_table(regclass, text, text) IS
-'Binds members of convo_shop to the shop context in one table, once row-level security is on, by two policies: a permissive one, '
-'by which everybody sees and writes what their rights let them, as before, and a restrictive one for convo_shop. Where the second '
-'is missing, the first closes the table to them. The owner is exempt: never FORCE. Example: deploy/isolation/policies.sql';
+'Adds two policies to a table, which bind members of convo_shop to the shop context once row-level security is on. The '
+'permissive one lets others work as before; the restrictive one binds convo_shop. If that one is missing, the permissive one '
+'closes the table to them. The owner is exempt, because nothing uses FORCE. Example: deploy/isolation/policies.sql';
 
 CREATE OR REPLACE PROCEDURE tenancy.open_table(table_name regclass)
 LANGUAGE plpgsql
@@ -81,7 +81,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.open_table(regclass) IS
-'Takes back tenancy.isolate_table(). Example: CALL tenancy.open_table(''public.stylists'')';
+'Drops the policies of tenancy.isolate_table() and disables row-level security. Example: CALL '
+'tenancy.open_table(''public.stylists'')';
 
 CALL tenancy.keep_open(is_begun => TRUE);
 

@@ -26,9 +26,9 @@ BEGIN
             r.rolcanlogin OR r.rolsuper OR r.rolbypassrls AS is_more
         FROM (
             VALUES
-                ('convo_shop', 'The application in shop context: one shop''s data, by app.current_shop_id (docs/isolation.md).'),
+                ('convo_shop', 'The application for one shop, that of app.current_shop_id (docs/isolation.md).'),
                 ('convo_back_office', 'Trusted code that sees all shops (docs/isolation.md).'),
-                ('convo_health', 'Reads what the health check reads (docs/isolation.md).')
+                ('convo_health', 'The health check (docs/isolation.md).')
         ) AS w (role_name, comment)
         LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = w.role_name
     LOOP

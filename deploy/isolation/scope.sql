@@ -17,12 +17,13 @@ CREATE TABLE IF NOT EXISTS tenancy.isolation (
 );
 
 COMMENT ON TABLE tenancy.isolation IS
-'Whether members of convo_shop are bound to one shop: one row. Written by tenancy.enforce_isolation() and '
-'tenancy.relax_isolation() alone.';
+'Whether members of convo_shop are bound to one shop: one row. Only tenancy.enforce_isolation() and tenancy.relax_isolation() '
+'write it.';
 COMMENT ON COLUMN tenancy.isolation.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.isolation.state IS
-'off or on; enforcing or relaxing on the way there, and after it was interrupted. convo_shop has rights on tables only in on.';
-COMMENT ON COLUMN tenancy.isolation.despite IS 'The findings that do not matter, by name, as tenancy.enforce_isolation() was told.';
+'off or on; enforcing or relaxing while the switch works or after it was interrupted. convo_shop has rights on tables only in '
+'state on.';
+COMMENT ON COLUMN tenancy.isolation.despite IS 'The names of the findings that tenancy.enforce_isolation() was told to accept.';
 
 INSERT INTO tenancy.isolation DEFAULT VALUES
 ON CONFLICT (singleton) DO NOTHING;
@@ -39,10 +40,10 @@ WHERE d.kind = 'policy'
     AND starts_with(d.name, 'of_the_shop on ');
 
 COMMENT ON VIEW tenancy.isolated_tables IS
-'The tables that the switch opens and closes: those that were deployed with a policy of_the_shop, whether it is still there or '
-'not. To be read with search_path = pg_catalog. Example: SELECT name FROM tenancy.isolated_tables ORDER BY name';
+'The tables whose row-level security the switch turns on and off: those deployed with a policy of_the_shop, even if it is gone. '
+'Set search_path = pg_catalog before you query it. Example: SELECT name FROM tenancy.isolated_tables ORDER BY name';
 COMMENT ON COLUMN tenancy.isolated_tables.name IS 'The name, with the schema.';
-COMMENT ON COLUMN tenancy.isolated_tables.oid IS 'The oid; NULL for a table that is gone.';
+COMMENT ON COLUMN tenancy.isolated_tables.oid IS 'The oid; NULL if the table is gone.';
 
 CREATE OR REPLACE VIEW tenancy.written_tables (oid)
 WITH (security_invoker = TRUE)
@@ -61,8 +62,8 @@ WHERE c.relkind = 'r'
     );
 
 COMMENT ON VIEW tenancy.written_tables IS
-'The tables that functions write with the rights of the owner: mirrors, the SQL API, repair. '
-'Example: SELECT oid::regclass FROM tenancy.written_tables';
+'The tables that mirrors, SQL API and repair write with the owner''s rights. Example: SELECT oid::regclass FROM '
+'tenancy.written_tables';
 COMMENT ON COLUMN tenancy.written_tables.oid IS 'The table.';
 
 CREATE OR REPLACE VIEW tenancy.isolation_relations (oid, name, is_written)
@@ -129,11 +130,11 @@ WHERE NOT EXISTS ( -- such a view shows what the reader may read anyway
     );
 
 COMMENT ON VIEW tenancy.isolation_relations IS
-'What isolation is about: the isolated tables, customer_booking_stats, shops, our own tables and sequences, and their sequences, '
-'parents, children, and views that show any of them with their owner''s rights. '
-'Example: SELECT name FROM tenancy.isolation_relations';
+'The relations whose rights isolation checks: isolated tables, customer_booking_stats, shops, this project''s tables and '
+'sequences; also their sequences, parents, children, and views that show any of them with the owner''s rights. Example: SELECT '
+'name FROM tenancy.isolation_relations';
 COMMENT ON COLUMN tenancy.isolation_relations.oid IS 'The table, view or sequence.';
-COMMENT ON COLUMN tenancy.isolation_relations.name IS 'Its name, with the schema when search_path = pg_catalog.';
+COMMENT ON COLUMN tenancy.isolation_relations.name IS 'Its name; with search_path = pg_catalog, schema included.';
 COMMENT ON COLUMN tenancy.isolation_relations.is_written IS 'Whether it is one of tenancy.written_tables.';
 
 CREATE OR REPLACE VIEW tenancy.given_rights (kind, oid, name, column_name, owner, grantor, grantee, privilege, is_grantable)
@@ -201,17 +202,18 @@ CROSS JOIN LATERAL aclexplode(n.nspacl) AS a
 WHERE a.grantee <> n.nspowner;
 
 COMMENT ON VIEW tenancy.given_rights IS
-'Each right that somebody but the owner was given, on tables, views, sequences, columns and schemas, and on our '
-'functions. To be read with search_path = pg_catalog. Example: SELECT name, privilege FROM tenancy.given_rights WHERE grantee = 0';
-COMMENT ON COLUMN tenancy.given_rights.kind IS 'TABLE (a view, too), SEQUENCE, ROUTINE or SCHEMA.';
+'Rights that roles other than the owner have on tables, views, sequences, columns and schemas, and on this project''s '
+'functions. Set search_path = pg_catalog before you query it. Example: SELECT name, privilege FROM tenancy.given_rights WHERE '
+'grantee = 0';
+COMMENT ON COLUMN tenancy.given_rights.kind IS 'TABLE (also a view), SEQUENCE, ROUTINE or SCHEMA.';
 COMMENT ON COLUMN tenancy.given_rights.oid IS 'The object.';
-COMMENT ON COLUMN tenancy.given_rights.name IS 'Its name, as a statement has it.';
-COMMENT ON COLUMN tenancy.given_rights.column_name IS 'The column; NULL for the whole.';
-COMMENT ON COLUMN tenancy.given_rights.owner IS 'Whose the object is.';
-COMMENT ON COLUMN tenancy.given_rights.grantor IS 'Who gave it: the owner, or who got it WITH GRANT OPTION.';
-COMMENT ON COLUMN tenancy.given_rights.grantee IS 'The role; 0 for PUBLIC.';
-COMMENT ON COLUMN tenancy.given_rights.privilege IS 'The right.';
-COMMENT ON COLUMN tenancy.given_rights.is_grantable IS 'Whether the role may give it to others.';
+COMMENT ON COLUMN tenancy.given_rights.name IS 'The name, as SQL writes it.';
+COMMENT ON COLUMN tenancy.given_rights.column_name IS 'The column; NULL for the whole object.';
+COMMENT ON COLUMN tenancy.given_rights.owner IS 'The owner of the object.';
+COMMENT ON COLUMN tenancy.given_rights.grantor IS 'The role that granted it: the owner, or a role with GRANT OPTION.';
+COMMENT ON COLUMN tenancy.given_rights.grantee IS 'The role that has it; 0 for PUBLIC.';
+COMMENT ON COLUMN tenancy.given_rights.privilege IS 'The right, such as SELECT.';
+COMMENT ON COLUMN tenancy.given_rights.is_grantable IS 'Whether the grantee may grant it to others.';
 
 CREATE OR REPLACE VIEW tenancy.role_members (member, role)
 WITH (security_invoker = TRUE)
@@ -241,8 +243,8 @@ SELECT
 FROM membership AS m;
 
 COMMENT ON VIEW tenancy.role_members IS
-'Every role with itself and all roles that it is a member of, at any distance, inherited or by SET ROLE. A superuser is a member '
-'of those alone that were granted. Example: SELECT member::regrole FROM tenancy.role_members WHERE role = ''convo_shop''::regrole';
+'Each role with itself and with every role that it is a member of, directly or not, by inheritance or SET ROLE. For a superuser '
+'only granted memberships count. Example: SELECT member::regrole FROM tenancy.role_members WHERE role = ''convo_shop''::regrole';
 COMMENT ON COLUMN tenancy.role_members.member IS 'The oid of the member.';
 COMMENT ON COLUMN tenancy.role_members.role IS 'The oid of the role.';
 

@@ -69,8 +69,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.set_isolation(text, text[]) IS
-'Part of the switch: enters a state, and gives convo_shop the rights that it has then. Refuses (55000) what '
-'tenancy.isolation_findings says against enforcing and on. Example: CALL tenancy.set_isolation(''relaxing'')';
+'Part of the isolation switch: records a state and gives convo_shop the rights of that state. Refuses (55000) enforcing and on '
+'while tenancy.isolation_findings has objections. Example: CALL tenancy.set_isolation(''relaxing'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.switch_table(table_name text)
 LANGUAGE plpgsql
@@ -107,8 +107,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.switch_table(text) IS
-'Part of the switch: turns row-level security of a table on while isolation is enforced, or off while it is relaxed. '
-'Example: CALL tenancy.switch_table(''public.bookings'')';
+'Part of the isolation switch: turns a table''s row-level security on (state enforcing) or off (state relaxing). Example: CALL '
+'tenancy.switch_table(''public.bookings'')';
 
 -- They commit, so they carry no SET and qualify every name.
 CREATE OR REPLACE PROCEDURE tenancy.enforce_isolation(despite text[] DEFAULT NULL)
@@ -132,9 +132,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.enforce_isolation(text[]) IS
-'Turns isolation on: members of convo_shop are bound to one shop, and get their rights. Commits; what was interrupted goes on when '
-'it is called again. Refuses (55000) what would keep it from holding; despite names those of tenancy.isolation_findings that do '
-'not matter. Outside a transaction only. Example: CALL tenancy.enforce_isolation()';
+'Turns isolation on: binds members of convo_shop to one shop and gives them their rights. Commits; if it is interrupted, call '
+'it again. Refuses (55000) while tenancy.isolation_findings has a finding that is not overridden; despite names those to '
+'override. Call it outside a transaction. Example: CALL tenancy.enforce_isolation()';
 
 CREATE OR REPLACE PROCEDURE tenancy.relax_isolation()
 LANGUAGE plpgsql
@@ -157,7 +157,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.relax_isolation() IS
-'Turns isolation off: convo_shop has no right on any table, and no row-level security is in anybody''s way. Commits; what was '
-'interrupted goes on when it is called again. Outside a transaction only. Example: CALL tenancy.relax_isolation()';
+'Turns isolation off: revokes all rights of convo_shop on tables and disables row-level security. Commits; if it is '
+'interrupted, call it again. Call it outside a transaction. Example: CALL tenancy.relax_isolation()';
 
 COMMIT;

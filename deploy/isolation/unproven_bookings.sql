@@ -40,8 +40,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mark_unproven_booking() IS
-'Trigger: enters a booking in tenancy.unproven_bookings when a shop''s role writes what makes it evidence: whose it is, where, '
-'when, for what price, whether it is confirmed, and a no-show.';
+'Trigger: enters a booking in tenancy.unproven_bookings when a shop''s role writes what makes it evidence: customer, shop, '
+'time, service, confirmation or no-show.';
 
 -- Its condition asks who runs the statement, whatever function it is in, and calls no function of ours: who writes bookings may run
 -- none.

@@ -19,9 +19,9 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION tenancy.added(integer, integer) IS
-'A total of the legacy side after a difference of one shop''s. The mirror raises none above 2,000,000,000, which leaves room for '
-'what the legacy application adds: what all shops share fails for none of them, and tells none what the others have. '
-'Example: tenancy.added(1999999999, 5) = 2000000000';
+'Adds a shop''s difference to a total of the legacy side, up to 2,000,000,000. The cap keeps room for the legacy application, '
+'so that the shared total fails for no shop and tells none what the others have. Example: tenancy.added(1999999999, 5) = '
+'2000000000';
 
 CREATE OR REPLACE FUNCTION tenancy.apply_delta(
     before public.customer_shop_profiles,
@@ -135,8 +135,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.apply_delta(public.customer_shop_profiles, public.customer_shop_profiles) IS
-'Writes what changed in a profile to the legacy side, as differences: they commute, and the statistics may hold history that no '
-'profile shows. before is NULL for a new profile, after for one that went. Not mirrored. Locks the customer, then the statistics. '
-'Example: mirror trigger of public.customer_shop_profiles';
+'Adds what changed in a profile to the legacy side, as differences: those commute, and the statistics may hold history that no '
+'profile shows. before is NULL for a new profile, after for a deleted one. Not mirrored. Locks the customer, then the '
+'statistics. Example: mirror trigger of public.customer_shop_profiles';
 
 COMMIT;

@@ -158,11 +158,11 @@ $$;
 COMMENT ON FUNCTION tenancy.apply_residual(
     integer, integer, integer, integer, timestamptz, integer, tenancy.statistics, boolean, bigint, bigint, bigint
 ) IS
-'Writes the customer''s legacy values to the profile of one shop by the residual rule (tenancy.residual, tenancy.residual_cut). A '
-'value that is NULL stays as the profiles have it. Not mirrored. The caller holds the row that the values are from. '
-'earlier is the customer''s row of statistics before, for a customer without any profile. With claims_booking the write counts one '
-'booking of this shop, and what more it counts goes to the shops that the evidence shows (tenancy.give_missed). Who has read the '
-'sums over the profiles behind that row''s lock gives them as held_bookings, held_spend_cents and held_no_shows. '
-'Example: SELECT tenancy.apply_residual(42, 3, total_bookings => 10, total_spend_cents => 50000)';
+'Writes a customer''s legacy totals to one shop''s profile by the residual rule (tenancy.residual, tenancy.residual_cut). '
+'Profiles keep what a NULL value stands for. Not mirrored. The caller has locked the row with the totals. earlier is the row of '
+'statistics before, for a customer without a profile. With claims_booking the write counts one booking of this shop; '
+'tenancy.give_missed() gives more of them to the shops that the evidence shows. held_bookings, held_spend_cents and '
+'held_no_shows are the profiles'' sums, if the caller has read them under that lock. Example: SELECT tenancy.apply_residual(42, '
+'3, total_bookings => 10, total_spend_cents => 50000)';
 
 COMMIT;

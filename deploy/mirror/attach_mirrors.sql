@@ -19,7 +19,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.refuse_truncate() IS
-'Trigger: TRUNCATE fires no trigger for the rows, so the other side would keep them.';
+'Trigger: refuses TRUNCATE. It fires no row trigger, so the other side would keep the rows.';
 
 CREATE OR REPLACE PROCEDURE tenancy.attach_mirrors()
 LANGUAGE plpgsql
@@ -99,14 +99,14 @@ BEGIN
     COMMENT ON TRIGGER confirm_booking ON public.bookings IS 'Locks the customer of a booking that turns CONFIRMED.';
     COMMENT ON TRIGGER confirm_new_booking ON public.bookings IS 'Locks the customer of a booking that is inserted as CONFIRMED.';
     COMMENT ON TRIGGER mirror_customer_to_profiles ON public.customers IS
-    'Mirror: no-shows and preferred stylist, to the profiles.';
+    'Mirror: carries no-shows and preferred stylist to the profiles.';
     COMMENT ON TRIGGER mirror_new_customer_to_profiles ON public.customers IS
-    'Mirror: no-shows and preferred stylist of a new customer, to the profiles.';
-    COMMENT ON TRIGGER mirror_statistics_to_profiles ON public.customer_booking_stats IS 'Mirror: totals, to the profiles.';
+    'Mirror: carries a new customer''s no-shows and preferred stylist to the profiles.';
+    COMMENT ON TRIGGER mirror_statistics_to_profiles ON public.customer_booking_stats IS 'Mirror: carries totals to the profiles.';
     COMMENT ON TRIGGER mirror_profile_to_legacy ON public.customer_shop_profiles IS
-    'Mirror: a profile, to customer_booking_stats and customers.';
+    'Mirror: carries a profile to customer_booking_stats and customers.';
     COMMENT ON TRIGGER mirror_stylist_preference_to_profile ON public.customer_stylist_preferences IS
-    'Mirror: the stylist booked most, to the profile of the shop.';
+    'Mirror: carries the stylist booked most to the shop''s profile.';
     COMMENT ON TRIGGER refuse_truncate ON public.customers IS 'Refuses TRUNCATE, which no mirror sees.';
     COMMENT ON TRIGGER refuse_truncate ON public.customer_booking_stats IS 'Refuses TRUNCATE, which no mirror sees.';
     COMMENT ON TRIGGER refuse_truncate ON public.customer_shop_profiles IS 'Refuses TRUNCATE, which no mirror sees.';
@@ -117,8 +117,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.attach_mirrors() IS
-'Part of deploying phase 2 and of reverting the contract: creates the triggers of the dual write, all at one moment, from which on '
-'they watch who writes to the legacy side. The caller has locked the tables. Example: CALL tenancy.attach_mirrors()';
+'Part of deploying phase 2 and of reverting the contract: creates all mirrors at once and starts the watch of legacy writers. '
+'The caller has locked the tables. Example: CALL tenancy.attach_mirrors()';
 
 CREATE OR REPLACE PROCEDURE tenancy.detach_mirrors()
 LANGUAGE plpgsql
@@ -146,7 +146,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.detach_mirrors() IS
-'Part of reverting phase 2 and of the contract: drops the triggers of the dual write, and those of the reconcile. The caller has '
-'locked the tables. Example: CALL tenancy.detach_mirrors()';
+'Part of reverting phase 2 and of the contract: drops the mirrors and the triggers of the reconcile. The caller has locked the '
+'tables. Example: CALL tenancy.detach_mirrors()';
 
 COMMIT;

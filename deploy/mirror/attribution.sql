@@ -41,9 +41,9 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.shop_of_last_booking(integer, timestamptz, integer) IS
-'The shop that statistics with this last_booking_at speak of: that of the customer''s booking that starts then (CONFIRMED first, '
-'then the newest), else of the profile that holds that time, else this one, else the default shop. '
-'Example: SELECT * FROM tenancy.shop_of_last_booking(42, ''2026-03-01 10:00+00'')';
+'The shop that a last_booking_at points to: that of the customer''s booking that starts then (CONFIRMED first, then the '
+'newest), else of the profile with that time, else otherwise, else the default shop. Example: SELECT * FROM '
+'tenancy.shop_of_last_booking(42, ''2026-03-01 10:00+00'')';
 
 CREATE OR REPLACE FUNCTION tenancy.is_known_booking(customer_id integer, shop_id integer, last_booking_at timestamptz)
 RETURNS boolean
@@ -72,9 +72,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.is_known_booking(integer, integer, timestamptz) IS
-'Whether a write with this last_booking_at is about a booking of this shop: the shop context says so, or there is such a booking, '
-'or the profile holds that time. If not, the shop was a guess. Example: SELECT tenancy.is_known_booking(42, 3, ''2026-03-01 '
-'10:00+00'')';
+'Whether a write with this last_booking_at surely concerns this shop: a shop context is set, the customer has a booking there '
+'that starts then, or the profile has that time. Otherwise the shop was a guess. Example: SELECT tenancy.is_known_booking(42, '
+'3, ''2026-03-01 10:00+00'')';
 
 -- No SET clause, so that it is inlined.
 CREATE OR REPLACE FUNCTION tenancy.note_of_booking(customer_id integer, start_at_utc timestamptz)
@@ -85,8 +85,9 @@ PARALLEL SAFE
 RETURN ' ' || customer_id || ':' || extract(EPOCH FROM start_at_utc) || '=';
 
 COMMENT ON FUNCTION tenancy.note_of_booking(integer, timestamptz) IS
-'What stands in tenancy.confirmed before the shop of a booking of this customer with this start, which this transaction confirmed '
-'and no statistics counted yet. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '' 42:0.000000=''';
+'The note of a confirmed booking in the setting tenancy.confirmed, up to the shop: customer and start. The note is there while '
+'this transaction has confirmed the booking and not counted it. Example: tenancy.note_of_booking(42, ''1970-01-01 00:00+00'') = '
+''' 42:0.000000=''';
 
 -- No SET clause, so that it is inlined.
 CREATE OR REPLACE FUNCTION tenancy.noted_shop(notes text, note text)
@@ -97,8 +98,8 @@ PARALLEL SAFE
 RETURN CASE WHEN strpos(notes, note) > 0 THEN split_part(split_part(notes, note, 2), ' ', 1)::integer END;
 
 COMMENT ON FUNCTION tenancy.noted_shop(text, text) IS
-'The shop that stands behind a note of tenancy.note_of_booking() in tenancy.confirmed; NULL if the note is not there. '
-'Example: tenancy.noted_shop('' 42:0.000000=3'', '' 42:0.000000='') = 3';
+'The shop that follows a note of tenancy.note_of_booking() in these notes; NULL if they lack it. Example: tenancy.noted_shop('' '
+'42:0.000000=3'', '' 42:0.000000='') = 3';
 
 -- No SET clause, so that it is inlined. The space tells shop 3 from shop 31.
 CREATE OR REPLACE FUNCTION tenancy.without_note(notes text, note text)
@@ -112,8 +113,8 @@ RETURN CASE strpos(notes || ' ', note || ' ')
 END;
 
 COMMENT ON FUNCTION tenancy.without_note(text, text) IS
-'What stands in tenancy.confirmed when the booking of this note, its shop included, is counted. '
-'Example: tenancy.without_note('' 42:0.000000=3 43:0.000000=3'', '' 42:0.000000=3'') = '' 43:0.000000=3''';
+'These notes without one of them, its shop included: for a booking that is counted now. Example: tenancy.without_note('' '
+'42:0.000000=3 43:0.000000=3'', '' 42:0.000000=3'') = '' 43:0.000000=3''';
 
 CREATE OR REPLACE FUNCTION tenancy.attributed_shop(
     customer_id integer,
@@ -177,9 +178,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.attributed_shop(integer, timestamptz, timestamptz) IS
-'The shop that a legacy write to this customer belongs to: the shop context, else the shop of the booking with that start that '
-'this transaction confirmed for the customer and that no statistics counted yet (tenancy.note_of_booking), else the profile that '
-'holds a last_booking_at which the write leaves as it was, else tenancy.shop_of_last_booking(), for which the newest note stands '
-'before the default shop. Example: SELECT tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
+'The shop of a legacy write to this customer. The first that is there decides: the shop context; the note of an uncounted '
+'booking that this transaction confirmed and that starts at last_booking_at; if the write keeps last_booking_at, the profile '
+'that holds it; tenancy.shop_of_last_booking(), which takes the newest note before the default shop. Example: SELECT '
+'tenancy.attributed_shop(42, ''2026-03-01 10:00+00'')';
 
 COMMIT;

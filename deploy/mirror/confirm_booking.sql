@@ -35,8 +35,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.lock_customer_of_booking(varchar, varchar) IS
-'Locks the customer whose a booking with this phone and email is, as tenancy.bookings_of() has it, and returns the id; NULL if '
-'there is none. Example: SELECT tenancy.lock_customer_of_booking(''+15550109999'', ''ann@example.com'')';
+'Locks the customer of a booking with this phone and email (rule of tenancy.bookings_of) and returns the id; NULL if there is '
+'none. Example: SELECT tenancy.lock_customer_of_booking(''+15550109999'', ''ann@example.com'')';
 
 CREATE OR REPLACE FUNCTION tenancy.note_confirmed_booking()
 RETURNS trigger
@@ -106,8 +106,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.note_confirmed_booking() IS
-'Trigger: a booking that turns CONFIRMED locks its customer and the count of its stylist, and notes shop and start for the '
-'statistics that will count it. So whoever reads these afterwards, to write them back changed, reads what is true until the '
-'transaction ends. Not for members of convo_shop, who write no statistics.';
+'Trigger: when a booking becomes CONFIRMED, locks its customer and its stylist''s count, and notes shop and start for the '
+'statistics that count it. So a transaction that reads the statistics next and writes them back loses no other booking. Skips '
+'members of convo_shop, who write no statistics.';
 
 COMMIT;

@@ -17,16 +17,16 @@ CREATE TABLE IF NOT EXISTS tenancy.double_writes (
 );
 
 COMMENT ON TABLE tenancy.double_writes IS
-'Who wrote the same of a customer to the legacy side and to a profile, in one transaction: append-only, a row for each writer, '
-'kind and five minutes. DELETE the rows once the writer is put right. tenancy.double_writers adds it up.';
+'Transactions that wrote the same value of a customer to the legacy side and to a profile. Append-only: at most one row per '
+'writer and kind in five minutes. DELETE the rows once the writer is corrected. tenancy.double_writers adds them up.';
 COMMENT ON COLUMN tenancy.double_writes.id IS 'Surrogate key.';
 COMMENT ON COLUMN tenancy.double_writes.application_name IS 'application_name of the connection that wrote.';
-COMMENT ON COLUMN tenancy.double_writes.role_name IS 'The role that wrote: that of SET ROLE, else the one that logged in.';
+COMMENT ON COLUMN tenancy.double_writes.role_name IS 'The role that wrote: that of SET ROLE, else the login.';
 COMMENT ON COLUMN tenancy.double_writes.kind IS
-'What it wrote twice: bookings (totals), no-shows, preference (the preferred stylist), stylist counts '
-'(customer_stylist_preferences besides tenancy.record_booking, which writes them).';
-COMMENT ON COLUMN tenancy.double_writes.customer_id IS 'The customer, as an example.';
-COMMENT ON COLUMN tenancy.double_writes.written_at IS 'When the first such write in these five minutes was.';
+'What it wrote twice: bookings (totals), no-shows, preference (the preferred stylist) or stylist counts (it wrote '
+'customer_stylist_preferences and called tenancy.record_booking(), which writes them).';
+COMMENT ON COLUMN tenancy.double_writes.customer_id IS 'One customer, as an example.';
+COMMENT ON COLUMN tenancy.double_writes.written_at IS 'When the first such write of these five minutes was.';
 
 CREATE OR REPLACE VIEW tenancy.double_writers (application_name, role_name, kind, writes, first_at, last_at, customer_id)
 WITH (security_invoker = TRUE)
@@ -46,15 +46,15 @@ GROUP BY
     w.kind;
 
 COMMENT ON VIEW tenancy.double_writers IS
-'Who writes both sides itself, beside the mirrors, so that each of its bookings counts twice. '
-'Example: SELECT * FROM tenancy.double_writers ORDER BY last_at DESC';
+'Clients that write both sides themselves though mirrors do, so each of their bookings counts twice. Example: SELECT * FROM '
+'tenancy.double_writers ORDER BY last_at DESC';
 COMMENT ON COLUMN tenancy.double_writers.application_name IS 'application_name of the connections that wrote.';
 COMMENT ON COLUMN tenancy.double_writers.role_name IS 'The role that wrote.';
-COMMENT ON COLUMN tenancy.double_writers.kind IS 'What it wrote twice: bookings, no-shows, preference, stylist counts.';
-COMMENT ON COLUMN tenancy.double_writers.writes IS 'How often, at least: one in five minutes is counted.';
-COMMENT ON COLUMN tenancy.double_writers.first_at IS 'When first.';
-COMMENT ON COLUMN tenancy.double_writers.last_at IS 'When last, to five minutes.';
-COMMENT ON COLUMN tenancy.double_writers.customer_id IS 'The last customer that was recorded.';
+COMMENT ON COLUMN tenancy.double_writers.kind IS 'As in tenancy.double_writes.';
+COMMENT ON COLUMN tenancy.double_writers.writes IS 'Recorded writes, at most one in five minutes: a lower bound.';
+COMMENT ON COLUMN tenancy.double_writers.first_at IS 'When the first recorded write was.';
+COMMENT ON COLUMN tenancy.double_writers.last_at IS 'When the last recorded write was, within five minutes.';
+COMMENT ON COLUMN tenancy.double_writers.customer_id IS 'The customer recorded last.';
 
 CREATE OR REPLACE FUNCTION tenancy.count_double_write(customer_id integer, kind text)
 RETURNS boolean
@@ -88,8 +88,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.count_double_write(integer, text) IS
-'Records that both sides of a customer were written, unless this writer has a row of this kind of the last five minutes. True if '
-'it did. Example: SELECT tenancy.count_double_write(42, ''bookings'')';
+'Records that a transaction wrote both sides of a customer, unless this writer has a row of this kind in the last five minutes. '
+'Returns true if it added one. Example: SELECT tenancy.count_double_write(42, ''bookings'')';
 
 -- No SET clause, so that it is inlined: it runs with each mirrored write. A list is cut off at its beginning, so that a statement that
 -- writes thousands builds no list of them all. What the client had put there hides nothing: notes are added to it.
@@ -111,8 +111,8 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION tenancy.note_write(text, integer, text) IS
-'Notes, until the end of the transaction or savepoint, that somebody wrote a value of this kind to one side (legacy or profiles) '
-'of a customer, and records whoever wrote it to the other side as well. Example: SELECT tenancy.note_write(''legacy'', 42, '
+'Notes until the end of the transaction or savepoint that it wrote this kind of value to one side (legacy or profiles) of a '
+'customer. If the other side has the same note, it records the writer. Example: SELECT tenancy.note_write(''legacy'', 42, '
 '''bookings'')';
 
 COMMIT;

@@ -27,7 +27,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.ensure_profile(integer, integer) IS
-'Sees to it that a customer has a profile in a shop, an empty one if there was none. What counts bookings does not call it: that '
-'updates first. Example: SELECT tenancy.ensure_profile(42, 3)';
+'Makes an empty profile of a customer in a shop if there is none. Functions that count bookings update first and do not call '
+'it. Example: SELECT tenancy.ensure_profile(42, 3)';
 
 COMMIT;

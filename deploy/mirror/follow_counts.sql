@@ -24,7 +24,7 @@ RETURN CASE
 END;
 
 COMMENT ON FUNCTION tenancy.more_booked(integer, integer, integer, integer) IS
-'Which of two stylists was booked more often; of two with one count, the one with the lower id; a stylist without a count never. '
+'The one of two stylists with the higher count of bookings; if counts are equal, the lower id. A stylist without a count loses. '
 'Example: tenancy.more_booked(7, 3, 5, 3) = 5';
 
 CREATE OR REPLACE FUNCTION tenancy.follow_counts(
@@ -71,8 +71,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.follow_counts(integer, integer, integer, integer, integer, integer) IS
-'The preferred stylist of a customer in a shop after the count of one stylist''s bookings there changed (NULL: no count): '
-'the stylist booked most, if nobody was preferred or the one booked most before; else who was preferred: counts never override a '
-'choice. Example: SELECT tenancy.follow_counts(NULL, 42, 3, 7, NULL, 1)';
+'The preferred stylist of a customer in a shop after the count of one stylist there changed (NULL: no count). It is the stylist '
+'booked most if nobody, or the one booked most before, was preferred; otherwise it stays: counts never override a choice. '
+'Example: SELECT tenancy.follow_counts(NULL, 42, 3, 7, NULL, 1)';
 
 COMMIT;

@@ -142,9 +142,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.give_missed(integer, integer, bigint, bigint, bigint, integer, boolean) IS
-'Gives the profiles of other shops what was missed there and the evidence shows (tenancy.evidence_items): of so many bookings, '
-'with their prices, and of so many no-shows. What it does not give is for this shop, by tenancy.apply_residual(); of its '
-'bookings, claimed ones are counted already. Counts come first, unless by_counts is FALSE. Not mirrored. Example: SELECT '
-'tenancy.give_missed(42, 3, bookings => 2, spend_cents => 9000)';
+'Gives missed bookings, with their prices, and missed no-shows to the other shops'' profiles, up to these numbers, where the '
+'evidence (tenancy.evidence_items) shows more than the profile holds. tenancy.apply_residual() gives the rest to shop_id, of '
+'whose bookings the write counts claimed itself. Takes counts first; with by_counts FALSE only bookings. Not mirrored. Example: '
+'SELECT tenancy.give_missed(42, 3, bookings => 2, spend_cents => 9000)';
 
 COMMIT;

@@ -13,8 +13,8 @@ STABLE
 RETURN coalesce(nullif(current_setting('role'), 'none'), session_user)::name;
 
 COMMENT ON FUNCTION tenancy.caller() IS
-'For functions with their owner''s rights: the role that called, that of SET ROLE, else the one that logged in. SECURITY DEFINER '
-'changes current_user, and neither of these. Example: SELECT tenancy.caller()';
+'The role that called a SECURITY DEFINER function: that of SET ROLE, else the login. SECURITY DEFINER changes current_user, but '
+'neither of these. Example: SELECT tenancy.caller()';
 
 CREATE OR REPLACE FUNCTION tenancy.is_restricted()
 RETURNS boolean
@@ -33,9 +33,9 @@ AND (
 );
 
 COMMENT ON FUNCTION tenancy.is_restricted() IS
-'For functions of the SQL API: whether who called is bound to one shop, as a member of convo_shop, or as somebody who may not call '
-'tenancy.customer_context() themselves; neither the owner nor a superuser is. '
-'Example: IF tenancy.is_restricted() THEN PERFORM tenancy.check_access(42, 3); END IF';
+'Whether the caller of an SQL API function is bound to one shop: a member of convo_shop, or a role that may not call '
+'tenancy.customer_context() itself. Owner and superusers are not. Example: IF tenancy.is_restricted() THEN PERFORM '
+'tenancy.check_access(42, 3); END IF';
 
 -- VOLATILE, as what it reads the sequence by: else it would not be inlined, and it runs with each mirrored row.
 CREATE OR REPLACE FUNCTION tenancy.is_mirroring()
@@ -49,8 +49,8 @@ RETURN CASE current_setting('tenancy.mirroring', TRUE)
 END;
 
 COMMENT ON FUNCTION tenancy.is_mirroring() IS
-'For functions with their owner''s rights: whether what fired the trigger is a mirror''s own write, of a function that called '
-'tenancy.raise_guard(), or of somebody with the owner''s rights who set tenancy.mirroring to on. '
-'Example: IF tenancy.is_mirroring() THEN RETURN NULL; END IF';
+'For SECURITY DEFINER triggers: whether the write is a mirror''s own. It is if tenancy.mirroring holds the number of '
+'tenancy.raise_guard(), or is on and the caller has the owner''s rights. Example: IF tenancy.is_mirroring() THEN RETURN NULL; '
+'END IF';
 
 COMMIT;

@@ -17,8 +17,8 @@ OR (
 );
 
 COMMENT ON FUNCTION tenancy.names_legacy_side(text) IS
-'Whether a text names customer_booking_stats, or customers and a column that goes: a guess, for the column may be that of another '
-'table. Example: SELECT tenancy.names_legacy_side(''SELECT no_show_count FROM customers'')';
+'Whether a text names customer_booking_stats, or customers and a column that the contract removes. It may err: the column may '
+'belong to another table. Example: SELECT tenancy.names_legacy_side(''SELECT no_show_count FROM customers'')';
 
 CREATE OR REPLACE FUNCTION tenancy.statements_relation(relation_name name)
 RETURNS regclass
@@ -38,8 +38,8 @@ RETURN (
 );
 
 COMMENT ON FUNCTION tenancy.statements_relation(name) IS
-'A view of the extension pg_stat_statements, in whichever schema it is; NULL without it. '
-'Example: SELECT tenancy.statements_relation(''pg_stat_statements'')';
+'A view of the extension pg_stat_statements, in its schema; NULL without the extension. Example: SELECT '
+'tenancy.statements_relation(''pg_stat_statements'')';
 
 CREATE OR REPLACE FUNCTION tenancy.unseen_readers()
 RETURNS text
@@ -75,8 +75,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.unseen_readers() IS
-'Why tenancy.legacy_readers() does not see each statement, and what to do; NULL if it does. '
-'Example: SELECT tenancy.unseen_readers()';
+'Why tenancy.legacy_readers() may miss statements, and what to do; NULL if it misses none. Example: SELECT '
+'tenancy.unseen_readers()';
 
 -- Also of what pg_stat_statements has as it was sent: COPY, DECLARE, DO, and at times a statement that was entered again.
 CREATE OR REPLACE FUNCTION tenancy.without_literals(statement text)
@@ -118,9 +118,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.without_literals(text) IS
-'A statement as a message may show it: on one line, with a ? for each string and number, without comments, up to the first part '
-'whose end only PostgreSQL''s own parser finds: a string in dollars or with backslashes. '
-'Example: SELECT tenancy.without_literals(''COPY (SELECT 42) TO ''''/tmp/x'''''')';
+'A statement made fit for a message: one line, ? for each string and number, no comments. It is cut at the first string in '
+'dollars or with backslashes, whose end only PostgreSQL''s parser finds. Example: SELECT tenancy.without_literals(''COPY '
+'(SELECT 42) TO ''''/tmp/x'''''')';
 
 CREATE OR REPLACE FUNCTION tenancy.legacy_readers()
 RETURNS TABLE (queryid bigint, role_name text, calls bigint, statement text, counted_since timestamptz, forget text)
@@ -169,8 +169,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.legacy_readers() IS
-'Statements of clients that name the legacy side, by role, as pg_stat_statements knows them. Those of this project say so in a '
-'comment (convo-tenancy) and are left out. forget is the statement that forgets one, once its application has moved. '
-'Example: SELECT * FROM tenancy.legacy_readers() ORDER BY calls DESC';
+'Statements in pg_stat_statements that name the legacy side, by role. It leaves out this project''s own, which bear the comment '
+'convo-tenancy. Run the statement in forget once the application has moved: it removes the entry. Example: SELECT * FROM '
+'tenancy.legacy_readers() ORDER BY calls DESC';
 
 COMMIT;

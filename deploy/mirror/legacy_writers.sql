@@ -19,14 +19,14 @@ CREATE INDEX IF NOT EXISTS legacy_writes_writer_idx
 ON tenancy.legacy_writes (application_name, role_name, coalesce(shop_id, 0), written_at);
 
 COMMENT ON TABLE tenancy.legacy_writes IS
-'Who wrote to the legacy side directly: append-only, a row for each writer, shop and five minutes, so that nobody waits for '
-'anybody. DELETE old rows at any time. tenancy.legacy_writers_by_shop adds it up.';
+'Direct writes to the legacy side. Append-only, so that no writer waits for another: at most one row per writer and shop in '
+'five minutes. DELETE old rows at any time. tenancy.legacy_writers_by_shop adds them up.';
 COMMENT ON COLUMN tenancy.legacy_writes.id IS 'Surrogate key.';
 COMMENT ON COLUMN tenancy.legacy_writes.application_name IS 'application_name of the connection that wrote.';
-COMMENT ON COLUMN tenancy.legacy_writes.role_name IS 'The role that wrote: that of SET ROLE, else the one that logged in.';
+COMMENT ON COLUMN tenancy.legacy_writes.role_name IS 'The role that wrote: that of SET ROLE, else the login.';
 COMMENT ON COLUMN tenancy.legacy_writes.shop_id IS
-'The shop that the write belonged to, as its mirror found (tenancy.attributed_shop); NULL for one that belonged to none.';
-COMMENT ON COLUMN tenancy.legacy_writes.written_at IS 'When the first write in these five minutes was.';
+'The shop of the write, as its mirror found (tenancy.attributed_shop); NULL if it has none.';
+COMMENT ON COLUMN tenancy.legacy_writes.written_at IS 'When the first such write of these five minutes was.';
 
 CREATE OR REPLACE VIEW tenancy.legacy_writers_by_shop (shop_id, application_name, role_name, writes, first_at, last_at)
 WITH (security_invoker = TRUE)
@@ -45,14 +45,14 @@ GROUP BY
     w.role_name;
 
 COMMENT ON VIEW tenancy.legacy_writers_by_shop IS
-'Who still writes to the legacy side directly, for which shop. A shop that moved is the one whose last_at stays where it is. '
-'Example: SELECT * FROM tenancy.legacy_writers_by_shop ORDER BY shop_id, last_at DESC';
-COMMENT ON COLUMN tenancy.legacy_writers_by_shop.shop_id IS 'The shop that the writes belonged to; NULL for those of no shop.';
+'Clients that still write to the legacy side directly, by shop. Once a shop has moved, its last_at stands still. Example: '
+'SELECT * FROM tenancy.legacy_writers_by_shop ORDER BY shop_id, last_at DESC';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.shop_id IS 'The shop of the writes; NULL for writes without a shop.';
 COMMENT ON COLUMN tenancy.legacy_writers_by_shop.application_name IS 'application_name of the connections that wrote.';
 COMMENT ON COLUMN tenancy.legacy_writers_by_shop.role_name IS 'The role that wrote.';
-COMMENT ON COLUMN tenancy.legacy_writers_by_shop.writes IS 'Rows written, at least: one in five minutes is counted.';
-COMMENT ON COLUMN tenancy.legacy_writers_by_shop.first_at IS 'When the first was written.';
-COMMENT ON COLUMN tenancy.legacy_writers_by_shop.last_at IS 'When the last was written, to five minutes.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.writes IS 'Recorded writes, at most one in five minutes: a lower bound.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.first_at IS 'When the first recorded write was.';
+COMMENT ON COLUMN tenancy.legacy_writers_by_shop.last_at IS 'When the last recorded write was, within five minutes.';
 
 CREATE OR REPLACE VIEW tenancy.legacy_writers (application_name, role_name, writes, first_at, last_at)
 WITH (security_invoker = TRUE)
@@ -69,13 +69,13 @@ GROUP BY
     w.role_name;
 
 COMMENT ON VIEW tenancy.legacy_writers IS
-'Who still writes to the legacy side directly, for any shop. A writer is here from the first write on. '
-'Example: SELECT * FROM tenancy.legacy_writers ORDER BY last_at DESC';
+'Clients that still write to the legacy side directly, over all shops, from their first write on. Example: SELECT * FROM '
+'tenancy.legacy_writers ORDER BY last_at DESC';
 COMMENT ON COLUMN tenancy.legacy_writers.application_name IS 'application_name of the connections that wrote.';
 COMMENT ON COLUMN tenancy.legacy_writers.role_name IS 'The role that wrote.';
-COMMENT ON COLUMN tenancy.legacy_writers.writes IS 'Rows written, at least: one in five minutes and shop is counted.';
-COMMENT ON COLUMN tenancy.legacy_writers.first_at IS 'When the first was written.';
-COMMENT ON COLUMN tenancy.legacy_writers.last_at IS 'When the last was written, to five minutes.';
+COMMENT ON COLUMN tenancy.legacy_writers.writes IS 'Recorded writes, at most one per shop in five minutes: a lower bound.';
+COMMENT ON COLUMN tenancy.legacy_writers.first_at IS 'When the first recorded write was.';
+COMMENT ON COLUMN tenancy.legacy_writers.last_at IS 'When the last recorded write was, within five minutes.';
 
 -- No SET clause, so that it is inlined: it runs with each mirrored write. Asked of the table: what a setting of the session says, the
 -- writer may have put there.
@@ -94,8 +94,8 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.counted_legacy_writes(integer, timestamptz) IS
-'What is recorded of this writer and this shop, or none (NULL), in the five minutes before this moment. '
-'Example: SELECT * FROM tenancy.counted_legacy_writes(3, clock_timestamp())';
+'The rows of tenancy.legacy_writes for this writer and shop (NULL: no shop) in the five minutes before this moment. Example: '
+'SELECT * FROM tenancy.counted_legacy_writes(3, clock_timestamp())';
 
 CREATE OR REPLACE FUNCTION tenancy.count_legacy_write(shop_id integer, moment timestamptz)
 RETURNS boolean
@@ -110,7 +110,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.count_legacy_write(integer, timestamptz) IS
-'Records a direct write to the legacy side for a shop, or for none (NULL), at this moment. Mirrors call it where '
-'tenancy.counted_legacy_writes() has none. Example: SELECT tenancy.count_legacy_write(3, clock_timestamp())';
+'Records a direct write to the legacy side for a shop (NULL: no shop) at this moment. Mirrors call it if '
+'tenancy.counted_legacy_writes() finds none. Example: SELECT tenancy.count_legacy_write(3, clock_timestamp())';
 
 COMMIT;

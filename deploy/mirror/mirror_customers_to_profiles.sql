@@ -89,7 +89,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mirror_customers_to_profiles() IS
-'Trigger: carries a customer''s no_show_count, by the residual rule, and preferred_stylist_id to the profiles. A preference goes '
-'to the profile of that stylist''s shop; other shops keep theirs.';
+'Trigger: carries a customer''s no_show_count (by the residual rule) and preferred_stylist_id to the profiles. The preference '
+'goes to the profile in that stylist''s shop; other shops keep theirs.';
 
 COMMIT;

@@ -151,10 +151,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.apply_statistics(tenancy.statistics, tenancy.statistics) IS
-'Carries a write to customer_booking_stats to the profile of the shop that it belongs to (tenancy.attributed_shop), by the '
-'residual rule. before is NULL for a new row, after for one that went, which says that the totals are zero. Returns that shop, and '
-'with a booking that this transaction confirmed the average that the customer should have. '
-'Example: SELECT * FROM tenancy.apply_statistics(NULL, (42, 1, 4500, now()))';
+'Carries a write of customer_booking_stats to the profile of its shop (tenancy.attributed_shop), by the residual rule. before '
+'is NULL for a new row; after is NULL for a deleted one, whose totals become zero. Returns the shop and, if this transaction '
+'confirmed the booking, the average that customers should hold. Example: SELECT * FROM tenancy.apply_statistics(NULL, (42, 1, '
+'4500, now()))';
 
 CREATE OR REPLACE FUNCTION tenancy.mirror_statistics_to_profiles()
 RETURNS trigger
@@ -288,7 +288,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mirror_statistics_to_profiles() IS
-'Trigger: carries a write to customer_booking_stats to the profile of the shop that it belongs to, in the general case by '
-'tenancy.apply_statistics(), and records who wrote. An inserted row of zeros says nothing.';
+'Trigger: carries a write of customer_booking_stats to the profile of its shop, generally by tenancy.apply_statistics(), and '
+'records the writer. An inserted row of zeros changes nothing.';
 
 COMMIT;

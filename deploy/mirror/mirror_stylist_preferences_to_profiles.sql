@@ -48,6 +48,6 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mirror_stylist_preferences_to_profiles() IS
-'Trigger: the preferred stylist of a profile follows customer_stylist_preferences, while nobody chose another.';
+'Trigger: lets a profile''s preferred stylist follow customer_stylist_preferences, unless somebody chose another.';
 
 COMMIT;

@@ -32,8 +32,8 @@ WHEN (NEW.status = 'CONFIRMED')
 EXECUTE FUNCTION tenancy.catch_up_customer();
 
 COMMENT ON TRIGGER catch_up_booking ON public.bookings IS
-'During the reconcile: first brings the profiles of the booking''s customer up to date.';
+'During the reconcile: first mends the profiles of the booking''s customer.';
 COMMENT ON TRIGGER catch_up_new_booking ON public.bookings IS
-'During the reconcile: first brings the profiles of the booking''s customer up to date.';
+'During the reconcile: first mends the profiles of the booking''s customer.';
 
 COMMIT;

@@ -33,7 +33,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.prefer_stylist(integer, integer, integer) IS
-'Writes a preference of the legacy side to the profile of one shop. Not mirrored. The caller has locked the stylist (FOR KEY '
+'Writes a preferred stylist of the legacy side to one shop''s profile. Not mirrored. The caller has locked the stylist (FOR KEY '
 'SHARE) before it read the shop. Example: SELECT tenancy.prefer_stylist(42, 3, 7)';
 
 CREATE OR REPLACE FUNCTION tenancy.move_preference(
@@ -119,7 +119,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.move_preference(integer, integer, integer, integer) IS
-'Lets the preferred stylist of a profile follow the counts (tenancy.follow_counts) after one of them changed (NULL: no row). '
-'Example: SELECT tenancy.move_preference(42, 7, NULL, 1)';
+'Lets a profile''s preferred stylist follow the counts (tenancy.follow_counts) after one changed from count_before to '
+'count_after (NULL: no row). Example: SELECT tenancy.move_preference(42, 7, NULL, 1)';
 
 COMMIT;

@@ -24,8 +24,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.catch_up_customer() IS
-'Trigger: brings the profiles of a booking''s customer up to date before the booking is confirmed. What was written before the '
-'mirrors were there then goes to the shops it belongs to, not to the shop of this booking. Only during the reconcile.';
+'Trigger, only during the reconcile: mends the profiles of a booking''s customer before the booking is confirmed. So writes '
+'from before the mirrors count for their own shops, not for the shop of this booking.';
 
 CREATE OR REPLACE FUNCTION tenancy.reconcile_step(customer_ids integer[], OUT state text, OUT detail text, OUT repaired integer)
 LANGUAGE plpgsql
@@ -51,8 +51,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.reconcile_step(integer[]) IS
-'One batch of the reconcile. state is done, or waiting (somebody holds one of these customers; detail says more): call again '
-'later. Example: SELECT * FROM tenancy.reconcile_step(ARRAY[42])';
+'Runs one batch of the reconcile. state is done or waiting (another session locks one of these customers, see detail): call it '
+'again later. Example: SELECT * FROM tenancy.reconcile_step(ARRAY[42])';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.run_reconcile(batch_size integer DEFAULT 50)
@@ -114,8 +114,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_reconcile(integer) IS
-'Catches up what was written between the backfill and the mirrors, or came from a dump (tenancy.inserted_statistics), in batches '
-'that it commits; ends when both sides agree. Interrupted, run it again. Outside a transaction only. Example: CALL '
+'Makes both sides agree in batches that it commits: catches up writes between backfill and mirrors, and statistics from a dump '
+'(tenancy.inserted_statistics). If it is interrupted, run it again. Call it outside a transaction. Example: CALL '
 'tenancy.run_reconcile()';
 
 COMMIT;

@@ -49,7 +49,7 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.both_sides(integer[]) IS
-'What both sides hold of these customers, a row a value. Example: SELECT * FROM tenancy.both_sides(ARRAY[42])';
+'All values that both sides hold of these customers, one per row. Example: SELECT * FROM tenancy.both_sides(ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.repair(
     customer_ids integer[],
@@ -174,11 +174,11 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.repair(integer[], text, boolean) IS
-'Mends the drift of these customers, and returns each value that it changed. source says which side is right: legacy (by the '
-'evidence and the residual rule; in the reconcile, profiles that nobody but the split wrote are split anew) or profiles (totals '
-'are sums); what is negative there is left alone. With source shops it leaves drift and totals as they are, and puts bookings '
-'into the right shop (tenancy.misplaced_bookings). Missing profiles come from the legacy side and a stylist of another shop is '
-'cleared, whatever the source. Waits half a second for a lock at most (55P03). Run it in a transaction and roll back for a dry '
-'run. Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM tenancy.drift AS d LIMIT 100))';
+'Mends the drift of these customers and returns each value that it changed. source is the side that is right: legacy (evidence '
+'and residual rule; the reconcile splits anew profiles that only the split wrote) or profiles (totals become sums; negative '
+'values stay). With source shops it moves bookings to the right shop (tenancy.misplaced_bookings) and leaves drift and totals. '
+'Whatever the source, missing profiles come from the legacy side, and a stylist of another shop is cleared. Waits at most half '
+'a second for a lock (55P03). For a dry run, roll back. Example: SELECT * FROM tenancy.repair(ARRAY(SELECT d.customer_id FROM '
+'tenancy.drift AS d LIMIT 100))';
 
 COMMIT;

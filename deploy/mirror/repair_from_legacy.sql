@@ -55,8 +55,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.settle_inserted(integer) IS
-'Part of tenancy.repair(): divides the totals of statistics that came without a booking (tenancy.inserted_statistics) by what the '
-'evidence shows now.';
+'Part of tenancy.repair(): divides again, by today''s evidence, statistics that came without a booking '
+'(tenancy.inserted_statistics).';
 
 CREATE OR REPLACE FUNCTION tenancy.repair_from_legacy(customer_id integer, kinds text[])
 RETURNS void
@@ -140,7 +140,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.repair_from_legacy(integer, text[]) IS
-'Part of tenancy.repair(): mends these kinds of drift of one customer; the legacy side is right. What was missed goes to the '
-'shops that the evidence shows (tenancy.give_missed), the rest by the residual rule to the shop of the last booking.';
+'Part of tenancy.repair(): mends these kinds of a customer''s drift; the legacy side is right. tenancy.give_missed() gives '
+'missed bookings to the shops that the evidence shows; the shop of the last booking gets the rest by the residual rule.';
 
 COMMIT;

@@ -75,6 +75,6 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.repair_from_profiles(integer, text[]) IS
-'Part of tenancy.repair(): mends these kinds of drift of one customer; the profiles are right.';
+'Part of tenancy.repair(): mends these kinds of a customer''s drift; the profiles are right.';
 
 COMMIT;

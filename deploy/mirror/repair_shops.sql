@@ -88,7 +88,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.repair_shops(integer[]) IS
-'Part of tenancy.repair(): moves what tenancy.misplaced_bookings has of these customers, and the money of these bookings, from '
-'profile to profile. A customer''s sums stay as they are.';
+'Part of tenancy.repair(): moves these customers'' misplaced bookings (tenancy.misplaced_bookings) and their money from profile '
+'to profile. A customer''s sums stay the same.';
 
 COMMIT;

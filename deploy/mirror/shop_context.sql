@@ -17,8 +17,8 @@ PARALLEL SAFE
 RETURN nullif(current_setting('app.current_shop_id', TRUE), '')::integer;
 
 COMMENT ON FUNCTION tenancy.shop_context() IS
-'The shop context as the policies read it: NULL, and so no row at all, when none is set. Whether there is such a shop, '
-'tenancy.checked_shop_context() checks. Example: SELECT tenancy.shop_context()';
+'The shop context for policies; NULL, which matches no row, if none is set. It does not check that the shop exists; '
+'tenancy.checked_shop_context() does. Example: SELECT tenancy.shop_context()';
 
 CREATE OR REPLACE FUNCTION tenancy.checked_shop_context()
 RETURNS integer
@@ -45,7 +45,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.checked_shop_context() IS
-'The shop context: the setting app.current_shop_id. NULL when it is not set or empty; a value that is no shop is an error (22023). '
+'The shop context, from the setting app.current_shop_id; NULL if unset or empty. Fails (22023) if the value names no shop. '
 'Example: SET LOCAL app.current_shop_id = ''3''; SELECT tenancy.checked_shop_context()';
 
 COMMIT;

@@ -16,11 +16,11 @@ CREATE TABLE IF NOT EXISTS tenancy.mirror_watch (
 );
 
 COMMENT ON TABLE tenancy.mirror_watch IS
-'Since when the mirrors record who writes to the legacy side: one row, none without mirrors. tenancy.watch says whether they did '
-'without a gap.';
+'Since when the mirrors record writers of the legacy side: one row, none without mirrors. tenancy.watch tells whether there was '
+'a gap.';
 COMMENT ON COLUMN tenancy.mirror_watch.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.mirror_watch.since IS 'When the watch began.';
-COMMENT ON COLUMN tenancy.mirror_watch.marks IS 'tenancy.mirror_marks at that moment.';
+COMMENT ON COLUMN tenancy.mirror_watch.marks IS 'tenancy.mirror_marks when the watch began.';
 
 CREATE OR REPLACE VIEW tenancy.mirror_marks (name, mark)
 WITH (security_invoker = TRUE)
@@ -60,10 +60,10 @@ JOIN pg_class AS c ON c.oid = t.tgrelid
 JOIN pg_namespace AS n ON n.oid = c.relnamespace;
 
 COMMENT ON VIEW tenancy.mirror_marks IS
-'The mirrors, what they call to record a writer, and what keeps that record, each with a mark that no alteration leaves as it is.';
+'The mirrors and the functions that record writers, each with a mark that changes with every alteration.';
 COMMENT ON COLUMN tenancy.mirror_marks.name IS 'The trigger or function.';
 COMMENT ON COLUMN tenancy.mirror_marks.mark IS
-'oid and xmin of its row in the catalog: another oid after DROP and CREATE, another xmin after ENABLE, ALTER and REPLACE.';
+'oid and xmin of its catalog row. DROP and CREATE change the oid; ENABLE, ALTER and REPLACE change the xmin.';
 
 CREATE OR REPLACE VIEW tenancy.watch (since, gap)
 WITH (security_invoker = TRUE)
@@ -82,12 +82,11 @@ CROSS JOIN LATERAL (
 ) AS g;
 
 COMMENT ON VIEW tenancy.watch IS
-'Whether the mirrors watch who writes to the legacy side: one row. '
-'Example: SELECT * FROM tenancy.watch';
-COMMENT ON COLUMN tenancy.watch.since IS 'Since when; NULL when they do not.';
+'Whether the mirrors have recorded all writers of the legacy side: one row. Example: SELECT * FROM tenancy.watch';
+COMMENT ON COLUMN tenancy.watch.since IS 'When the watch began; NULL without a watch.';
 COMMENT ON COLUMN tenancy.watch.gap IS
-'What is not as it was then: it was dropped, disabled, replaced, or restored from a dump since, so nobody knows who wrote '
-'meanwhile. NULL when there is no gap.';
+'Triggers and functions dropped, disabled or replaced since, or restored from a dump (the first name, and how many more): '
+'nobody knows who wrote meanwhile. NULL without a gap.';
 
 CREATE OR REPLACE PROCEDURE tenancy.restart_watch()
 LANGUAGE plpgsql
@@ -108,7 +107,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.restart_watch() IS
-'The watch of the mirrors begins now: as they are attached, and after a gap. Example: CALL tenancy.restart_watch()';
+'Starts the watch now: when mirrors are attached, or by you after a gap. Example: CALL tenancy.restart_watch()';
 
 CREATE OR REPLACE FUNCTION tenancy.keep_watch()
 RETURNS trigger
@@ -138,7 +137,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.keep_watch() IS
-'Trigger: who wrote is known from the newest row on that somebody took away or lowered, so the watch begins there.';
+'Trigger: moves the start of the watch past the deleted or changed rows, as earlier writers are no longer known.';
 
 CREATE OR REPLACE TRIGGER keep_watch
 AFTER UPDATE OR DELETE ON tenancy.legacy_writes
@@ -150,7 +149,7 @@ AFTER TRUNCATE ON tenancy.legacy_writes
 FOR EACH STATEMENT
 EXECUTE FUNCTION tenancy.keep_watch();
 
-COMMENT ON TRIGGER keep_watch ON tenancy.legacy_writes IS 'The watch begins after the rows that went.';
-COMMENT ON TRIGGER keep_watch_at_truncate ON tenancy.legacy_writes IS 'The watch begins anew.';
+COMMENT ON TRIGGER keep_watch ON tenancy.legacy_writes IS 'Moves the start of the watch past deleted or changed rows.';
+COMMENT ON TRIGGER keep_watch_at_truncate ON tenancy.legacy_writes IS 'Restarts the watch at TRUNCATE.';
 
 COMMIT;

@@ -18,14 +18,12 @@ CREATE TABLE IF NOT EXISTS tenancy.adoption (
 );
 
 COMMENT ON TABLE tenancy.adoption IS
-'One row where the profiles stand in for a table that somebody made, which is tenancy_archive.adopted_profiles meanwhile; else '
-'none.';
+'One row if the profiles replaced a table that existed before, now tenancy_archive.adopted_profiles; else no row.';
 COMMENT ON COLUMN tenancy.adoption.singleton IS 'Always true: there is at most one row.';
 COMMENT ON COLUMN tenancy.adoption.literal_shop_id IS
-'The shop where most customers had a profile: the ADR''s own statement puts everybody''s totals into one. What the profiles of '
-'other shops held, the application has counted there.';
-COMMENT ON COLUMN tenancy.adoption.is_divided IS
-'Whether the backfill has divided the profiles of that table anew, all of them.';
+'The shop where most customers had a profile in that table. The ADR''s own statement puts all totals into one shop, so only '
+'profiles of other shops show what the application counted.';
+COMMENT ON COLUMN tenancy.adoption.is_divided IS 'Whether the backfill has divided all customers of that table anew.';
 
 CREATE OR REPLACE FUNCTION tenancy.copied_columns()
 RETURNS text
@@ -48,7 +46,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.copied_columns() IS
-'Part of an adoption: the columns of the table that hold values of their own. Example: SELECT tenancy.copied_columns()';
+'Part of taking over a table: the columns to copy, all but generated ones, separated by commas. Example: SELECT '
+'tenancy.copied_columns()';
 
 CREATE OR REPLACE FUNCTION tenancy.copy_profile()
 RETURNS trigger
@@ -77,7 +76,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.copy_profile() IS
-'Trigger: during an adoption, carries what is written to public.customer_shop_profiles to the copy. Its argument is the columns.';
+'Trigger: while a table is taken over, carries each write to public.customer_shop_profiles to the copy. The argument lists the '
+'columns.';
 
 CREATE OR REPLACE PROCEDURE tenancy.begin_copy(kept_indexes oid[], kept_checks oid[])
 LANGUAGE plpgsql
@@ -165,15 +165,16 @@ BEGIN
     -- What a replica or a restore writes, too
     ALTER TABLE public.customer_shop_profiles ENABLE ALWAYS TRIGGER copy_profile, ENABLE ALWAYS TRIGGER copy_truncate;
 
-    COMMENT ON TRIGGER copy_profile ON public.customer_shop_profiles IS 'During an adoption: carries each write to the copy.';
-    COMMENT ON TRIGGER copy_truncate ON public.customer_shop_profiles IS 'During an adoption: empties the copy.';
+    COMMENT ON TRIGGER copy_profile ON public.customer_shop_profiles IS
+    'While the table is taken over: carries each write to the copy.';
+    COMMENT ON TRIGGER copy_truncate ON public.customer_shop_profiles IS 'While the table is taken over: empties the copy.';
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.begin_copy(oid[], oid[]) IS
-'Part of an adoption: gives the copy, tenancy.customer_shop_profiles, the columns of theirs that it lacks, and these indexes and '
-'CHECKs; from its commit on, all that is written to public.customer_shop_profiles is written to the copy as well. The caller has '
-'locked that. Example: CALL tenancy.begin_copy(''{}'', ''{}'')';
+'Part of taking over a table: adds its other columns, and these indexes and CHECKs, to the copy, '
+'tenancy.customer_shop_profiles. From COMMIT on, triggers carry each write to the copy. The caller has locked '
+'public.customer_shop_profiles. Example: CALL tenancy.begin_copy(''{}'', ''{}'')';
 
 CREATE OR REPLACE FUNCTION tenancy.copy_step(after_id integer, batch_size integer, columns text)
 RETURNS integer
@@ -212,8 +213,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.copy_step(integer, integer, text) IS
-'Part of an adoption: copies the next profiles by id, and returns the last one; the same id again when somebody holds one of them: '
-'call it again after a pause. NULL when none is left. Example: SELECT tenancy.copy_step(0, 5000, ''id, customer_id'')';
+'Part of taking over a table: copies the next profiles by id and returns the last id; NULL when none is left. Returns the given '
+'id if another session locks one of them: call it again after a pause. Example: SELECT tenancy.copy_step(0, 5000, ''id, '
+'customer_id'')';
 
 -- It commits, so it carries no SET and qualifies every name.
 CREATE OR REPLACE PROCEDURE tenancy.run_copy()
@@ -261,8 +263,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_copy() IS
-'Part of an adoption: copies all profiles, in batches that it commits, and notes in which shop most of them are. Outside a '
-'transaction only. Example: CALL tenancy.run_copy()';
+'Part of taking over a table: copies all profiles in batches that it commits, and records which shop has most of them. Call it '
+'outside a transaction. Example: CALL tenancy.run_copy()';
 
 CREATE OR REPLACE PROCEDURE tenancy.change_places(replacement regclass)
 LANGUAGE plpgsql
@@ -340,8 +342,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.change_places(regclass) IS
-'Part of an adoption: public.customer_shop_profiles becomes tenancy_archive.adopted_profiles, and this table takes its place, its '
-'rights, and draws ids above those that were drawn. The caller has locked it, public.customers, and the table. '
-'Example: CALL tenancy.change_places(''tenancy.customer_shop_profiles'')';
+'Part of taking over a table: moves public.customer_shop_profiles to tenancy_archive.adopted_profiles and puts this table in '
+'its place, with its rights and with ids above all drawn ones. The caller has locked both and public.customers. Example: CALL '
+'tenancy.change_places(''tenancy.customer_shop_profiles'')';
 
 COMMIT;

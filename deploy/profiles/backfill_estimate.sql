@@ -55,7 +55,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_estimate() IS
-'What the backfill has still to do, from a sample of about 2,000 customers: customers, profiles, bytes of disk and of WAL. '
+'How much the backfill still has to do, estimated from about 2,000 customers: customers, profiles, bytes of disk and of WAL. '
 'Example: SELECT * FROM tenancy.backfill_estimate()';
 
 COMMIT;

@@ -20,18 +20,18 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_progress (
 );
 
 COMMENT ON TABLE tenancy.backfill_progress IS
-'Where the backfill stands: one row for all who work on it, written in the transaction of each batch, so that a crash loses '
-'neither.';
+'How far the backfill is: one row for all sessions. Each batch writes it in its own transaction, so a crash keeps the two in '
+'step.';
 COMMENT ON COLUMN tenancy.backfill_progress.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.backfill_progress.sweeping IS
-'The first pass is over; another one looks for customers that it could not see or who were locked.';
-COMMENT ON COLUMN tenancy.backfill_progress.paused IS 'Set by tenancy.pause_backfill(): no batch starts.';
-COMMENT ON COLUMN tenancy.backfill_progress.customers_estimated IS 'Customers there were at the start, as ANALYZE counts.';
+'Whether the first pass is over, and a later pass looks for customers that it missed or skipped.';
+COMMENT ON COLUMN tenancy.backfill_progress.paused IS 'Whether tenancy.pause_backfill() stopped it: no batch starts.';
+COMMENT ON COLUMN tenancy.backfill_progress.customers_estimated IS 'Customers at the start, as ANALYZE estimates.';
 COMMENT ON COLUMN tenancy.backfill_progress.customers_done IS 'Customers who have their profiles.';
-COMMENT ON COLUMN tenancy.backfill_progress.profiles_written IS 'Profiles written, or taken back after a revert.';
+COMMENT ON COLUMN tenancy.backfill_progress.profiles_written IS 'Profiles written, or brought back after a revert.';
 COMMENT ON COLUMN tenancy.backfill_progress.started_at IS 'When the first run began.';
 COMMENT ON COLUMN tenancy.backfill_progress.updated_at IS 'When the last batch ended.';
-COMMENT ON COLUMN tenancy.backfill_progress.finished_at IS 'When every customer had profiles; NULL until then.';
+COMMENT ON COLUMN tenancy.backfill_progress.finished_at IS 'When every customer had profiles; NULL before.';
 
 INSERT INTO tenancy.backfill_progress (singleton)
 VALUES (TRUE)
@@ -46,12 +46,12 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_ranges (
 WITH (fillfactor = 50); -- room for the next version of each row beside it
 
 COMMENT ON TABLE tenancy.backfill_ranges IS
-'All customers by id, in ranges that have no gap between them. A batch locks one, and moves its cursor in the same transaction: so '
-'several sessions share them, and whoever dies leaves nothing behind. At the end of a pass all of them begin anew.';
+'All customers by id, in adjoining ranges. A batch locks one range and moves its cursor in the same transaction, so sessions '
+'share the work and a crash leaves no lock. Each pass starts all ranges again.';
 COMMENT ON COLUMN tenancy.backfill_ranges.first_id IS 'The lowest id of the range.';
 COMMENT ON COLUMN tenancy.backfill_ranges.last_id IS 'The highest id of the range.';
 COMMENT ON COLUMN tenancy.backfill_ranges.next_id IS
-'The cursor: the pass goes on with this id; above last_id when it is through the range.';
+'The cursor: the id where the pass goes on; above last_id when the range is done.';
 
 CREATE TABLE IF NOT EXISTS tenancy.backfill_workers (
     pid integer NOT NULL,
@@ -60,10 +60,9 @@ CREATE TABLE IF NOT EXISTS tenancy.backfill_workers (
 );
 
 COMMENT ON TABLE tenancy.backfill_workers IS
-'The sessions that work on the backfill, or did when they died: tenancy.backfill_sessions has the living.';
+'The sessions that joined the backfill, also those that died. tenancy.backfill_sessions shows the live ones.';
 COMMENT ON COLUMN tenancy.backfill_workers.pid IS 'The session.';
-COMMENT ON COLUMN tenancy.backfill_workers.key IS
-'The random key of an advisory lock that the session holds: while it does, it works.';
+COMMENT ON COLUMN tenancy.backfill_workers.key IS 'A random key. While session pid holds an advisory lock on it, it works.';
 
 CREATE OR REPLACE VIEW tenancy.backfill_sessions (pid, key)
 WITH (security_invoker = TRUE)
@@ -79,7 +78,7 @@ JOIN tenancy.held_keys AS h
 COMMENT ON VIEW tenancy.backfill_sessions IS
 'The sessions that work on the backfill now. Example: SELECT pid FROM tenancy.backfill_sessions';
 COMMENT ON COLUMN tenancy.backfill_sessions.pid IS 'The session.';
-COMMENT ON COLUMN tenancy.backfill_sessions.key IS 'The key that it holds.';
+COMMENT ON COLUMN tenancy.backfill_sessions.key IS 'The key of the advisory lock that it holds.';
 
 CREATE OR REPLACE FUNCTION tenancy.join_backfill()
 RETURNS void
@@ -113,8 +112,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.join_backfill() IS
-'Enters this session as one of those that work on the backfill, until tenancy.leave_backfill() or its own end. '
-'Example: SELECT tenancy.join_backfill()';
+'Enters this session in the backfill, until tenancy.leave_backfill() or its end. Example: SELECT tenancy.join_backfill()';
 
 CREATE OR REPLACE FUNCTION tenancy.leave_backfill()
 RETURNS void
@@ -130,8 +128,7 @@ BEGIN
 END;
 $$;
 
-COMMENT ON FUNCTION tenancy.leave_backfill() IS
-'This session does not work on the backfill any more. Example: SELECT tenancy.leave_backfill()';
+COMMENT ON FUNCTION tenancy.leave_backfill() IS 'Removes this session from the backfill. Example: SELECT tenancy.leave_backfill()';
 
 CREATE OR REPLACE FUNCTION tenancy.pause_backfill()
 RETURNS void
@@ -143,7 +140,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.pause_backfill() IS
-'From any session: everybody stops after the batch at hand, until tenancy.resume_backfill().';
+'Pauses the backfill from any session: all workers stop after their current batch, until tenancy.resume_backfill().';
 
 CREATE OR REPLACE FUNCTION tenancy.resume_backfill()
 RETURNS void
@@ -154,7 +151,7 @@ BEGIN ATOMIC
     UPDATE tenancy.backfill_progress SET paused = FALSE WHERE paused;
 END;
 
-COMMENT ON FUNCTION tenancy.resume_backfill() IS 'From any session: the paused backfill goes on.';
+COMMENT ON FUNCTION tenancy.resume_backfill() IS 'Lets a paused backfill go on, from any session.';
 
 CREATE OR REPLACE FUNCTION tenancy.backfill_hold()
 RETURNS text
@@ -185,6 +182,6 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_hold() IS
-'Why the backfill should not start a batch now: paused, or a replica lags. NULL when it may go on.';
+'Why no batch may start now: the backfill is paused, or a replica lags. NULL if one may.';
 
 COMMIT;

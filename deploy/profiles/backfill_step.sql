@@ -24,8 +24,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_rest() IS
-'Why no range is free: NULL when other sessions work on what is left. Fails (55000) where nothing is prepared. '
-'Example: SELECT tenancy.backfill_rest()';
+'Why no range is free; NULL if other sessions work on the rest. Fails (55000) if no backfill is prepared. Example: SELECT '
+'tenancy.backfill_rest()';
 
 CREATE OR REPLACE FUNCTION tenancy.backfill_step(
     batch_size integer,
@@ -212,10 +212,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.backfill_step(integer) IS
-'One batch of the backfill, with its cursor in the same transaction: the next customers of a range that nobody else works on '
-'get their profiles, who have none; in a table that was taken over (tenancy.adoption) first everybody does. state is '
-'working (call again), waiting (call again after a pause; detail says for what, NULL for the other sessions) or finished. '
-'Never waits for more than a moment. Call tenancy.join_backfill() and tenancy.prepare_backfill() first. '
-'Example: SELECT * FROM tenancy.backfill_step(2000)';
+'Runs one batch of the backfill and moves its cursor, in one transaction: gives profiles to the next customers without any, in '
+'a range that no other session holds. After a table was taken over, the first pass divides every customer. state is working '
+'(call again), waiting (call again after a pause; detail says why, NULL means other sessions) or finished. No wait is long. '
+'Call tenancy.join_backfill() and tenancy.prepare_backfill() first. Example: SELECT * FROM tenancy.backfill_step(2000)';
 
 COMMIT;

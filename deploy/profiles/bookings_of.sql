@@ -23,9 +23,9 @@ CREATE TABLE IF NOT EXISTS tenancy.unproven_bookings (
 );
 
 COMMENT ON TABLE tenancy.unproven_bookings IS
-'Bookings that a member of convo_shop wrote: with any phone, and at any time. So they are evidence only as far as the counts of '
-'the shop''s stylists, which it raises by the SQL API alone, confirm them, or until somebody else does. A row stays when the '
-'booking goes: it may come back.';
+'Bookings that a member of convo_shop wrote, with any phone and time it liked. They are evidence only as far as the counts of '
+'the shop''s stylists, which such a role raises only by the SQL API, confirm them, or after another role confirms them. A row '
+'outlives its booking, which may return.';
 COMMENT ON COLUMN tenancy.unproven_bookings.booking_id IS 'The booking.';
 
 -- Neither has a SET clause: it would keep the planner from inlining them into the backfill's batches. Their
@@ -89,9 +89,9 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.bookings_of(integer, varchar, varchar) IS
-'The bookings of a customer with this id, phone and email, of every status. A booking is the customer''s whose phone it bears, '
-'else whose email; of customers who share a phone, the one with the lowest id: as the legacy application resolves identity. '
-'is_unproven: see tenancy.unproven_bookings.';
+'The bookings of the customer with this id, phone and email, in every status. A booking belongs to the customer with its phone; '
+'if there is none, to the one with its email. If customers share a phone, the lowest id has it, as in the legacy application. '
+'is_unproven: whether it is in tenancy.unproven_bookings.';
 
 CREATE OR REPLACE FUNCTION tenancy.bookings_of(customer_id integer)
 RETURNS TABLE (
@@ -117,7 +117,7 @@ BEGIN ATOMIC
 END;
 
 COMMENT ON FUNCTION tenancy.bookings_of(integer) IS
-'The bookings of one customer, of every status. Example: SELECT * FROM tenancy.bookings_of(42)';
+'The bookings of one customer, in every status. Example: SELECT * FROM tenancy.bookings_of(42)';
 
 -- The same as joins: a planner reads whole tables by them, and the indexes for some customers. With its owner's rights, alone of
 -- all views: it tells whose a booking is to the health check, which may read no phone and no email.
@@ -165,17 +165,17 @@ WHERE NOT EXISTS (
     );
 
 COMMENT ON VIEW tenancy.customer_bookings IS
-'The bookings of every customer, of every status: tenancy.bookings_of() for whole tables. '
-'Example: SELECT count(*) FROM tenancy.customer_bookings AS b WHERE b.customer_id = 42';
-COMMENT ON COLUMN tenancy.customer_bookings.customer_id IS 'Whose the booking is.';
+'The bookings of all customers, in every status: like tenancy.bookings_of(), but for whole tables. Example: SELECT count(*) '
+'FROM tenancy.customer_bookings AS b WHERE b.customer_id = 42';
+COMMENT ON COLUMN tenancy.customer_bookings.customer_id IS 'The customer of the booking.';
 COMMENT ON COLUMN tenancy.customer_bookings.id IS 'The booking.';
 COMMENT ON COLUMN tenancy.customer_bookings.shop_id IS 'Its shop.';
 COMMENT ON COLUMN tenancy.customer_bookings.service_id IS 'Its primary service.';
 COMMENT ON COLUMN tenancy.customer_bookings.stylist_id IS 'Its stylist.';
 COMMENT ON COLUMN tenancy.customer_bookings.status IS 'HOLD, CONFIRMED or EXPIRED.';
-COMMENT ON COLUMN tenancy.customer_bookings.appointment_status IS 'What became of the appointment.';
+COMMENT ON COLUMN tenancy.customer_bookings.appointment_status IS 'What became of the appointment, such as NO_SHOW.';
 COMMENT ON COLUMN tenancy.customer_bookings.start_at_utc IS 'When it starts.';
 COMMENT ON COLUMN tenancy.customer_bookings.created_at IS 'When it was made.';
-COMMENT ON COLUMN tenancy.customer_bookings.marked_at IS 'When its appointment_status was written, or else it starts.';
+COMMENT ON COLUMN tenancy.customer_bookings.marked_at IS 'When appointment_status was written; if unknown, the start.';
 
 COMMIT;

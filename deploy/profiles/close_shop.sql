@@ -108,9 +108,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.move_history(integer[], integer, integer) IS
-'Moves what the profiles of these customers in one shop count into their profiles in another shop: bookings, spend, no-shows, last '
-'booking. Totals stay, so it is not mirrored. Locks the customers, then these profiles. '
-'Example: SELECT tenancy.move_history(ARRAY[42, 43], 3, 1)';
+'Moves what these customers'' profiles in one shop count to their profiles in another: bookings, spend, no-shows, last booking. '
+'Totals stay the same, so mirrors do not run. Locks the customers, then the profiles. Example: SELECT '
+'tenancy.move_history(ARRAY[42, 43], 3, 1)';
 
 CREATE OR REPLACE FUNCTION tenancy.close_step(customer_ids integer[], shop_id integer, into_shop_id integer)
 RETURNS boolean
@@ -129,7 +129,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.close_step(integer[], integer, integer) IS
-'One batch of tenancy.close_shop(). False if somebody holds one of these customers: call it again later. '
+'Runs one batch of tenancy.close_shop(). Returns false if another session locks one of these customers: call it again later. '
 'Example: SELECT tenancy.close_step(ARRAY[42, 43], 3, 1)';
 
 -- It commits, so it carries no SET and qualifies every name.
@@ -193,9 +193,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.close_shop(integer, integer, integer) IS
-'Moves the history of a shop that closes into another one, the default shop if none is named, in batches that it commits. '
-'Interrupted, run it again. Then the shop can be deleted at once; the DELETE itself moves what is left. Outside a transaction '
-'only. Example: CALL tenancy.close_shop(3, 1)';
+'Moves the history of a closing shop to another shop (the default shop unless you name one), in batches that it commits. If it '
+'is interrupted, run it again. Then delete the shop; the DELETE moves the rest. Call it outside a transaction. Example: CALL '
+'tenancy.close_shop(3, 1)';
 
 CREATE OR REPLACE FUNCTION tenancy.keep_shop_history()
 RETURNS trigger
@@ -231,8 +231,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.keep_shop_history() IS
-'Trigger: what the profiles of a shop that is deleted count goes to the default shop, as the split gives it once the shop''s '
-'bookings are gone. The default shop itself stays, under its id (23001).';
+'Trigger: moves what a deleted shop''s profiles count to the default shop, as the split does without the shop''s bookings. '
+'Refuses (23001) to delete the default shop or change its id.';
 
 CREATE OR REPLACE TRIGGER shop_closes
 BEFORE DELETE ON public.shops
@@ -250,8 +250,9 @@ BEFORE TRUNCATE ON public.shops
 FOR EACH STATEMENT
 EXECUTE FUNCTION tenancy.keep_shop_history();
 
-COMMENT ON TRIGGER shop_closes ON public.shops IS 'Keeps what the shop''s profiles count; refuses for the default shop.';
-COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses for the default shop.';
-COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses: the default shop would go.';
+COMMENT ON TRIGGER shop_closes ON public.shops IS
+'Moves what the shop''s profiles count to the default shop; refuses to delete that one.';
+COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses to change the id of the default shop.';
+COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses TRUNCATE, which would remove the default shop.';
 
 COMMIT;

@@ -111,12 +111,13 @@ CREATE INDEX IF NOT EXISTS idx_customer_shop_profiles_shop ON :"home".customer_s
 CREATE INDEX IF NOT EXISTS idx_customer_shop_profiles_customer ON :"home".customer_shop_profiles (customer_id);
 
 COMMENT ON TABLE :"home".customer_shop_profiles IS
-'What belongs to one customer in one shop: statistics and preferences. Customers themselves are global (ADR-0001).';
+'A customer''s statistics and preferences in one shop. Customers themselves are global (ADR-0001).';
 COMMENT ON COLUMN :"home".customer_shop_profiles.id IS 'Surrogate key; (customer_id, shop_id) is the natural one.';
-COMMENT ON COLUMN :"home".customer_shop_profiles.customer_id IS 'The global customer; the profile goes when the customer goes.';
-COMMENT ON COLUMN :"home".customer_shop_profiles.shop_id IS 'The shop; the profile goes when the shop goes.';
+COMMENT ON COLUMN :"home".customer_shop_profiles.customer_id IS
+'The customer, whom all shops share. Deleting the customer deletes the profile.';
+COMMENT ON COLUMN :"home".customer_shop_profiles.shop_id IS 'The shop. Deleting the shop deletes the profile.';
 COMMENT ON COLUMN :"home".customer_shop_profiles.preferred_stylist_id IS
-'The stylist of this shop whom the customer prefers; NULL when there is none.';
+'The stylist of this shop whom the customer prefers; NULL for nobody.';
 COMMENT ON COLUMN :"home".customer_shop_profiles.total_bookings IS 'Bookings counted for this customer in this shop.';
 COMMENT ON COLUMN :"home".customer_shop_profiles.total_spend_cents IS
 'List price of the primary services of those bookings, in cents.';
@@ -155,14 +156,14 @@ CREATE TABLE IF NOT EXISTS tenancy.profile_origins (
 );
 
 COMMENT ON TABLE tenancy.profile_origins IS
-'The profiles that somebody else than the split wrote, or deleted: what they hold, the legacy side may not be able to give again. '
-'Triggers of public.customer_shop_profiles enter them; tenancy.written_customers shows whose they are. '
-'Example: SELECT origin, count(*) FROM tenancy.profile_origins GROUP BY origin';
+'Profiles that something other than the split wrote or deleted; the legacy side may be unable to give back what they hold. '
+'Triggers on public.customer_shop_profiles write it; tenancy.written_customers lists the customers. Example: SELECT origin, '
+'count(*) FROM tenancy.profile_origins GROUP BY origin';
 COMMENT ON COLUMN tenancy.profile_origins.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.profile_origins.shop_id IS 'The shop.';
 COMMENT ON COLUMN tenancy.profile_origins.origin IS
-'Who was the first: adoption (the application, before the table was taken over), mirror (a trigger: a mirror, or that of a stylist '
-'who moved), statement (the SQL API, a repair, a person), or unknown (the profile was there before the record).';
+'The first writer: adoption (the application, before the table was taken over), mirror (a trigger: a mirror, or that of a '
+'stylist who moved), statement (the SQL API, a repair, a person) or unknown (the profile was there before this record).';
 
 \if :is_unknown
 INSERT INTO tenancy.profile_origins (customer_id, shop_id, origin)
@@ -192,9 +193,11 @@ AFTER UPDATE ON public.customer_shop_profiles
 FOR EACH ROW
 EXECUTE FUNCTION tenancy.record_origin();
 
-COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is new.';
-COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is gone.';
-COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
+COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS
+'Records an inserted profile in tenancy.profile_origins.';
+COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS
+'Records a deleted profile in tenancy.profile_origins.';
+COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Records an updated profile in tenancy.profile_origins.';
 
 \if :is_copied
 CALL tenancy.close_change('deploy');

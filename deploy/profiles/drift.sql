@@ -207,15 +207,15 @@ CROSS JOIN LATERAL (
 ) AS v;
 
 COMMENT ON VIEW tenancy.drift IS
-'Where the legacy side and the profiles disagree: a row a disagreement, none when healthy. Kinds: missing_profile, totals, '
-'last_booking_at, no_show_count, preferred_stylist, foreign_stylist, negative. Before @phase2 profiles go stale with live traffic. '
-'Example: SELECT kind, count(*) FROM tenancy.drift GROUP BY kind';
-COMMENT ON COLUMN tenancy.drift.kind IS 'What disagrees.';
+'Disagreements of the legacy side and the profiles, a row each; none when healthy. Kinds: missing_profile, totals, '
+'last_booking_at, no_show_count, preferred_stylist, foreign_stylist, negative. Before @phase2, profiles go stale while the '
+'application writes. Example: SELECT kind, count(*) FROM tenancy.drift GROUP BY kind';
+COMMENT ON COLUMN tenancy.drift.kind IS 'What disagrees, as listed for the view.';
 COMMENT ON COLUMN tenancy.drift.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.drift.shop_id IS
-'The shop of the profile, or NULL when the disagreement is over all profiles of the customer.';
-COMMENT ON COLUMN tenancy.drift.legacy_value IS 'What customer_booking_stats or customers say.';
-COMMENT ON COLUMN tenancy.drift.profile_value IS 'What customer_shop_profiles say.';
+'The shop of the profile; NULL if the disagreement concerns all profiles of the customer.';
+COMMENT ON COLUMN tenancy.drift.legacy_value IS 'The value in customer_booking_stats or customers.';
+COMMENT ON COLUMN tenancy.drift.profile_value IS 'The value in customer_shop_profiles.';
 \endif
 
 COMMIT;

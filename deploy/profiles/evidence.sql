@@ -13,8 +13,8 @@ CREATE TABLE IF NOT EXISTS tenancy.moved_stylists (
 );
 
 COMMENT ON TABLE tenancy.moved_stylists IS
-'Stylists who moved to another shop: a count of theirs does not say in which shop the bookings were, so it is no evidence. Entered '
-'by the trigger of stylists who move, and by tenancy.note_moved_stylists() where bookings show it.';
+'Stylists who moved to another shop. Their counts do not tell in which shop the bookings were, so they are no evidence. Written '
+'by a trigger when a stylist moves, and by tenancy.note_moved_stylists() for earlier moves.';
 COMMENT ON COLUMN tenancy.moved_stylists.stylist_id IS 'The stylist.';
 
 CREATE OR REPLACE FUNCTION tenancy.note_moved_stylists()
@@ -32,8 +32,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.note_moved_stylists() IS
-'Enters the stylists who have bookings in a shop that is not theirs: they moved before a trigger watched. Reads all bookings. '
-'Example: SELECT tenancy.note_moved_stylists()';
+'Enters in tenancy.moved_stylists each stylist who has bookings in another shop: they moved before the trigger was there. Reads '
+'all bookings. Example: SELECT tenancy.note_moved_stylists()';
 
 CREATE OR REPLACE VIEW tenancy.shop_counts (customer_id, shop_id, booking_count)
 WITH (security_invoker = TRUE)
@@ -48,11 +48,11 @@ LEFT JOIN tenancy.moved_stylists AS m ON m.stylist_id = p.stylist_id
 WHERE m.stylist_id IS NULL;
 
 COMMENT ON VIEW tenancy.shop_counts IS
-'The stylists'' counts that say something of a shop: a row each; those of a stylist who moved do not. '
+'The stylists'' counts (customer_stylist_preferences) that are evidence for a shop: all but those of stylists who moved. '
 'Example: SELECT shop_id, sum(booking_count) FROM tenancy.shop_counts WHERE customer_id = 42 GROUP BY shop_id';
 COMMENT ON COLUMN tenancy.shop_counts.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.shop_counts.shop_id IS 'The stylist''s shop.';
-COMMENT ON COLUMN tenancy.shop_counts.booking_count IS 'Their bookings with the stylist.';
+COMMENT ON COLUMN tenancy.shop_counts.booking_count IS 'The customer''s bookings with the stylist.';
 
 -- Every window has the customer in its PARTITION BY: so a condition on customer_id reaches the indexes.
 CREATE OR REPLACE VIEW tenancy.evidence_items (
@@ -141,27 +141,26 @@ WHERE i.booking_id IS NULL
     OR (i.is_confirmed AND i.number <= i.counted);
 
 COMMENT ON VIEW tenancy.evidence_items IS
-'What shows of a customer in a shop, one by one: each booking, and, in one row, what the stylists'' counts there show beyond the '
-'confirmed bookings. Who divides totals takes them by place, created_at, booking_id and shop_id. '
-'Example: SELECT * FROM tenancy.evidence_items AS i WHERE i.customer_id = 42 ORDER BY i.place, i.created_at, i.booking_id';
+'The evidence item by item: a row for each booking, and one for what the shop''s counts show beyond the confirmed bookings. The '
+'split takes rows by place, created_at, booking_id and shop_id. Example: SELECT * FROM tenancy.evidence_items AS i WHERE '
+'i.customer_id = 42 ORDER BY i.place, i.created_at, i.booking_id';
 COMMENT ON COLUMN tenancy.evidence_items.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.evidence_items.shop_id IS 'The shop.';
-COMMENT ON COLUMN tenancy.evidence_items.booking_id IS 'The booking; NULL for what counts alone show.';
+COMMENT ON COLUMN tenancy.evidence_items.booking_id IS 'The booking; NULL in the row that only counts show.';
 COMMENT ON COLUMN tenancy.evidence_items.start_at_utc IS 'When the booking starts.';
 COMMENT ON COLUMN tenancy.evidence_items.created_at IS 'When the booking was made.';
-COMMENT ON COLUMN tenancy.evidence_items.is_confirmed IS 'Whether it is CONFIRMED; only such a booking can have been counted.';
-COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED and marked NO_SHOW.';
-COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When its appointment_status was written, or else it starts.';
+COMMENT ON COLUMN tenancy.evidence_items.is_confirmed IS 'Whether it is CONFIRMED; no other booking can have been counted.';
+COMMENT ON COLUMN tenancy.evidence_items.is_no_show IS 'Whether it is CONFIRMED and marked NO_SHOW; false for an unproven booking.';
+COMMENT ON COLUMN tenancy.evidence_items.marked_at IS 'When appointment_status was written; if unknown, the start.';
 COMMENT ON COLUMN tenancy.evidence_items.price_cents IS
-'List price of its primary service; NULL for what counts alone show, or a shop''s role wrote.';
-COMMENT ON COLUMN tenancy.evidence_items.is_unproven IS 'Whether its service and start are what a shop''s role says, or unknown.';
-COMMENT ON COLUMN tenancy.evidence_items.amount IS 'For how many bookings this row stands: 0 for one that is not CONFIRMED.';
-COMMENT ON COLUMN tenancy.evidence_items.number IS
-'Its number among what shows in the shop, from 1; of several, that of the last one.';
-COMMENT ON COLUMN tenancy.evidence_items.counted IS 'How many the stylists of the shop counted, but for those who moved.';
+'List price of its primary service, in cents; NULL for counts and for an unproven booking.';
+COMMENT ON COLUMN tenancy.evidence_items.is_unproven IS 'Whether service and start are unknown, or only a shop''s role says them.';
+COMMENT ON COLUMN tenancy.evidence_items.amount IS 'How many bookings this row stands for; 0 if not CONFIRMED.';
+COMMENT ON COLUMN tenancy.evidence_items.number IS 'How many bookings the shop''s evidence shows up to this row, in this order.';
+COMMENT ON COLUMN tenancy.evidence_items.counted IS 'The sum of the shop''s counts, without stylists who moved.';
 COMMENT ON COLUMN tenancy.evidence_items.place IS
-'In which order they are believed: 1 a booking that the counts confirm, 2 what counts alone show (cancelled), 3 a booking that is '
-'in no count (a public confirm, as a rule).';
+'Rank as evidence: 1 a booking that the counts confirm, 2 what only counts show (cancelled bookings), 3 a booking beyond the '
+'counts (usually a public confirm).';
 
 -- Whole tables in one pass; a condition on customer_id reaches the indexes.
 CREATE OR REPLACE VIEW tenancy.evidence (customer_id, shop_id, bookings, booked_cents, no_shows, counted)
@@ -204,10 +203,10 @@ COMMENT ON VIEW tenancy.evidence IS
 'Example: SELECT * FROM tenancy.evidence AS e WHERE e.customer_id = 42';
 COMMENT ON COLUMN tenancy.evidence.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.evidence.shop_id IS 'The shop.';
-COMMENT ON COLUMN tenancy.evidence.bookings IS 'CONFIRMED bookings.';
+COMMENT ON COLUMN tenancy.evidence.bookings IS 'The customer''s CONFIRMED bookings.';
 COMMENT ON COLUMN tenancy.evidence.booked_cents IS 'List price of their primary services, in cents.';
-COMMENT ON COLUMN tenancy.evidence.no_shows IS 'Those of them that are marked NO_SHOW.';
+COMMENT ON COLUMN tenancy.evidence.no_shows IS 'How many of them are marked NO_SHOW.';
 COMMENT ON COLUMN tenancy.evidence.counted IS
-'The counts of the stylists who work there (customer_stylist_preferences), but for those who moved.';
+'The sum of the shop''s counts (customer_stylist_preferences), without stylists who moved.';
 
 COMMIT;

@@ -58,8 +58,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.fill_profiles(integer[], tenancy.statistics) IS
-'Gives customers without any profile theirs, by tenancy.split(), and returns how many. Fails (23505) if somebody else did. '
-'Example: SELECT tenancy.fill_profiles(ARRAY[42])';
+'Writes the profiles of customers who have none, by tenancy.split(), and returns how many profiles it wrote. Fails (23505) if a '
+'customer has one. Example: SELECT tenancy.fill_profiles(ARRAY[42])';
 
 CREATE OR REPLACE FUNCTION tenancy.split_beside(customer_ids integer[], literal_shop_id integer)
 RETURNS TABLE (
@@ -197,9 +197,9 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.split_beside(integer[], integer) IS
-'The backfill rule for a table that was taken over: as tenancy.split(), but no shop gets less than the application counted there, '
-'as far as the customer''s totals go; other shops give it, largest first. In literal_shop_id the profile says nothing: the ADR''s '
-'own statement put all totals into it. Writes nothing. Example: SELECT * FROM tenancy.split_beside(ARRAY[42], 1)';
+'The split for a table that was taken over: like tenancy.split(), but a shop gets at least what the application counted there, '
+'up to the customer''s totals; other shops give it up, largest first. The profile in literal_shop_id counts for nothing: the '
+'ADR''s statement put all totals there. Writes nothing. Example: SELECT * FROM tenancy.split_beside(ARRAY[42], 1)';
 
 CREATE OR REPLACE FUNCTION tenancy.split_anew(customer_ids integer[], is_adoption boolean DEFAULT FALSE)
 RETURNS bigint
@@ -304,9 +304,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.split_anew(integer[], boolean) IS
-'Writes the profiles of customers as tenancy.split() gives them now, as new ones (created_at), and returns how many they have; in '
-'an adoption as tenancy.split_beside(), and enters what the application counted in tenancy.profile_origins. The caller has seen to '
-'it that nobody else wrote them. Fails (23505) if somebody makes one meanwhile. Example: SELECT tenancy.split_anew(ARRAY[42])';
+'Sets customers'' profiles to what tenancy.split() gives, with a new created_at, and returns how many they have. With '
+'is_adoption it uses tenancy.split_beside() and records in tenancy.profile_origins what the application counted. The caller has '
+'checked that nothing else wrote them. Fails (23505) if another session inserts one meanwhile. Example: SELECT '
+'tenancy.split_anew(ARRAY[42])';
 
 CREATE OR REPLACE VIEW tenancy.written_customers (customer_id)
 WITH (security_invoker = TRUE)
@@ -320,8 +321,8 @@ FROM public.customer_shop_profiles AS p
 WHERE p.updated_at <> p.created_at;
 
 COMMENT ON VIEW tenancy.written_customers IS
-'Customers of whom somebody else than the split wrote a profile, or deleted one: their profiles are never split anew. Maybe more '
-'than one row a customer. Example: SELECT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = 42)';
+'Customers with a profile that something other than the split wrote or deleted. Their profiles are never split anew. A customer '
+'may have several rows. Example: SELECT EXISTS (SELECT FROM tenancy.written_customers AS w WHERE w.customer_id = 42)';
 COMMENT ON COLUMN tenancy.written_customers.customer_id IS 'The customer.';
 
 COMMIT;

@@ -125,8 +125,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.prepare_backfill() IS
-'Begins the backfill: statistics for the planner, an estimate of the work, the ranges in which it is shared. Where one has begun '
-'and is not finished, there is nothing to prepare. After a finished backfill it has the next steps look for customers who came '
-'since.';
+'Prepares the backfill: analyzes tables, estimates the work, and makes the ranges that sessions share. Does nothing if a '
+'backfill has begun and is unfinished. After a finished one, the next steps look for customers who came since.';
 
 COMMIT;

@@ -15,8 +15,8 @@ CREATE TABLE IF NOT EXISTS tenancy.splits_under_way (
 );
 
 COMMENT ON TABLE tenancy.splits_under_way IS
-'The transaction that writes profiles by the split, while it does: it enters itself, and takes its row out again before it '
-'commits. So nobody sees a row of another transaction, and a dump has none.';
+'The transaction that writes profiles by the split right now. It deletes its row before it commits, so no other transaction and '
+'no dump sees a row.';
 COMMENT ON COLUMN tenancy.splits_under_way.xid IS 'The transaction.';
 
 CREATE OR REPLACE FUNCTION tenancy.record_origin()
@@ -50,7 +50,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_origin() IS
-'Trigger: enters a profile in tenancy.profile_origins when it is updated for the first time, unless the split does it.';
+'Trigger: records a profile in tenancy.profile_origins at its first update, unless the split makes it.';
 
 CREATE OR REPLACE FUNCTION tenancy.record_origins()
 RETURNS trigger
@@ -105,7 +105,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_origins() IS
-'Trigger: enters inserted and deleted profiles in tenancy.profile_origins, unless the split wrote them. With the last profile of a '
-'customer goes what tenancy.remembered_profiles and tenancy.inserted_statistics have of them.';
+'Trigger: records inserted and deleted profiles in tenancy.profile_origins, unless the split wrote them. When a customer''s '
+'last profile goes, it deletes their rows of tenancy.remembered_profiles and tenancy.inserted_statistics.';
 
 COMMIT;

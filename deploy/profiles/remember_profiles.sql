@@ -42,8 +42,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.forget_customers() IS
-'Trigger: with a customer who is deleted goes all that schema tenancy has of them, in each table with a column customer_id, and '
-'their profiles where no foreign key takes them yet.';
+'Trigger: when a customer is deleted, deletes their rows from each table of schema tenancy with a column customer_id, and their '
+'profiles while no foreign key does that yet.';
 
 CREATE OR REPLACE TRIGGER forget_customers
 AFTER DELETE ON public.customers
@@ -51,7 +51,7 @@ REFERENCING OLD TABLE AS deleted
 FOR EACH STATEMENT
 EXECUTE FUNCTION tenancy.forget_customers();
 
-COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'Deletes what schema tenancy holds of a deleted customer.';
 
 -- Without a foreign key: it would lock the customer of statistics that are deleted, and nobody else does that.
 CREATE TABLE IF NOT EXISTS tenancy.remembered_profiles (
@@ -63,8 +63,8 @@ CREATE TABLE IF NOT EXISTS tenancy.remembered_profiles (
 );
 
 COMMENT ON TABLE tenancy.remembered_profiles IS
-'What the profiles of a customer held when their statistics were deleted, in case they come back. A row goes when that is given '
-'back, when statistics of the customer are deleted again, and with the last of the customer''s profiles.';
+'What a customer''s profiles held when their statistics were deleted, in case these come back. A row goes when the profile gets '
+'it back, when the statistics are deleted again, or with the customer''s last profile.';
 COMMENT ON COLUMN tenancy.remembered_profiles.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.remembered_profiles.shop_id IS 'The shop.';
 COMMENT ON COLUMN tenancy.remembered_profiles.total_bookings IS 'Bookings that the profile held.';
@@ -78,12 +78,12 @@ CREATE TABLE IF NOT EXISTS tenancy.inserted_statistics (
 );
 
 COMMENT ON TABLE tenancy.inserted_statistics IS
-'Statistics that came without a booking, as from a dump: bookings and counts may have come after them. The next reconcile divides '
-'them again, unless they changed since. A row goes then, when the statistics are deleted, and with the last of the customer''s '
-'profiles.';
+'Statistics that came without a booking, such as from a dump, maybe before their bookings and counts. The next reconcile '
+'divides them again unless they changed since, and deletes the row. It also goes when the statistics are deleted, and with the '
+'customer''s last profile.';
 COMMENT ON COLUMN tenancy.inserted_statistics.customer_id IS 'The customer.';
-COMMENT ON COLUMN tenancy.inserted_statistics.total_bookings IS 'Bookings that the statistics came with.';
-COMMENT ON COLUMN tenancy.inserted_statistics.total_spend_cents IS 'Spend that they came with, in cents.';
+COMMENT ON COLUMN tenancy.inserted_statistics.total_bookings IS 'Bookings in the statistics when they came.';
+COMMENT ON COLUMN tenancy.inserted_statistics.total_spend_cents IS 'Spend in the statistics when they came, in cents.';
 
 CREATE OR REPLACE FUNCTION tenancy.remember_profiles(customer_id integer)
 RETURNS void
@@ -108,7 +108,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.remember_profiles(integer) IS
-'Remembers what the profiles of a customer hold, before their statistics go. Example: SELECT tenancy.remember_profiles(42)';
+'Saves what a customer''s profiles hold in tenancy.remembered_profiles, before their statistics are deleted. Example: SELECT '
+'tenancy.remember_profiles(42)';
 
 CREATE OR REPLACE FUNCTION tenancy.recall_profiles(
     customer_id integer,
@@ -182,9 +183,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.recall_profiles(integer, integer, integer, timestamptz) IS
-'For statistics that come without a booking: gives the profiles exactly what tenancy.remember_profiles() remembered, if they hold '
-'nothing and it adds up to these totals; else it notes that they came (tenancy.inserted_statistics), unless the shop context says '
-'where they belong. True if all is as it was, with the last booking. Not mirrored. '
-'Example: SELECT tenancy.recall_profiles(42, 10, 50000, ''2026-03-01 10:00+00'')';
+'For statistics that come without a booking: gives empty profiles back what tenancy.remember_profiles() saved, if it adds up to '
+'these totals. Otherwise notes the statistics in tenancy.inserted_statistics, unless the shop context names their shop. Returns '
+'true if the profiles are as before, with the last booking. Not mirrored. Example: SELECT tenancy.recall_profiles(42, 10, '
+'50000, ''2026-03-01 10:00+00'')';
 
 COMMIT;

@@ -14,8 +14,8 @@ PARALLEL SAFE
 RETURN CASE WHEN total < others THEN 0 ELSE total - others END;
 
 COMMENT ON FUNCTION tenancy.residual(bigint, bigint) IS
-'The residual rule: what a shop gets of a customer''s total when the other shops hold the rest. Never below zero: what the others '
-'hold too much, tenancy.residual_cut() takes from them. NULL for a total that is NULL. Example: tenancy.residual(10, 7) = 3';
+'The residual rule: a shop gets the customer''s total minus what the other shops hold, at least 0. If they hold too much, '
+'tenancy.residual_cut() takes it from them. NULL for a NULL total. Example: tenancy.residual(10, 7) = 3';
 
 CREATE OR REPLACE FUNCTION tenancy.residual_cut(own bigint, larger bigint, excess bigint)
 RETURNS bigint
@@ -25,9 +25,9 @@ PARALLEL SAFE
 RETURN least(own, greatest(excess - larger, 0));
 
 COMMENT ON FUNCTION tenancy.residual_cut(bigint, bigint, bigint) IS
-'The residual rule, other side: what is taken from a profile that holds own, when the profiles cut before it (largest first, '
-'then lowest shop) hold larger, and all of them together hold excess more than the customer''s total. '
-'Example: of 5, 3 and 2 with a total of 4, tenancy.residual_cut(3, 5, 6) = 1';
+'The residual rule''s other half: how much a profile that holds own gives back. Profiles give in turn, the largest first, then '
+'the lowest shop; those before it hold larger, and all together hold excess more than the total. Example: of 5, 3 and 2 with a '
+'total of 4, tenancy.residual_cut(3, 5, 6) = 1';
 
 CREATE OR REPLACE FUNCTION tenancy.share(amount bigint, own bigint, so_far bigint, every bigint)
 RETURNS bigint
@@ -37,7 +37,7 @@ PARALLEL SAFE
 RETURN amount * so_far / every - amount * (so_far - own) / every;
 
 COMMENT ON FUNCTION tenancy.share(bigint, bigint, bigint, bigint) IS
-'What one of several gets of an amount that they share: it has own of every part, and with those before it so_far. In whole '
-'numbers that add up to the amount. Example: of 100 cents for 1 and 2 bookings, tenancy.share(100, 2, 3, 3) = 67';
+'One party''s share of an amount, in whole numbers that add up to it. The party has own of every parts, and so_far of them '
+'counting those before it. Example: of 100 cents for 1 and 2 bookings, tenancy.share(100, 2, 3, 3) = 67';
 
 COMMIT;

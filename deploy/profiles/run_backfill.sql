@@ -46,8 +46,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.run_backfill(integer) IS
-'The whole backfill, in batches that it commits: resumes one that was interrupted, shares the work with others that run, ends '
-'when every customer has profiles. SELECT * FROM tenancy.backfill_progress in another session shows how far it is. Outside a '
-'transaction only. Example: CALL tenancy.run_backfill()';
+'Runs the whole backfill in batches that it commits: resumes an interrupted one, shares the work with other sessions, and ends '
+'when every customer has profiles. To see how far it is: SELECT * FROM tenancy.backfill_progress in another session. Call it '
+'outside a transaction. Example: CALL tenancy.run_backfill()';
 
 COMMIT;

@@ -78,21 +78,20 @@ FROM judged AS j
 WINDOW customer AS (PARTITION BY j.customer_id);
 
 COMMENT ON VIEW tenancy.shop_check IS
-'What a customer''s profile in a shop says beside what the bookings and the stylists'' counts there show: a row for each customer '
-'and shop that has any of them. Example: SELECT class, count(*) FROM tenancy.shop_check GROUP BY class';
+'Compares the profile, the bookings and the stylists'' counts of each customer and shop that has any of them. Example: SELECT '
+'class, count(*) FROM tenancy.shop_check GROUP BY class';
 COMMENT ON COLUMN tenancy.shop_check.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.shop_check.shop_id IS 'The shop.';
-COMMENT ON COLUMN tenancy.shop_check.total_bookings IS 'What the profile holds; 0 without a profile.';
-COMMENT ON COLUMN tenancy.shop_check.confirmed_bookings IS 'CONFIRMED bookings.';
+COMMENT ON COLUMN tenancy.shop_check.total_bookings IS 'Bookings in the profile; 0 without a profile.';
+COMMENT ON COLUMN tenancy.shop_check.confirmed_bookings IS 'The customer''s CONFIRMED bookings in the shop.';
 COMMENT ON COLUMN tenancy.shop_check.counted_bookings IS
-'The counts of the stylists who work there (customer_stylist_preferences). NULL for who booked a stylist who moved: the count went '
-'along, and does not say where it belongs.';
+'The sum of the shop''s counts (customer_stylist_preferences); NULL if the customer booked a stylist who moved: nobody knows '
+'where those counts belong.';
 COMMENT ON COLUMN tenancy.shop_check.class IS
-'agrees: all three are the same, or the counts are not known. Honest differences: public_confirms (only the bookings are more), '
-'cancelled (only the bookings are fewer). Wrong: misplaced (bookings and counts agree that this profile holds too many and '
-'another one of the customer too few, or the other way round). Doubtful: profile_differs (bookings and counts agree, but on no '
-'other shop), counts_differ (profile and bookings agree), all_differ, stylist_moved (profile and bookings differ, and the counts '
-'are not known).';
+'agrees: all three agree, or profile and bookings do and the counts are unknown. Correct: public_confirms (only bookings are '
+'higher), cancelled (only bookings are lower). Wrong: misplaced (bookings and counts agree in two shops, and one profile holds '
+'too many, the other too few). Doubtful: profile_differs (only the profile differs), counts_differ (only the counts differ), '
+'all_differ, stylist_moved (profile and bookings differ, counts unknown).';
 
 -- Bookings are read of those customers alone whose profiles and counts differ both ways.
 CREATE OR REPLACE VIEW tenancy.misplaced_bookings (customer_id, from_shop_id, to_shop_id, bookings)
@@ -145,11 +144,11 @@ CROSS JOIN LATERAL (
 ) AS m;
 
 COMMENT ON VIEW tenancy.misplaced_bookings IS
-'Customers with bookings that tenancy.shop_check has as misplaced: a row for each, with the next move. tenancy.repair() with '
-'source shops makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
+'Customers with misplaced bookings (tenancy.shop_check), a row each, with the next move. tenancy.repair() with source shops '
+'makes these moves. Example: SELECT * FROM tenancy.misplaced_bookings';
 COMMENT ON COLUMN tenancy.misplaced_bookings.customer_id IS 'The customer.';
-COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop that holds too many; the one with the most of them.';
-COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop that lacks some; the one that lacks most.';
-COMMENT ON COLUMN tenancy.misplaced_bookings.bookings IS 'How many are too many there and lack here.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.from_shop_id IS 'The shop whose profile has the most bookings too many.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.to_shop_id IS 'The shop whose profile lacks the most bookings.';
+COMMENT ON COLUMN tenancy.misplaced_bookings.bookings IS 'How many bookings to move.';
 
 COMMIT;

@@ -23,7 +23,7 @@ EXCEPTION
 END;
 $$;
 
-COMMENT ON TYPE tenancy.statistics IS 'A customer''s totals, as customer_booking_stats has them.';
+COMMENT ON TYPE tenancy.statistics IS 'A customer''s totals, a row of customer_booking_stats.';
 COMMENT ON COLUMN tenancy.statistics.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.statistics.total_bookings IS 'Bookings counted.';
 COMMENT ON COLUMN tenancy.statistics.total_spend_cents IS 'List price of their primary services, in cents.';
@@ -261,9 +261,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.split(integer[], tenancy.statistics) IS
-'The backfill rule: the profiles of these customers as the legacy side shows them. Each shop gets what the evidence shows '
-'(tenancy.evidence_items), until the customer''s totals are used up; what nothing shows goes to the shop of the last booking, '
-'else to the default shop. So the sum is always the totals. With assumed, that row stands for their statistics. Writes nothing. '
-'Example: SELECT * FROM tenancy.split(ARRAY[42])';
+'The split: divides these customers'' totals into profiles. Each shop gets its evidence (tenancy.evidence_items) until the '
+'totals are used up; the shop of the last booking gets the rest, else the default shop. So profiles add up to the totals. '
+'assumed stands in for the row of statistics. Writes nothing. Example: SELECT * FROM tenancy.split(ARRAY[42])';
 
 COMMIT;

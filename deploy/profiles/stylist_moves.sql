@@ -53,7 +53,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.clear_stylist_preferences() IS
-'Trigger: a stylist who leaves a shop is nobody''s preferred stylist there any more. Locks the affected customers first.';
+'Trigger: when a stylist leaves a shop, no profile there prefers them any more. Locks the affected customers first.';
 
 -- AFTER, since the stylist works in the new shop only then, and the composite foreign key looks.
 CREATE OR REPLACE FUNCTION tenancy.set_stylist_preferences()
@@ -120,16 +120,15 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.set_stylist_preferences() IS
-'Trigger: a stylist who moved is, in the new shop, the preferred stylist of the customers who prefer them in customers. After the '
-'contract, nobody''s.';
+'Trigger: when a stylist moves, profiles in the new shop prefer them if customers.preferred_stylist_id does. After the contract '
+'it sets nothing.';
 
 CREATE OR REPLACE TRIGGER stylist_leaves
 BEFORE UPDATE OF shop_id OR DELETE ON public.stylists
 FOR EACH ROW
 EXECUTE FUNCTION tenancy.clear_stylist_preferences();
 
-COMMENT ON TRIGGER stylist_leaves ON public.stylists IS
-'Clears the profiles that prefer the stylist in the shop that is left.';
+COMMENT ON TRIGGER stylist_leaves ON public.stylists IS 'Clears the stylist from the profiles of the old shop.';
 
 CREATE OR REPLACE TRIGGER stylist_arrives
 AFTER UPDATE OF shop_id ON public.stylists
@@ -138,6 +137,6 @@ WHEN (OLD.shop_id IS DISTINCT FROM NEW.shop_id)
 EXECUTE FUNCTION tenancy.set_stylist_preferences();
 
 COMMENT ON TRIGGER stylist_arrives ON public.stylists IS
-'Sets the preference in the new shop for the customers who prefer the stylist.';
+'Makes the stylist preferred in the new shop, for customers whose legacy side says so.';
 
 COMMIT;

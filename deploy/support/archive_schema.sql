@@ -30,13 +30,13 @@ BEGIN
 
     CALL tenancy.act_as_owner();
     COMMENT ON SCHEMA tenancy_archive IS
-    'What convo_tenancy put aside, for the way back. After the contract, tenancy.purge_archive() ends it.';
+    'What a revert or the contract removed, kept for the way back. tenancy.purge_archive() deletes it after the contract.';
 END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.create_archive_schema() IS
-'The schema for what a revert of phase 1 or the contract puts aside; refuses (42710) one that belongs to somebody else. '
-'Example: CALL tenancy.create_archive_schema()';
+'Makes the archive schema, for what a revert of phase 1 or the contract removes. Refuses (42710) a schema of that name that '
+'another role owns. Example: CALL tenancy.create_archive_schema()';
 
 CREATE OR REPLACE FUNCTION tenancy.drop_archive_schema()
 RETURNS boolean
@@ -55,8 +55,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.drop_archive_schema() IS
-'Drops the schema for what was put aside, unless something is in it: then it returns false. '
-'Example: SELECT tenancy.drop_archive_schema()';
+'Drops the archive schema if it is empty; otherwise returns false. Example: SELECT tenancy.drop_archive_schema()';
 
 CREATE OR REPLACE FUNCTION tenancy.is_put_aside(table_name name)
 RETURNS boolean
@@ -84,8 +83,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.is_put_aside(name) IS
-'Whether a revert put this table aside; refuses (42710) one of that name that is somebody else''s. '
-'Example: SELECT tenancy.is_put_aside(''customer_shop_profiles'')';
+'Whether the archive holds this table. Refuses (42710) a table of that name that another role owns. Example: SELECT '
+'tenancy.is_put_aside(''customer_shop_profiles'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.follow_deletions(relation regclass)
 LANGUAGE plpgsql
@@ -115,8 +114,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.follow_deletions(regclass) IS
-'From now on a customer who is deleted is deleted in this table, too, by a foreign key: for what is put aside, which no function '
-'of ours watches. The caller has locked public.customers. Example: CALL '
-'tenancy.follow_deletions(''tenancy_archive.profile_origins'')';
+'Gives an archived table a foreign key, so that deleting a customer deletes their rows there, too. The caller has locked '
+'public.customers. Example: CALL tenancy.follow_deletions(''tenancy_archive.profile_origins'')';
 
 COMMIT;

@@ -118,9 +118,8 @@ RETURN regexp_replace(
 );
 
 COMMENT ON FUNCTION tenancy.printable(text) IS
-'A text of somebody else as a message may show it: a ? in place of each character that a terminal or a log obeys and does not '
-'show. Each name and setting that a message takes from elsewhere goes through it. Example: '
-'SELECT tenancy.printable(E''a\033[2Jb'')';
+'Makes a foreign text safe to show: a ? replaces each character that controls a terminal or log. Messages pass each name and '
+'setting from elsewhere through it. Example: SELECT tenancy.printable(E''a\033[2Jb'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.act_as_owner(is_local boolean DEFAULT TRUE)
 LANGUAGE plpgsql
@@ -135,7 +134,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.act_as_owner(boolean) IS
-'Takes the role of the owner of the legacy tables, to whom all belongs that we make; for the transaction, or with FALSE for the '
+'Takes the role of the owner of the legacy tables, who owns all of this project, for the transaction; with FALSE, for the '
 'session. Example: CALL tenancy.act_as_owner()';
 
 CREATE OR REPLACE PROCEDURE tenancy.pin_settings(is_local boolean DEFAULT TRUE)
@@ -194,8 +193,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.pin_settings(boolean) IS
-'Gives a script the settings that it was written for, whatever role and database have; for the transaction, or with FALSE for the '
-'session, search_path included. Refuses one that cannot be reset. Example: CALL tenancy.pin_settings()';
+'Sets the settings that scripts rely on, whatever role and database have, for the transaction; with FALSE, for the session, '
+'search_path included. Refuses a setting that it cannot reset. Example: CALL tenancy.pin_settings()';
 
 CREATE OR REPLACE PROCEDURE tenancy.begin_batch()
 LANGUAGE plpgsql
@@ -212,8 +211,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.begin_batch() IS
-'For a procedure that commits, at its beginning and after each COMMIT: it can carry no SET clause, so this looks names up in '
-'pg_catalog alone until the transaction ends, and checks its isolation. Example: CALL tenancy.begin_batch()';
+'Limits name lookup to pg_catalog until the transaction ends, and checks the isolation level. A procedure that commits can have '
+'no SET clause, so it calls this first and after each COMMIT. Example: CALL tenancy.begin_batch()';
 
 CREATE OR REPLACE FUNCTION tenancy.is_registered(change text)
 RETURNS boolean
@@ -249,8 +248,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.is_registered(text) IS
-'Whether Sqitch''s registry has this change; NULL when it cannot be read. '
-'Example: SELECT tenancy.is_registered(''support/schema'')';
+'Whether Sqitch''s registry has this change; NULL if the registry cannot be read. Example: SELECT '
+'tenancy.is_registered(''support/schema'')';
 
 CREATE OR REPLACE FUNCTION tenancy.command_for(change text, direction text)
 RETURNS text
@@ -287,8 +286,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.command_for(text, text) IS
-'The one command that has a change stand (direction deploy) or takes it away (revert), from what the database and Sqitch''s '
-'registry say of it now. Example: SELECT tenancy.command_for(''contract/switch'', ''deploy'')';
+'The command that deploys (direction deploy) or reverts (revert) a change, given what the database and Sqitch''s registry say '
+'now. Example: SELECT tenancy.command_for(''contract/switch'', ''deploy'')';
 
 CREATE OR REPLACE FUNCTION tenancy.mark_session(client integer DEFAULT 0)
 RETURNS void
@@ -319,9 +318,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.mark_session(integer) IS
-'Marks this session, until it ends, as one in which something of ours left settings, a role or a key: by a shared advisory lock '
-'that nobody waits for. A script gives the random number of its client, and is refused (55000) in a session that another client''s '
-'script has marked; 0 stands for a call by hand. Example: SELECT tenancy.mark_session()';
+'Marks this session until it ends, by a shared advisory lock that blocks nobody: it may keep settings, a role or a key of a '
+'script. A script passes its client''s random number, and is refused (55000) where another client''s script left a mark; 0 is a '
+'call by hand. Example: SELECT tenancy.mark_session()';
 
 CREATE OR REPLACE FUNCTION tenancy.random_key()
 RETURNS bigint
@@ -330,7 +329,7 @@ VOLATILE
 RETURN ('x' || left(replace(gen_random_uuid()::text, '-', ''), 15))::bit(60)::bigint;
 
 COMMENT ON FUNCTION tenancy.random_key() IS
-'A number of 60 bits that nobody can guess. Example: SELECT tenancy.random_key()';
+'A random number of 60 bits that nobody can guess. Example: SELECT tenancy.random_key()';
 
 CREATE OR REPLACE FUNCTION tenancy.take_key()
 RETURNS bigint
@@ -348,9 +347,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.take_key() IS
-'A random key of an advisory lock, which this session holds from now on. Entered in a table of ours, together with the pid, it '
-'says as long as the session lives that it does; who reads the key in pg_locks, and holds it too, says nothing by that. '
-'Example: SELECT tenancy.take_key()';
+'Takes an advisory lock with a random key until the session ends, and returns the key. Tables store it with the pid: while that '
+'session holds it, it still runs. Another session with the same key proves nothing. Example: SELECT tenancy.take_key()';
 
 CREATE OR REPLACE VIEW tenancy.held_keys (pid, key)
 WITH (security_invoker = TRUE)
@@ -365,10 +363,10 @@ WHERE l.locktype = 'advisory'
     AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database());
 
 COMMENT ON VIEW tenancy.held_keys IS
-'The keys of advisory locks that sessions hold in this database. Everybody can read a key, and hold it: so ask for the session, '
-'too. Example: SELECT key FROM tenancy.held_keys WHERE pid = pg_backend_pid()';
-COMMENT ON COLUMN tenancy.held_keys.pid IS 'The session.';
-COMMENT ON COLUMN tenancy.held_keys.key IS 'The key, of those that are one bigint.';
+'The advisory locks that sessions hold in this database. Any session can take any key, so compare the pid, too. Example: SELECT '
+'key FROM tenancy.held_keys WHERE pid = pg_backend_pid()';
+COMMENT ON COLUMN tenancy.held_keys.pid IS 'The session that holds the lock.';
+COMMENT ON COLUMN tenancy.held_keys.key IS 'The key, for locks whose key is one bigint.';
 
 CREATE OR REPLACE FUNCTION tenancy.open_changes()
 RETURNS TABLE (change text, pid integer, is_own boolean)
@@ -391,7 +389,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.open_changes() IS
-'Changes whose script of several transactions runs now, and in which session. Example: SELECT * FROM tenancy.open_changes()';
+'Changes whose script of several transactions runs now, with the session that runs it. Example: SELECT * FROM '
+'tenancy.open_changes()';
 
 CREATE OR REPLACE FUNCTION tenancy.is_later(change text)
 RETURNS boolean
@@ -412,8 +411,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.is_later(text) IS
-'Whether a change stands behind the last phase of the plan: a later release added it, and it belongs to no phase. '
-'Example: SELECT tenancy.is_later(''support/schema'')';
+'Whether a change follows the last phase of the plan: a later release added it, and no phase contains it. Example: SELECT '
+'tenancy.is_later(''support/schema'')';
 
 CREATE OR REPLACE FUNCTION tenancy.begin_change(direction text, change text, registry text DEFAULT '')
 RETURNS boolean
@@ -584,10 +583,10 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.begin_change(text, text, text) IS
-'Begins a deploy or revert script (direction), by deploy/support/begin.sql and revert/support/begin.sql: pins the settings, waits '
-'for other scripts, looks what stands, enters the change in tenancy.changes, and takes the owner''s role. Refuses (55000) what '
-'would not fit what stands, with the one command that helps. True when there is nothing to do. '
-'Example: SELECT tenancy.begin_change(''deploy'', ''profiles/split'')';
+'Begins a deploy or revert script (direction): pins the settings, waits for other scripts, checks which changes stand, enters '
+'the change in tenancy.changes, and takes the owner''s role. Returns true if there is nothing to do. Refuses (55000) a script '
+'that does not fit, and names the command that helps. begin.sql calls it. Example: SELECT tenancy.begin_change(''deploy'', '
+'''profiles/split'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.enter_change(change text)
 LANGUAGE plpgsql
@@ -609,8 +608,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.enter_change(text) IS
-'Part of tenancy.begin_change(): says which change the transaction belongs to. '
-'Example: CALL tenancy.enter_change(''profiles/split'')';
+'Part of tenancy.begin_change(): names the change that the transaction belongs to. Example: CALL '
+'tenancy.enter_change(''profiles/split'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.keep_open(is_begun boolean)
 LANGUAGE plpgsql
@@ -644,9 +643,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.keep_open(boolean) IS
-'In the first transaction of a script that has several: until tenancy.close_change(), or the end of the session, no other script '
-'runs, and settings and role are the session''s. is_begun says that from this transaction on it takes the revert script to undo '
-'the change (or the deploy script, a revert). Example: CALL tenancy.keep_open(is_begun => TRUE)';
+'For the first transaction of a script that has several: until tenancy.close_change() or the end of the session, no other '
+'script runs, and settings and role belong to the session. is_begun: whether from here on only the revert script undoes the '
+'change (for a revert, the deploy script). Example: CALL tenancy.keep_open(is_begun => TRUE)';
 
 CREATE OR REPLACE PROCEDURE tenancy.mark_begun()
 LANGUAGE plpgsql
@@ -662,8 +661,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.mark_begun() IS
-'In a later transaction of a deploy script that called tenancy.keep_open(FALSE): from this one on it takes the revert script to '
-'undo the change. Example: CALL tenancy.mark_begun()';
+'For a later transaction of a deploy script that called tenancy.keep_open(FALSE): from here on, only the revert script undoes '
+'the change. Example: CALL tenancy.mark_begun()';
 
 CREATE OR REPLACE PROCEDURE tenancy.close_change(direction text)
 LANGUAGE plpgsql
@@ -687,8 +686,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.close_change(text) IS
-'In the last transaction of a script that called tenancy.keep_open(): the change stands (direction deploy) or is gone (revert). '
-'Example: CALL tenancy.close_change(''deploy'')';
+'For the last transaction of a script that called tenancy.keep_open(): records that the change stands (direction deploy) or is '
+'gone (revert). Example: CALL tenancy.close_change(''deploy'')';
 
 CREATE OR REPLACE FUNCTION tenancy.verify_change(change text)
 RETURNS void
@@ -727,7 +726,7 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.verify_change(text) IS
-'Fails (55000) unless a change stands and all that it made is there, as it was made. Example: SELECT '
+'Fails (55000) unless the change stands and all its parts are there, unaltered. Example: SELECT '
 'tenancy.verify_change(''profiles/split'')';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;

@@ -17,15 +17,15 @@ CREATE TABLE IF NOT EXISTS tenancy.definitions (
 );
 
 COMMENT ON TABLE tenancy.definitions IS
-'What a change took away of the legacy tables, as the statements that make it again. Its revert runs them, and deletes those that '
-'did. Example: SELECT kind, statement FROM tenancy.definitions ORDER BY change, position';
-COMMENT ON COLUMN tenancy.definitions.change IS 'The change that took it away.';
+'What a change removed from the legacy tables, as statements that make it again. The change''s revert runs them, and deletes '
+'each row whose statement succeeds. Example: SELECT kind, statement FROM tenancy.definitions ORDER BY change, position';
+COMMENT ON COLUMN tenancy.definitions.change IS 'The change that removed it.';
 COMMENT ON COLUMN tenancy.definitions.kind IS
 'table, column, default, not null, storage, key, index, constraint, validation, statistics, trigger, rule, policy, grant, comment '
 'or table comment.';
-COMMENT ON COLUMN tenancy.definitions.object IS 'What it is about.';
-COMMENT ON COLUMN tenancy.definitions.position IS 'The order within a kind.';
-COMMENT ON COLUMN tenancy.definitions.statement IS 'Makes it again. Complete: names are qualified.';
+COMMENT ON COLUMN tenancy.definitions.object IS 'The object that the statement makes or alters.';
+COMMENT ON COLUMN tenancy.definitions.position IS 'The order of the statements of one kind.';
+COMMENT ON COLUMN tenancy.definitions.statement IS 'The statement, with all names qualified.';
 
 CREATE OR REPLACE FUNCTION tenancy.definitions_of(relation regclass, column_names text[] DEFAULT NULL)
 RETURNS TABLE (kind text, object text, statement text)
@@ -337,9 +337,9 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.definitions_of(regclass, text[]) IS
-'The statements that would make a table again, or these columns of it and all that would go with them: defaults, constraints, '
-'indexes, statistics objects, rights, comments, and of a table the triggers of others, rules and policies. '
-'Example: SELECT * FROM tenancy.definitions_of(''public.customers'', ''{no_show_count}'')';
+'The statements that make a table again, or only these columns. They include defaults, constraints, indexes, statistics '
+'objects, rights and comments; for a whole table also rules, policies and other projects'' triggers. Example: SELECT * FROM '
+'tenancy.definitions_of(''public.customers'', ''{no_show_count}'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.record_definitions(change text, relation regclass, column_names text[], kinds text[])
 LANGUAGE plpgsql
@@ -362,8 +362,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.record_definitions(text, regclass, text[], text[]) IS
-'Writes down what a change is about to take away: these kinds, of a table (NULL) or of these columns of it. Example: '
-'CALL tenancy.record_definitions(''api/deprecated'', ''public.customers'', ''{no_show_count}'', ''{comment}'')';
+'Records in tenancy.definitions what a change is about to remove: definitions of these kinds, of the whole table (columns NULL) '
+'or of these columns. Example: CALL tenancy.record_definitions(''api/deprecated'', ''public.customers'', ''{no_show_count}'', '
+'''{comment}'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.restore_definitions(change text, kinds text[])
 LANGUAGE plpgsql
@@ -407,7 +408,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.restore_definitions(text, text[]) IS
-'Makes again what a change took away, these kinds in this order. What cannot be made is told in a warning with the statement, and '
-'stays in tenancy.definitions. Example: CALL tenancy.restore_definitions(''api/deprecated'', ''{comment}'')';
+'Makes again what a change removed, kind by kind in this order. A statement that fails stays in tenancy.definitions, and a '
+'warning shows it. Example: CALL tenancy.restore_definitions(''api/deprecated'', ''{comment}'')';
 
 COMMIT;

@@ -10,8 +10,8 @@
 CREATE SEQUENCE IF NOT EXISTS tenancy.guard;
 
 COMMENT ON SEQUENCE tenancy.guard IS
-'Its last value, a random number, is what tenancy.mirroring holds while a function of ours writes for a mirror. Nobody draws from '
-'it, and nobody but the owner has a right on it.';
+'Holds a random number, its last value. A write is a mirror''s own while tenancy.mirroring is that number. Nobody draws from '
+'it, and only the owner can read it.';
 
 DO $$
 BEGIN
@@ -29,7 +29,7 @@ VOLATILE
 RETURN set_config('tenancy.mirroring', coalesce(pg_sequence_last_value('tenancy.guard'::regclass), 0)::text, TRUE);
 
 COMMENT ON FUNCTION tenancy.raise_guard() IS
-'From now on what the owner writes is a mirror''s own write, which is not mirrored, until the caller puts back what '
-'tenancy.mirroring was, or the transaction or savepoint ends. Example: guard := tenancy.raise_guard()';
+'Sets tenancy.mirroring to the number of tenancy.guard. While that stands, mirrors ignore what this session writes. The caller '
+'puts the old value back; the end of the transaction or savepoint does, too. Example: guard := tenancy.raise_guard()';
 
 COMMIT;

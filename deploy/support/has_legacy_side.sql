@@ -14,9 +14,9 @@ PARALLEL SAFE
 RETURN TRUE;
 
 COMMENT ON FUNCTION tenancy.has_legacy_side() IS
-'Whether customer_booking_stats and the columns of customers that move are there, mirrored: the contract (phase 3) makes it false, '
-'its revert true, in the transaction that switches. Asked after the first lock, it is right until the transaction ends, so a call '
-'that waited for the switch goes on as it is meant to. Example: SELECT tenancy.has_legacy_side()';
+'Whether the legacy side is in public. The contract makes it false, its revert true, each in the transaction that switches. Ask '
+'after the first lock: from then on the answer holds until the transaction ends, even for a call that waited for the switch. '
+'Example: SELECT tenancy.has_legacy_side()';
 
 GRANT EXECUTE ON FUNCTION tenancy.has_legacy_side() TO pg_read_all_data; -- which suffices for the health check
 

@@ -46,8 +46,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.describe_sessions(integer[]) IS
-'Who these sessions are, oldest transaction first: pid, user, application, age, state, kind of the last statement. NULL if there '
-'is none.';
+'Describes these sessions, oldest transaction first: pid, user, application, age, state, kind of the last statement. NULL if '
+'none is there.';
 
 CREATE OR REPLACE FUNCTION tenancy.try_lock_tables(mode text, tables text[], OUT missing text, OUT holders text)
 LANGUAGE plpgsql
@@ -111,9 +111,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.try_lock_tables(text, text[]) IS
-'One attempt at locks, in the given order, within half of tenancy.settings.lock_timeout_ms for all of them. A table may have a '
-'mode of its own behind it, as LOCK TABLE has it. missing is the table that could not be locked, and then none is; NULL when '
-'all are. Example: '
+'Tries once to lock these tables, in this order, within half of tenancy.settings.lock_timeout_ms for all. A table may name its '
+'own mode. Returns in missing the table that it could not lock, and then keeps no lock; NULL when it locked all. Example: '
 'SELECT * FROM tenancy.try_lock_tables(''ACCESS EXCLUSIVE'', ''{public.customers,public.shops IN ACCESS SHARE MODE}'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.wait_for_locks(attempt integer, missing text, holders text)
@@ -135,8 +134,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.wait_for_locks(integer, text, text) IS
-'The pause after an attempt at strong locks that failed, longer with each; after the last it refuses (55P03). Example: '
-'CALL tenancy.wait_for_locks(1, ''public.customers'', ''pid 42'')';
+'Pauses after a failed attempt at strong locks, longer each time; fails (55P03) after the last attempt. Example: CALL '
+'tenancy.wait_for_locks(1, ''public.customers'', ''pid 42'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.lock_tables(mode text, VARIADIC tables text[])
 LANGUAGE plpgsql
@@ -157,9 +156,9 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.lock_tables(text, text[]) IS
-'Takes strong locks for DDL without stalling the application: all within one short time (tenancy.try_lock_tables), or none and '
-'another attempt after a pause, at last refused (55P03) with who holds them. The first thing a transaction does: what it locked '
-'before is held through the pauses. Example: CALL tenancy.lock_tables(''ACCESS EXCLUSIVE'', ''public.customers'')';
+'Takes strong locks for DDL without stalling the application: all within a short time (tenancy.try_lock_tables), or none, and '
+'tries again after a pause. After the last attempt it fails (55P03) and names the holders. Call it first in a transaction: '
+'earlier locks are held through the pauses. Example: CALL tenancy.lock_tables(''ACCESS EXCLUSIVE'', ''public.customers'')';
 
 CREATE OR REPLACE PROCEDURE tenancy.lock_to_read()
 LANGUAGE plpgsql
@@ -189,9 +188,8 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.lock_to_read() IS
-'Sees to it that nothing later in the transaction waits for a table to be read: views, functions in SQL, policies. An application '
-'that starts, say, alters its tables; then this waits and gives up as tenancy.lock_tables() does. Example: CALL '
-'tenancy.lock_to_read()';
+'Locks the application''s tables for reading, so that no later statement waits for one. If a starting application alters them, '
+'it retries and gives up as tenancy.lock_tables() does. Example: CALL tenancy.lock_to_read()';
 
 CREATE OR REPLACE PROCEDURE tenancy.validate_constraint(table_name text, constraint_name text)
 LANGUAGE plpgsql
@@ -214,7 +212,7 @@ END;
 $$;
 
 COMMENT ON PROCEDURE tenancy.validate_constraint(text, text) IS
-'Checks all rows, while everybody goes on: the locks stop nobody who reads or writes, and are taken by tenancy.lock_tables(). '
-'Example: CALL tenancy.validate_constraint(''public.customer_shop_profiles'', ''customer_shop_profiles_check'')';
+'Validates a constraint while others read and write. Takes its locks by tenancy.lock_tables(). Example: CALL '
+'tenancy.validate_constraint(''public.customer_shop_profiles'', ''customer_shop_profiles_check'')';
 
 COMMIT;

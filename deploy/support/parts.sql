@@ -101,14 +101,14 @@ JOIN pg_class AS t ON t.oid = p.polrelid
 WHERE t.relnamespace = 'public'::regnamespace;
 
 COMMENT ON VIEW tenancy.parts IS
-'What the changes make, as it is now; with search_path = pg_catalog its names are those of tenancy.deployed_parts. '
+'The parts that the changes made, as they are now. Set search_path = pg_catalog, so that names match tenancy.deployed_parts. '
 'Example: SELECT * FROM tenancy.parts WHERE NOT is_valid';
 COMMENT ON COLUMN tenancy.parts.kind IS 'function, view, table, index, constraint, trigger or policy.';
-COMMENT ON COLUMN tenancy.parts.name IS 'The name, with the table for what belongs to one.';
+COMMENT ON COLUMN tenancy.parts.name IS 'The name; for a constraint, trigger or policy with its table.';
 COMMENT ON COLUMN tenancy.parts.oid IS 'Its oid in the catalog of its kind.';
 COMMENT ON COLUMN tenancy.parts.state IS
-'Another one than before: it was altered. As the catalog has it: read faster than tenancy.part_definition(), and without a lock.';
-COMMENT ON COLUMN tenancy.parts.is_valid IS 'Whether it does its work: enabled, validated.';
+'A text from the catalog that differs after each alteration. Unlike tenancy.part_definition() it needs no lock.';
+COMMENT ON COLUMN tenancy.parts.is_valid IS 'Whether it works: a trigger is enabled, a constraint validated, an index valid.';
 
 CREATE OR REPLACE FUNCTION tenancy.part_definition(kind text, part_oid oid)
 RETURNS text
@@ -186,8 +186,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.part_definition(text, oid) IS
-'What a part of tenancy.parts does; its md5 is the fingerprint. '
-'Example: SELECT p.name, tenancy.part_definition(p.kind, p.oid) FROM tenancy.parts AS p';
+'The definition of a part of tenancy.parts, by its kind and oid; the md5 is the fingerprint. Example: SELECT p.name, '
+'tenancy.part_definition(p.kind, p.oid) FROM tenancy.parts AS p';
 
 CREATE OR REPLACE FUNCTION tenancy.part_states()
 RETURNS jsonb
@@ -205,8 +205,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.part_states() IS
-'Kind and name of each part, with its oid and a hash of its state: planned once for the beginning and the end of a script. '
-'Example: SELECT tenancy.part_states() ->> ''view tenancy.parts''';
+'All parts as JSON: kind and name, with oid and a hash of the state. Scripts compare it at their beginning and end. Example: '
+'SELECT tenancy.part_states() ->> ''view tenancy.parts''';
 
 CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
     kind text NOT NULL,
@@ -221,19 +221,19 @@ CREATE TABLE IF NOT EXISTS tenancy.deployed_parts (
 );
 
 COMMENT ON TABLE tenancy.deployed_parts IS
-'What the scripts made, entered as each of them commits: the health check and the gate compare tenancy.parts with it. After a '
-'change by hand that is meant: SELECT tenancy.accept_parts().';
+'The parts as the scripts made them, entered at COMMIT. The health check and the gate compare tenancy.parts with it. To keep a '
+'change that you made by hand: SELECT tenancy.accept_parts().';
 COMMENT ON COLUMN tenancy.deployed_parts.kind IS 'As in tenancy.parts.';
 COMMENT ON COLUMN tenancy.deployed_parts.name IS 'As in tenancy.parts.';
-COMMENT ON COLUMN tenancy.deployed_parts.change IS 'The change that made it: deploy/<change>.sql makes it again.';
-COMMENT ON COLUMN tenancy.deployed_parts.fingerprint IS 'Of its definition.';
-COMMENT ON COLUMN tenancy.deployed_parts.definition IS 'Of a trigger, constraint, index or view, to make it again.';
-COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False for what a later change took away, and its revert gives back.';
+COMMENT ON COLUMN tenancy.deployed_parts.change IS 'The change that made it. Running deploy/<change>.sql makes it again.';
+COMMENT ON COLUMN tenancy.deployed_parts.fingerprint IS 'The md5 of its definition.';
+COMMENT ON COLUMN tenancy.deployed_parts.definition IS 'The definition, to make it again; NULL for a function or table.';
+COMMENT ON COLUMN tenancy.deployed_parts.is_there IS 'False if a later change removed it; that change''s revert makes it again.';
 COMMENT ON COLUMN tenancy.deployed_parts.superseded IS
-'The changes that made it before a change of a later release made it anew, the last one first. Its revert gives the part back to '
-'them; when their script runs again, the part is altered until that of the later change runs, too.';
+'The changes that made it before a later release made it anew, newest first. The revert of the later change returns it to them. '
+'If their script runs again before that, the part counts as altered until the later script runs, too.';
 COMMENT ON COLUMN tenancy.deployed_parts.server_version IS
-'The major version of the PostgreSQL that entered it. A dump that is restored on another one keeps it.';
+'The major version of the PostgreSQL that entered it. A restored dump keeps it.';
 
 CREATE OR REPLACE VIEW tenancy.part_problems (kind, name, change, definition, problem)
 WITH (security_invoker = TRUE)
@@ -274,12 +274,12 @@ WHERE d.is_there
     );
 
 COMMENT ON VIEW tenancy.part_problems IS
-'What the scripts made and somebody took away, disabled or altered since. To be read with search_path = pg_catalog. '
-'Example: SELECT kind, name, problem FROM tenancy.part_problems';
+'Parts that somebody dropped, disabled or altered since the scripts made them. Set search_path = pg_catalog before you query '
+'it. Example: SELECT kind, name, problem FROM tenancy.part_problems';
 COMMENT ON COLUMN tenancy.part_problems.kind IS 'As in tenancy.parts.';
 COMMENT ON COLUMN tenancy.part_problems.name IS 'As in tenancy.parts.';
 COMMENT ON COLUMN tenancy.part_problems.change IS 'The change that made it.';
-COMMENT ON COLUMN tenancy.part_problems.definition IS 'As it was made, for what is not a function or a table.';
+COMMENT ON COLUMN tenancy.part_problems.definition IS 'The definition as it was made; NULL for a function or table.';
 COMMENT ON COLUMN tenancy.part_problems.problem IS 'missing, disabled, invalid, not validated or altered.';
 
 CREATE OR REPLACE FUNCTION tenancy.record_parts()
@@ -382,8 +382,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_parts() IS
-'Trigger: as a script commits, what it made, altered and dropped is entered in tenancy.deployed_parts, and PUBLIC loses EXECUTE on '
-'its functions; a script that runs again gives the rights of tenancy.listed_rights again.';
+'Trigger: when a script commits, records in tenancy.deployed_parts what it made, altered or dropped, and revokes EXECUTE on its '
+'functions from PUBLIC. When a script runs again, it also grants the rights of tenancy.listed_rights again.';
 
 SET LOCAL client_min_messages = warning; -- of what is not there, nobody need be told
 DROP TRIGGER IF EXISTS record_parts ON tenancy.changes;
@@ -393,7 +393,7 @@ DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW
 EXECUTE FUNCTION tenancy.record_parts();
 
-COMMENT ON TRIGGER record_parts ON tenancy.changes IS 'Enters what a script made, as it commits.';
+COMMENT ON TRIGGER record_parts ON tenancy.changes IS 'Records what a script made, when it commits.';
 
 CREATE OR REPLACE FUNCTION tenancy.accept_parts()
 RETURNS void
@@ -413,8 +413,8 @@ AS $$
 $$;
 
 COMMENT ON FUNCTION tenancy.accept_parts() IS
-'What was altered by hand is meant so: the health check and the gate compare with it from now on. '
-'Example: SELECT tenancy.accept_parts()';
+'Accepts all alterations by hand: from now on the health check and the gate compare with the parts as they are. Example: SELECT '
+'tenancy.accept_parts()';
 
 REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA tenancy FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenancy.part_definition(text, oid) TO pg_read_all_data; -- which suffices for the health check

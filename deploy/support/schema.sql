@@ -49,7 +49,7 @@ $$;
 SET LOCAL ROLE :"owner_name";
 
 COMMENT ON SCHEMA tenancy IS
-'Support of the move from global customer statistics to per-shop profiles: settings, functions, triggers, drift.';
+'The move from one set of statistics per customer to one profile per customer and shop: settings, functions, triggers, drift.';
 
 CREATE TABLE IF NOT EXISTS tenancy.settings (
     singleton boolean NOT NULL DEFAULT TRUE,
@@ -74,23 +74,22 @@ CREATE TABLE IF NOT EXISTS tenancy.settings (
 COMMENT ON TABLE tenancy.settings IS 'The settings of the migration: one row. UPDATE it at any time.';
 COMMENT ON COLUMN tenancy.settings.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN tenancy.settings.default_shop_id IS
-'The shop that owns what no booking places, set by sqitch deploy --set default_shop_id=N. It cannot be deleted; UPDATE this first. '
-'From then on the other shop owns what no booking places; what is in the profiles stays there.';
+'The default shop: it gets every count that no booking ties to a shop. Set by sqitch deploy --set default_shop_id=N. It cannot '
+'be deleted; UPDATE this first. Later counts then go to the new shop; profiles keep what they hold.';
 COMMENT ON COLUMN tenancy.settings.lock_timeout_ms IS
-'How long writers may queue behind one attempt at strong locks, in milliseconds: half to wait for them, half for the work. '
-'At most half of deadlock_timeout is used, so that no other transaction is ended in our favour.';
+'How long writers may queue behind one attempt at strong locks, in milliseconds: half to wait for the locks, half for the work. '
+'Capped at half of deadlock_timeout, so that a deadlock never ends an application''s transaction.';
 COMMENT ON COLUMN tenancy.settings.lock_attempts IS
-'How often a strong lock is tried, with a growing pause between, before the change is refused.';
-COMMENT ON COLUMN tenancy.settings.backfill_batch_size IS 'Customers in one transaction of the backfill.';
+'How often a script tries a strong lock, with growing pauses, before it refuses.';
+COMMENT ON COLUMN tenancy.settings.backfill_batch_size IS 'How many customers one transaction of the backfill takes.';
 COMMENT ON COLUMN tenancy.settings.replica_lag_limit_bytes IS
-'The backfill pauses while a replica is further behind than this, in bytes of WAL.';
+'The backfill pauses while a replica lags by more than this, in bytes of WAL.';
 COMMENT ON COLUMN tenancy.settings.legacy_quiet_period IS
-'How long the mirrors must have watched, and nobody have written to the legacy side directly, before the contract (phase 3).';
+'How long the mirrors must have watched without a direct write to the legacy side before the contract (phase 3).';
 COMMENT ON COLUMN tenancy.settings.introductions_per_hour IS
-'How many customers whom a shop does not know yet one member of convo_shop may look for or make there in an hour, by '
-'tenancy.get_or_create_customer(). Ten times as many may be rolled back, by all of them together.';
-COMMENT ON COLUMN tenancy.settings.registry IS
-'The schema of Sqitch''s registry, as Sqitch named it when it last ran a script.';
+'How many customers unknown to its shop one member of convo_shop may look up or make there in an hour, by '
+'tenancy.get_or_create_customer(). All members together may roll back ten times as many.';
+COMMENT ON COLUMN tenancy.settings.registry IS 'The schema of Sqitch''s registry, as of its last run of a script.';
 
 INSERT INTO tenancy.settings (default_shop_id)
 VALUES (:'default_shop_id')
@@ -112,19 +111,18 @@ CREATE TABLE IF NOT EXISTS tenancy.changes (
 );
 
 COMMENT ON TABLE tenancy.changes IS
-'The changes of the plan in their order, and which of them stand: whose script has committed in this database, whatever Sqitch''s '
-'registry says. Each script writes its row in its own transaction. Example: SELECT * FROM tenancy.changes ORDER BY position';
-COMMENT ON COLUMN tenancy.changes.position IS 'The place in the plan. The changes that stand are always the first ones.';
+'The changes of the plan in their order, and which of them stand: their script has committed here, whatever Sqitch''s registry '
+'says. Each script writes its row in its own transaction. Example: SELECT * FROM tenancy.changes ORDER BY position';
+COMMENT ON COLUMN tenancy.changes.position IS 'The place in the plan. The changes that stand always come first.';
 COMMENT ON COLUMN tenancy.changes.change IS 'The name, which is also the path of its scripts.';
-COMMENT ON COLUMN tenancy.changes.tag IS 'The tag that the change completes.';
+COMMENT ON COLUMN tenancy.changes.tag IS 'The tag of the phase that this change completes; else NULL.';
 COMMENT ON COLUMN tenancy.changes.is_repeatable IS
-'Whether its deploy script may run again while later changes stand, to put back what somebody altered; else that run does nothing.';
+'Whether the deploy script, run again while later changes stand, makes its parts again; if false, that run does nothing.';
 COMMENT ON COLUMN tenancy.changes.state IS
-'absent, standing; deploying or reverting while a script of several transactions is half-way, and after it was interrupted there.';
+'absent or standing; deploying or reverting while a script of several transactions runs or after it was interrupted.';
 COMMENT ON COLUMN tenancy.changes.standing_since IS 'When its deploy script committed.';
-COMMENT ON COLUMN tenancy.changes.open_pid IS 'The session that runs a script of several transactions, or ran it last.';
-COMMENT ON COLUMN tenancy.changes.open_key IS
-'The random key of an advisory lock that this session holds: while it does, its script runs.';
+COMMENT ON COLUMN tenancy.changes.open_pid IS 'The session that runs the change''s script of several transactions, or ran it last.';
+COMMENT ON COLUMN tenancy.changes.open_key IS 'A random key. While session open_pid holds an advisory lock on it, the script runs.';
 
 INSERT INTO tenancy.changes (position, change, tag, is_repeatable)
 VALUES

@@ -36,29 +36,30 @@ if find_spec("psycopg"):  # those that work on a database
     from .watch import command as watch
 
     app.command(
-        cls=health.HealthCommand, short_help="Where it stands, and what is the next safe step"
+        cls=health.HealthCommand, short_help="Show where the migration stands, and the next step"
     )(status.status)
     app.add_typer(
         backfill.app,
         name="backfill",
         cls=Group,
-        short_help="Give every customer their profiles, beforehand",
+        short_help="Run the backfill ahead of the deploy",
     )
-    app.command(cls=health.HealthCommand, short_help="Is every profile right?")(health.health)
+    app.command(cls=health.HealthCommand, short_help="Check that every profile is right")(
+        health.health
+    )
     app.command(
-        cls=health.HealthCommand, short_help="Can the phases be deployed, and what they lock"
+        cls=health.HealthCommand,
+        short_help="Check that the phases can be deployed; show their locks",
     )(preflight.preflight)
-    app.command(cls=Command, short_help="Look on while it goes on")(watch.watch)
-    app.command(cls=Command, short_help="Make both sides agree again")(repair.repair)
-    app.command(cls=Command, short_help="May phase 3 be deployed, and what would it do?")(gate.gate)
-    app.command(cls=Command, short_help="All that is known, as a page for the change review")(
-        report.report
-    )
+    app.command(cls=Command, short_help="Follow the migration live")(watch.watch)
+    app.command(cls=Command, short_help="Mend drift: make both sides agree again")(repair.repair)
+    app.command(cls=Command, short_help="Check that phase 3 can be deployed")(gate.gate)
+    app.command(cls=Command, short_help="Write an HTML page for a change review")(report.report)
     app.command(hidden=True, cls=Command)(gate.contract)
 app.command(
-    name="deploy-files", cls=Command, short_help="Write out the scripts that sqitch deploys"
+    name="deploy-files", cls=Command, short_help="Write the scripts that sqitch deploys to a folder"
 )(deploy_files)
-app.command(cls=scan.ScanCommand, short_help="What code still uses the legacy side")(scan.scan)
+app.command(cls=scan.ScanCommand, short_help="Find code that still uses the legacy side")(scan.scan)
 
 
 def _print_version(wanted: bool) -> None:
@@ -78,25 +79,25 @@ def convo_tenancy(
 ) -> None:
     """Move customer statistics to per-shop profiles, online.
 
-    Each command has its own -h, with examples. --quiet and --verbose stand before a command or
-    behind it.
+    Each command has its own -h, with examples. You can write --quiet and --verbose before or after
+    a command.
 
-    Exit codes: 0 well, 1 a problem, 2 called wrongly. Those of status, health and preflight are a
-    monitoring plugin's, with 3 for what cannot be told. A signal ends any with 128 and its number.
+    Exit codes: 0 success, 1 a problem, 2 wrong usage. status, health and preflight exit like
+    monitoring plugins: 3 means unknown. After a signal, the exit code is 128 plus its number.
 
     \b
     Examples:
       export DATABASE_URL=postgresql://user@host:5432/database
       convo-tenancy deploy-files DIR    the scripts that sqitch deploys
-      convo-tenancy status              where it stands, and what is next
+      convo-tenancy status              where the migration stands, next step
       convo-tenancy preflight           can the phases be deployed?
       convo-tenancy health              is every profile right?
-      convo-tenancy watch               look on while it goes on
-      convo-tenancy backfill --dry-run  how much there is to do
-      convo-tenancy repair --dry-run    what drifted, once @phase2 is deployed
-      convo-tenancy scan app            what code still uses the legacy side?
-      convo-tenancy gate                may @phase3 be deployed?
-      convo-tenancy report              a page for the change review
+      convo-tenancy watch               follow the migration live
+      convo-tenancy backfill --dry-run  how much the backfill has to do
+      convo-tenancy repair --dry-run    what a repair would change
+      convo-tenancy scan app            which code still uses the legacy side?
+      convo-tenancy gate                can @phase3 be deployed?
+      convo-tenancy report              an HTML page for a change review
     """
 
 

@@ -34,8 +34,8 @@ UrlOption = Annotated[
     typer.Option(
         "--database-url",
         metavar="URL",
-        help="The database: postgresql://user@host:5432/database. No password here, where everybody"
-        " sees it in the process list. [default: $DATABASE_URL, or what PG... variables name]",
+        help="The database: postgresql://user@host:5432/database. Put no password here: the process"
+        " list shows it. [default: $DATABASE_URL, else the PG... variables]",
         show_default=False,
     ),
 ]

@@ -22,13 +22,13 @@ _NAMES = ("deploy", "revert", "verify", "sqitch.conf", "sqitch.plan")
 
 def deploy_files(
     directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="A folder that is empty, or not there yet.")
+        Path, typer.Argument(metavar="DIR", help="An empty folder, or one to make.")
     ],
 ) -> None:
-    """Write the Sqitch project of this version into a folder, where sqitch deploy runs as it is.
+    """Write the Sqitch project of this version to a folder, where you can run sqitch deploy.
 
-    These are the plan, the settings and the scripts. It needs no database, and writes nothing into
-    a folder that holds anything.
+    The project is the plan, the settings and the scripts. The command needs no database, and
+    refuses a folder that is not empty.
 
     Exit codes: 0 written, 1 a problem, 2 called wrongly.
 

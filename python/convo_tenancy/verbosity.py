@@ -48,7 +48,7 @@ def _options(
             "--quiet",
             callback=_be_quiet,
             expose_value=False,
-            help="Only what is wrong, and errors.",
+            help="Print only problems and errors.",
         ),
     ] = False,
     _verbose: Annotated[
@@ -57,7 +57,7 @@ def _options(
             "--verbose",
             callback=_be_verbose,
             expose_value=False,
-            help="Besides, each statement that is sent, with its time, on standard error.",
+            help="Also print each SQL statement and its time, on standard error.",
         ),
     ] = False,
 ) -> None:

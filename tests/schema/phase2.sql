@@ -30,14 +30,14 @@ CREATE TABLE public.customer_shop_profiles (
 )
 WITH (fillfactor='90');
 ALTER TABLE public.customer_shop_profiles OWNER TO postgres;
-COMMENT ON TABLE public.customer_shop_profiles IS 'What belongs to one customer in one shop: statistics and preferences. Customers themselves are global (ADR-0001).';
+COMMENT ON TABLE public.customer_shop_profiles IS 'A customer''s statistics and preferences in one shop. Customers themselves are global (ADR-0001).';
 COMMENT ON COLUMN public.customer_shop_profiles.created_at IS 'When the profile was made, by the backfill or by a first booking.';
-COMMENT ON COLUMN public.customer_shop_profiles.customer_id IS 'The global customer; the profile goes when the customer goes.';
+COMMENT ON COLUMN public.customer_shop_profiles.customer_id IS 'The customer, whom all shops share. Deleting the customer deletes the profile.';
 COMMENT ON COLUMN public.customer_shop_profiles.id IS 'Surrogate key; (customer_id, shop_id) is the natural one.';
 COMMENT ON COLUMN public.customer_shop_profiles.last_booking_at IS 'Start of the booking in this shop that was counted last (not the latest start).';
 COMMENT ON COLUMN public.customer_shop_profiles.no_show_count IS 'Bookings in this shop that the customer did not keep.';
-COMMENT ON COLUMN public.customer_shop_profiles.preferred_stylist_id IS 'The stylist of this shop whom the customer prefers; NULL when there is none.';
-COMMENT ON COLUMN public.customer_shop_profiles.shop_id IS 'The shop; the profile goes when the shop goes.';
+COMMENT ON COLUMN public.customer_shop_profiles.preferred_stylist_id IS 'The stylist of this shop whom the customer prefers; NULL for nobody.';
+COMMENT ON COLUMN public.customer_shop_profiles.shop_id IS 'The shop. Deleting the shop deletes the profile.';
 COMMENT ON COLUMN public.customer_shop_profiles.total_bookings IS 'Bookings counted for this customer in this shop.';
 COMMENT ON COLUMN public.customer_shop_profiles.total_spend_cents IS 'List price of the primary services of those bookings, in cents.';
 COMMENT ON COLUMN public.customer_shop_profiles.updated_at IS 'When the profile was last written.';
@@ -264,25 +264,25 @@ COMMENT ON TRIGGER confirm_booking ON public.bookings IS 'Locks the customer of 
 CREATE TRIGGER confirm_new_booking BEFORE INSERT ON public.bookings FOR EACH ROW WHEN (((new.status = 'CONFIRMED'::public.bookingstatus) AND ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text)) IS NOT TRUE))) EXECUTE FUNCTION tenancy.note_confirmed_booking();
 COMMENT ON TRIGGER confirm_new_booking ON public.bookings IS 'Locks the customer of a booking that is inserted as CONFIRMED.';
 CREATE TRIGGER forget_customers AFTER DELETE ON public.customers REFERENCING OLD TABLE AS deleted FOR EACH STATEMENT EXECUTE FUNCTION tenancy.forget_customers();
-COMMENT ON TRIGGER forget_customers ON public.customers IS 'What is kept of a customer goes with them.';
+COMMENT ON TRIGGER forget_customers ON public.customers IS 'Deletes what schema tenancy holds of a deleted customer.';
 CREATE TRIGGER mark_unproven_booking AFTER INSERT OR UPDATE ON public.bookings FOR EACH ROW WHEN ((row_security_active(('public.bookings'::regclass)::oid) AND pg_has_role((to_regrole('convo_shop'::text))::oid, 'USAGE'::text))) EXECUTE FUNCTION tenancy.mark_unproven_booking();
 COMMENT ON TRIGGER mark_unproven_booking ON public.bookings IS 'Notes which bookings a shop''s role wrote.';
 CREATE TRIGGER mirror_customer_to_profiles AFTER UPDATE ON public.customers FOR EACH ROW WHEN (((new.preferred_stylist_id IS DISTINCT FROM old.preferred_stylist_id) OR (new.no_show_count <> old.no_show_count))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
-COMMENT ON TRIGGER mirror_customer_to_profiles ON public.customers IS 'Mirror: no-shows and preferred stylist, to the profiles.';
+COMMENT ON TRIGGER mirror_customer_to_profiles ON public.customers IS 'Mirror: carries no-shows and preferred stylist to the profiles.';
 CREATE TRIGGER mirror_new_customer_to_profiles AFTER INSERT ON public.customers FOR EACH ROW WHEN (((new.preferred_stylist_id IS NOT NULL) OR (new.no_show_count <> 0))) EXECUTE FUNCTION tenancy.mirror_customers_to_profiles();
-COMMENT ON TRIGGER mirror_new_customer_to_profiles ON public.customers IS 'Mirror: no-shows and preferred stylist of a new customer, to the profiles.';
+COMMENT ON TRIGGER mirror_new_customer_to_profiles ON public.customers IS 'Mirror: carries a new customer''s no-shows and preferred stylist to the profiles.';
 CREATE TRIGGER mirror_profile_to_legacy AFTER INSERT OR DELETE OR UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_profiles_to_legacy();
-COMMENT ON TRIGGER mirror_profile_to_legacy ON public.customer_shop_profiles IS 'Mirror: a profile, to customer_booking_stats and customers.';
+COMMENT ON TRIGGER mirror_profile_to_legacy ON public.customer_shop_profiles IS 'Mirror: carries a profile to customer_booking_stats and customers.';
 CREATE TRIGGER mirror_statistics_to_profiles AFTER INSERT OR DELETE OR UPDATE ON public.customer_booking_stats FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles();
-COMMENT ON TRIGGER mirror_statistics_to_profiles ON public.customer_booking_stats IS 'Mirror: totals, to the profiles.';
+COMMENT ON TRIGGER mirror_statistics_to_profiles ON public.customer_booking_stats IS 'Mirror: carries totals to the profiles.';
 CREATE TRIGGER mirror_stylist_preference_to_profile AFTER INSERT OR DELETE OR UPDATE ON public.customer_stylist_preferences FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_stylist_preferences_to_profiles();
-COMMENT ON TRIGGER mirror_stylist_preference_to_profile ON public.customer_stylist_preferences IS 'Mirror: the stylist booked most, to the profile of the shop.';
+COMMENT ON TRIGGER mirror_stylist_preference_to_profile ON public.customer_stylist_preferences IS 'Mirror: carries the stylist booked most to the shop''s profile.';
 CREATE TRIGGER record_origin AFTER UPDATE ON public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION tenancy.record_origin();
-COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who was updated.';
+COMMENT ON TRIGGER record_origin ON public.customer_shop_profiles IS 'Records an updated profile in tenancy.profile_origins.';
 CREATE TRIGGER record_origin_of_deleted AFTER DELETE ON public.customer_shop_profiles REFERENCING OLD TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
-COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is gone.';
+COMMENT ON TRIGGER record_origin_of_deleted ON public.customer_shop_profiles IS 'Records a deleted profile in tenancy.profile_origins.';
 CREATE TRIGGER record_origin_of_new AFTER INSERT ON public.customer_shop_profiles REFERENCING NEW TABLE AS written FOR EACH STATEMENT EXECUTE FUNCTION tenancy.record_origins();
-COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Enters in tenancy.profile_origins who is new.';
+COMMENT ON TRIGGER record_origin_of_new ON public.customer_shop_profiles IS 'Records an inserted profile in tenancy.profile_origins.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_booking_stats FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
 COMMENT ON TRIGGER refuse_truncate ON public.customer_booking_stats IS 'Refuses TRUNCATE, which no mirror sees.';
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customer_shop_profiles FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
@@ -292,15 +292,15 @@ COMMENT ON TRIGGER refuse_truncate ON public.customer_stylist_preferences IS 'Re
 CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON public.customers FOR EACH STATEMENT EXECUTE FUNCTION tenancy.refuse_truncate();
 COMMENT ON TRIGGER refuse_truncate ON public.customers IS 'Refuses TRUNCATE, which no mirror sees.';
 CREATE TRIGGER shop_changes_id BEFORE UPDATE OF id ON public.shops FOR EACH ROW WHEN ((new.id <> old.id)) EXECUTE FUNCTION tenancy.keep_shop_history();
-COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses for the default shop.';
+COMMENT ON TRIGGER shop_changes_id ON public.shops IS 'Refuses to change the id of the default shop.';
 CREATE TRIGGER shop_closes BEFORE DELETE ON public.shops FOR EACH ROW EXECUTE FUNCTION tenancy.keep_shop_history();
-COMMENT ON TRIGGER shop_closes ON public.shops IS 'Keeps what the shop''s profiles count; refuses for the default shop.';
+COMMENT ON TRIGGER shop_closes ON public.shops IS 'Moves what the shop''s profiles count to the default shop; refuses to delete that one.';
 CREATE TRIGGER shops_truncated BEFORE TRUNCATE ON public.shops FOR EACH STATEMENT EXECUTE FUNCTION tenancy.keep_shop_history();
-COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses: the default shop would go.';
+COMMENT ON TRIGGER shops_truncated ON public.shops IS 'Refuses TRUNCATE, which would remove the default shop.';
 CREATE TRIGGER stylist_arrives AFTER UPDATE OF shop_id ON public.stylists FOR EACH ROW WHEN ((old.shop_id IS DISTINCT FROM new.shop_id)) EXECUTE FUNCTION tenancy.set_stylist_preferences();
-COMMENT ON TRIGGER stylist_arrives ON public.stylists IS 'Sets the preference in the new shop for the customers who prefer the stylist.';
+COMMENT ON TRIGGER stylist_arrives ON public.stylists IS 'Makes the stylist preferred in the new shop, for customers whose legacy side says so.';
 CREATE TRIGGER stylist_leaves BEFORE DELETE OR UPDATE OF shop_id ON public.stylists FOR EACH ROW EXECUTE FUNCTION tenancy.clear_stylist_preferences();
-COMMENT ON TRIGGER stylist_leaves ON public.stylists IS 'Clears the profiles that prefer the stylist in the shop that is left.';
+COMMENT ON TRIGGER stylist_leaves ON public.stylists IS 'Clears the stylist from the profiles of the old shop.';
 ALTER TABLE ONLY public.bookings
     ADD CONSTRAINT bookings_secondary_service_id_fkey FOREIGN KEY (secondary_service_id) REFERENCES public.services(id);
 ALTER TABLE ONLY public.bookings
@@ -336,31 +336,31 @@ ALTER TABLE ONLY public.stylists
 CREATE POLICY as_before ON public.bookings USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.bookings'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.bookings IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.bookings IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customer_service_preferences USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customer_service_preferences'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customer_service_preferences IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customer_service_preferences IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customer_shop_profiles USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customer_shop_profiles'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customer_shop_profiles IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customer_shop_profiles IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customer_stylist_preferences USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customer_stylist_preferences'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customer_stylist_preferences IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customer_stylist_preferences IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.customers USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.customers'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.customers IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.customers IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.services USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.services'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.services IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.services IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY as_before ON public.stylists USING (((EXISTS ( SELECT
    FROM pg_policy p
   WHERE ((p.polrelid = ('public.stylists'::regclass)::oid) AND (p.polname = 'of_the_shop'::name) AND (NOT p.polpermissive)))) OR (NOT COALESCE(pg_has_role(CURRENT_USER, (to_regrole('convo_shop'::text))::oid, 'USAGE'::text), false))));
-COMMENT ON POLICY as_before ON public.stylists IS 'Everybody sees and writes what their rights let them, as without row-level security (but for COPY FROM). Members of convo_shop do so only while of_the_shop is there.';
+COMMENT ON POLICY as_before ON public.stylists IS 'Lets every role see and write what its rights allow, as without row-level security (except COPY FROM). Members of convo_shop need the policy of_the_shop, too.';
 CREATE POLICY of_the_shop ON public.bookings AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context())) WITH CHECK (((shop_id = tenancy.shop_context()) AND (EXISTS ( SELECT
    FROM public.stylists s
   WHERE ((s.id = bookings.stylist_id) AND (s.shop_id = tenancy.shop_context())))) AND (EXISTS ( SELECT
@@ -368,7 +368,7 @@ CREATE POLICY of_the_shop ON public.bookings AS RESTRICTIVE TO convo_shop USING 
   WHERE ((s.id = bookings.service_id) AND (s.shop_id = tenancy.shop_context())))) AND ((secondary_service_id IS NULL) OR (EXISTS ( SELECT
    FROM public.services s
   WHERE ((s.id = bookings.secondary_service_id) AND (s.shop_id = tenancy.shop_context()))))) AND (LEAST(start_at_utc, end_at_utc, hold_expires_at_utc, sms_sent_at_utc, appointment_status_updated_at_utc, acknowledged_at_utc, created_at, updated_at) >= '1970-01-01 00:00:00+00'::timestamp with time zone) AND (GREATEST(start_at_utc, end_at_utc, hold_expires_at_utc, sms_sent_at_utc, appointment_status_updated_at_utc, acknowledged_at_utc, created_at, updated_at) < '2100-01-01 00:00:00+00'::timestamp with time zone)));
-COMMENT ON POLICY of_the_shop ON public.bookings IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.bookings IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customer_service_preferences AS RESTRICTIVE TO convo_shop USING ((EXISTS ( SELECT
    FROM public.services s
   WHERE ((s.id = customer_service_preferences.service_id) AND (s.shop_id = tenancy.shop_context()))))) WITH CHECK (((EXISTS ( SELECT
@@ -376,11 +376,11 @@ CREATE POLICY of_the_shop ON public.customer_service_preferences AS RESTRICTIVE 
   WHERE ((s.id = customer_service_preferences.service_id) AND (s.shop_id = tenancy.shop_context())))) AND (EXISTS ( SELECT
    FROM public.customers c
   WHERE (c.id = customer_service_preferences.customer_id)))));
-COMMENT ON POLICY of_the_shop ON public.customer_service_preferences IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customer_service_preferences IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customer_shop_profiles AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context())) WITH CHECK (((shop_id = tenancy.shop_context()) AND ((preferred_stylist_id IS NULL) OR (EXISTS ( SELECT
    FROM public.stylists s
   WHERE ((s.id = customer_shop_profiles.preferred_stylist_id) AND (s.shop_id = tenancy.shop_context())))))));
-COMMENT ON POLICY of_the_shop ON public.customer_shop_profiles IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customer_shop_profiles IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customer_stylist_preferences AS RESTRICTIVE TO convo_shop USING ((EXISTS ( SELECT
    FROM public.stylists s
   WHERE ((s.id = customer_stylist_preferences.stylist_id) AND (s.shop_id = tenancy.shop_context()))))) WITH CHECK (((EXISTS ( SELECT
@@ -388,15 +388,15 @@ CREATE POLICY of_the_shop ON public.customer_stylist_preferences AS RESTRICTIVE 
   WHERE ((s.id = customer_stylist_preferences.stylist_id) AND (s.shop_id = tenancy.shop_context())))) AND (EXISTS ( SELECT
    FROM public.customers c
   WHERE (c.id = customer_stylist_preferences.customer_id)))));
-COMMENT ON POLICY of_the_shop ON public.customer_stylist_preferences IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customer_stylist_preferences IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.customers AS RESTRICTIVE TO convo_shop USING ((EXISTS ( SELECT
    FROM public.customer_shop_profiles p
   WHERE ((p.customer_id = customers.id) AND (p.shop_id = tenancy.shop_context())))));
-COMMENT ON POLICY of_the_shop ON public.customers IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.customers IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.services AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context()));
-COMMENT ON POLICY of_the_shop ON public.services IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.services IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 CREATE POLICY of_the_shop ON public.stylists AS RESTRICTIVE TO convo_shop USING ((shop_id = tenancy.shop_context()));
-COMMENT ON POLICY of_the_shop ON public.stylists IS 'Members of convo_shop see and write rows of the shop context alone (tenancy.shop_context).';
+COMMENT ON POLICY of_the_shop ON public.stylists IS 'Members of convo_shop see and write only rows of the shop context (tenancy.shop_context).';
 GRANT SELECT(created_at) ON TABLE public.customer_shop_profiles TO convo_back_office;
 GRANT SELECT(customer_id) ON TABLE public.customer_shop_profiles TO convo_back_office;
 GRANT SELECT(customer_id) ON TABLE public.customer_shop_profiles TO convo_health;

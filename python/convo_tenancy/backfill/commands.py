@@ -61,14 +61,17 @@ def backfill(
             min=1,
             max=100_000,
             metavar="CUSTOMERS",
-            help="Customers in one transaction. [default: tenancy.settings.backfill_batch_size]",
+            help="Customers per transaction. [default: tenancy.settings.backfill_batch_size]",
             show_default=False,
         ),
     ] = None,
     workers: Annotated[
         int,
         typer.Option(
-            min=1, max=64, metavar="N", help="Sessions that share the work, a processor core each."
+            min=1,
+            max=64,
+            metavar="N",
+            help="Sessions that share the work; each uses one processor core.",
         ),
     ] = 1,
     dry_run: Annotated[
@@ -76,11 +79,11 @@ def backfill(
     ] = False,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Give every customer their per-shop profiles, in small transactions, while everybody works.
+    """Give every customer their profiles, in small transactions, while the application runs.
 
-    Does beforehand what the Sqitch change profiles/backfill_profiles would do: for big databases,
-    with a view of the progress. Needs sqitch deploy --to profiles/run_backfill. Safe to kill
-    at any moment, and to run again: it goes on where it was. Several that run share the work.
+    It does the work of the Sqitch change profiles/backfill_profiles ahead of the deploy, and shows
+    the progress: for big databases. First run sqitch deploy --to profiles/run_backfill. You can
+    stop it at any moment; run it again to go on. Several runs share the work.
 
     Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
@@ -154,7 +157,7 @@ def _run(connection: Connection, others: list[Connection], batch_size: int | Non
 
 @app.command(cls=Command)
 def pause(context: typer.Context, database_url: UrlOption = None) -> None:
-    """Stop after the batch at hand, in every terminal and in Sqitch, until resume.
+    """Pause the backfill after the current batch, in every terminal and in Sqitch.
 
     Exit codes: 0 done, 1 a problem, 2 called wrongly.
 
@@ -193,7 +196,7 @@ def resume(context: typer.Context, database_url: UrlOption = None) -> None:
 def status(
     context: typer.Context, database_url: UrlOption = None, output: FormatOption = Format.TEXT
 ) -> None:
-    """Show how far the backfill is, and who works on it now.
+    """Show how far the backfill is, and which sessions work on it.
 
     Exit codes: 0 done, 1 a problem, 2 called wrongly.
 

@@ -29,7 +29,7 @@ _QuietPeriodOption = Annotated[
     typer.Option(
         "--legacy-quiet-period",
         metavar="INTERVAL",
-        help="How long nobody must have written to the legacy side; 0: no matter."
+        help="How long the legacy side must have had no direct write; 0 skips the check."
         " [default: tenancy.settings.legacy_quiet_period]",
         show_default=False,
     ),
@@ -40,7 +40,7 @@ _DespiteOption = Annotated[
     typer.Option(
         "--contract-despite",
         metavar="NAMES",
-        help="Findings that do not matter, by the names that they have here, with commas between.",
+        help="Findings to override: their names as printed here, separated by commas.",
         show_default=False,
     ),
 ]
@@ -53,11 +53,11 @@ def gate(
     output: FormatOption = Format.TEXT,
     _dry_run: _DryRunOption = False,
 ) -> None:
-    """Say whether phase 3 may be deployed, and what it would do. Only ever checks: sqitch deploys.
+    """Check whether phase 3 can be deployed, and show what it would do. It changes nothing.
 
-    The contract takes customer_booking_stats and three columns of customers away, and is refused
-    while that is not safe: its gate is tenancy.contract_findings(). This asks the same, in a
-    transaction that only reads, and prints each finding with its name and what to do about it.
+    The contract (phase 3) removes customer_booking_stats and three columns of customers from
+    public. Its gate, tenancy.contract_findings(), refuses it while that is not safe. This command
+    asks the gate in a read-only transaction, and prints each finding with its name and remedy.
 
     Exit codes: 0 the gate is open, 1 the contract would be refused, or any other problem, 2 called
     wrongly.

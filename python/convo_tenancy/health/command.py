@@ -27,14 +27,14 @@ TimeoutOption = Annotated[
         min=0.001,
         max=DAY,
         metavar="SECONDS",
-        help="What one statement may take, before it is unknown.",
+        help="Time limit of one SQL statement; beyond it, the result is unknown.",
     ),
 ]
 PlanDirectoryOption = Annotated[
     Path | None,
     typer.Option(
         envvar="CONVO_TENANCY_PLAN_DIRECTORY",
-        help="The folder of sqitch.plan. [default: the current one, or the package's own]",
+        help="The folder of sqitch.plan. [default: the current folder, else the package's]",
         show_default=False,
     ),
 ]
@@ -42,7 +42,7 @@ ThresholdsOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="From when on something is a warning, or critical: TOML, NAME = VALUE in each line.",
+        help="A TOML file of limits for warning and critical: NAME = VALUE in each line.",
         show_default=False,
     ),
 ]
@@ -75,7 +75,10 @@ class HealthCommand(Command):
 def health(
     database_url: UrlOption = None,
     output: Annotated[
-        Format, typer.Option("--format", help="For people, programs, Prometheus, Nagios.")
+        Format,
+        typer.Option(
+            "--format", help="text for people, json for programs, or for Prometheus or Nagios."
+        ),
     ] = Format.TEXT,
     timeout: TimeoutOption = 60.0,
     max_seconds: Annotated[
@@ -83,9 +86,9 @@ def health(
         typer.Option(
             min=0.001,
             metavar="SECONDS",
-            help="What all checks may take: those that look at every customer see as many as there"
-            " is time for, and the next run goes on from there; inf looks at everybody."
-            " [default: half a second for those, in a big database]",
+            help="Time limit of all checks. Those that read every customer stop there, and the next"
+            " run goes on from there; inf reads all customers. [default: half a second for those,"
+            " in a big database]",
             show_default=False,
         ),
     ] = None,
@@ -94,8 +97,7 @@ def health(
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="From when on something is a warning, or critical; may be repeated. A wrong name"
-            " lists all of them.",
+            help="A limit for warning or critical; may be repeated. A wrong name lists all names.",
             show_default=False,
         ),
     ] = None,
@@ -104,16 +106,18 @@ def health(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What this look tells the next one. [default: a file for each database in"
+            help="The file that one run leaves for the next. [default: one for each database, in"
             " $XDG_STATE_HOME/convo-tenancy or ~/.local/state/convo-tenancy]",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Is every profile right? Looks at everything, writes nothing, stands in nobody's way.
+    """Check that every profile is right, and all that keeps it right.
+
+    It writes nothing to the database and blocks nobody.
 
     Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, not deployed, no right to
-    look, called wrongly); as monitoring plugins have them.
+    look, called wrongly), as for monitoring plugins.
 
     \b
     Examples:

@@ -41,21 +41,21 @@ class Phase(StrEnum):
 def preflight(
     database_url: UrlOption = None,
     to: Annotated[
-        Phase, typer.Option("--to", help="The phase to get to.", metavar="TAG")
+        Phase, typer.Option("--to", help="The last phase to deploy.", metavar="TAG")
     ] = Phase.PHASE_3,
     default_shop_id: Annotated[
         str,
         typer.Option(
-            metavar="ID", help="The default shop, as sqitch deploy --set default_shop_id=ID has it."
+            metavar="ID", help="The default shop, as in sqitch deploy --set default_shop_id=ID."
         ),
     ] = "1",
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Can the phases to come be deployed, and which locks will they take? Changes nothing.
+    """Check whether the next phases can be deployed, and list their locks. It changes nothing.
 
-    The first change of a deploy asks the same, and refuses what is critical here. Run it as who
-    will deploy: of another role it is only said who may. What phase 3 takes away has a gate of its
-    own: convo-tenancy gate.
+    The first change of a deploy checks the same, and refuses whatever is critical here. Run this as
+    the role that will deploy; for any other role it only names who may. Phase 3 also has a gate:
+    convo-tenancy gate.
 
     Exit codes: 0 ok, 1 warning, 2 critical, 3 unknown (cannot connect, no right to look, called
     wrongly); as health has them.

@@ -53,13 +53,13 @@ _NOTHING = {
 def repair(
     database_url: UrlOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would change, and change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")
     ] = False,
     side: Annotated[
         Source | None,
         typer.Option(
             "--source",
-            help="The side that is right; the other one is changed. [default: legacy]",
+            help="The side that is right; the repair changes the other one. [default: legacy]",
             show_default=False,
         ),
     ] = None,
@@ -67,8 +67,8 @@ def repair(
         bool,
         typer.Option(
             "--shops",
-            help="Leave drift alone, and put bookings into the shop that bookings and stylists'"
-            " counts agree on.",
+            help="Instead of mending drift, move bookings to the shop that both bookings and"
+            " stylists' counts show.",
         ),
     ] = False,
     batch_size: Annotated[
@@ -80,20 +80,20 @@ def repair(
         typer.Option(
             min=0,
             metavar="VALUES",
-            help=f"Changes to list; all are counted. [default: {_TEXT_LIMIT}, in JSON all]",
+            help=f"Changes to list; all are counted. [default: {_TEXT_LIMIT}; all in JSON]",
             show_default=False,
         ),
     ] = None,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Make both sides agree again: change what drifted (tenancy.drift), and nothing else.
+    """Make both sides agree again: mend drift (tenancy.drift), and change nothing else.
 
-    Prints each value with what it was before. From the legacy side, shops get what
-    customer_booking_stats and customers say, by the rules of the mirrors; from the profiles, the
-    legacy side gets their sums. With --shops, it moves bookings and their money between the
-    profiles of a customer (tenancy.misplaced_bookings); no sum changes. Look at --dry-run first: it
-    does the same in transactions that it takes back. Works while everybody works, and waits for
-    customers whom somebody holds. Safe to stop at any moment, and to run again.
+    It prints each changed value, before and after. With --source legacy, profiles get what
+    customer_booking_stats and customers hold, by the rules of the mirrors. With --source profiles,
+    the legacy side gets the sums of the profiles. With --shops, it moves misplaced bookings and
+    their money between a customer's profiles (tenancy.misplaced_bookings); sums stay the same. Try
+    --dry-run first: it does the same and rolls back. The application can go on; the repair waits
+    for customers that another session locks. You can stop it at any moment and run it again.
 
     Exit codes: 0 both sides agree (dry run: they would), 1 something drifts that it cannot repair,
     or any other problem, 2 called wrongly.

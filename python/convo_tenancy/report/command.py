@@ -25,18 +25,18 @@ def report(
     database_url: UrlOption = None,
     output: Annotated[
         str,
-        typer.Option("--output", metavar="FILE", help="Where it goes; - is standard output."),
+        typer.Option("--output", metavar="FILE", help="The file to write; - is standard output."),
     ] = DEFAULT,
     timeout: TimeoutOption = 60.0,
     plan_directory: PlanDirectoryOption = None,
     thresholds: ThresholdsOption = None,
 ) -> None:
-    """Write what is known of the migration as one HTML file, for a change review.
+    """Write one HTML file on the state of the migration, for a change review.
 
-    It has the time line of the phases, profiles and bookings by shop, the right-shop check, drift,
-    who still uses the legacy side, and every check of health. It loads nothing from elsewhere, runs
-    no script, and names no customer. Only its owner may read the file, until you change that. A
-    report of before is replaced, any other file is not.
+    It shows when each phase was deployed, profiles and bookings by shop, the right-shop check,
+    drift, code that still uses the legacy side, and every health check. The page loads nothing,
+    runs no script, and names no customer. A new file is readable only by you. The command replaces
+    an earlier report, but no other file.
 
     Exit codes: 0 written, whatever it says, 1 a problem, 2 called wrongly, 3 a package is missing.
 

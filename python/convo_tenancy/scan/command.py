@@ -35,21 +35,21 @@ def scan(
     known: Annotated[
         Path | None,
         typer.Option(
-            "--baseline", metavar="FILE", help="Findings that are known, and do not count."
+            "--baseline", metavar="FILE", help="A file of known findings, which do not count."
         ),
     ] = None,
     write_baseline: Annotated[
         bool,
-        typer.Option("--write-baseline", help="Write what is found into the baseline, and exit 0."),
+        typer.Option("--write-baseline", help="Write all findings to the baseline, and exit 0."),
     ] = False,
     output: FormatOption = Format.TEXT,
 ) -> None:
-    """Where does source code still use the legacy side? Reads files only, no database.
+    """Find source code that still uses the legacy side. It reads files only, no database.
 
-    Finds customer_booking_stats and the three columns of customers that go: in Python by what names
-    mean (mapped classes, their attributes, SQL in strings), elsewhere by SQL and by words. Say the
-    folder of the whole application: what a name means is in its models. A line with "may" names a
-    column that profiles have, too, on an object of which nothing is known.
+    It finds customer_booking_stats and the three columns of customers that phase 3 removes: in
+    Python by meaning (mapped classes, their attributes, SQL in strings), elsewhere by SQL and
+    words. Name the folder of the whole application, because its models define the meaning. A line
+    with "may" names a column that profiles have, too, on an object of unknown type.
 
     Exit codes: 0 nothing is left, 1 something is, 2 called wrongly, 3 something could not be read.
 

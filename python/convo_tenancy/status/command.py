@@ -22,20 +22,20 @@ APPLICATION_NAME = "convo-tenancy status"
 
 
 def status(database_url: UrlOption = None, output: FormatOption = Format.TEXT) -> None:
-    """Where does the migration stand, what is the next safe step, and what is the way back?
+    """Show where the migration stands, the next safe step, and the way back.
 
-    One screen: the phase, or what was interrupted in it; where code still writes to the legacy
-    side, by shop; the one command to run next, with what it locks and what must be true before; the
-    one command that leads back; and what is in the way, with the command that helps. It decides as
-    health, preflight and gate do, and leaves to health what takes a pass over all customers.
+    One screen shows the phase, or what was interrupted in it; the shops whose code still writes to
+    the legacy side; the next command, with its locks and what must be true first; the command that
+    leads back; and each obstacle, with the command that helps. It applies the rules of health,
+    preflight and gate, but no check that reads all customers: health does those.
 
-    Exit codes: 0 it could tell where the migration stands, whatever is in the way; 3 it could not
+    Exit codes: 0 it found where the migration stands, whatever is in the way; 3 it could not
     (cannot connect, no legacy schema, no right to look), or called wrongly.
 
     \b
     Examples:
       convo-tenancy status
-      convo-tenancy --quiet status               only what is in the way
+      convo-tenancy --quiet status               only the obstacles
       convo-tenancy status --format json | jq -r .next.command
     """
     try:

@@ -31,16 +31,16 @@ _SIZE_SECONDS = 0.2  # between two looks at the size of the terminal
 def watch(
     database_url: UrlOption = None,
     every: Annotated[
-        float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Between two looks.")
+        float, typer.Option(min=0.1, max=3600, metavar="SECONDS", help="Time between two looks.")
     ] = 2.0,
 ) -> None:
-    """Look on while it goes on: phase, backfill, drift, bookings a second, who waits for whom.
+    """Follow the migration live: phase, backfill, drift, bookings per second, lock waits.
 
-    A terminal shows one screen; a file or pipe gets a line a look, and one for each new reason to
-    worry. Writes nothing, and stands in nobody's way. Where the connection breaks, it says so, and
-    connects again. Ctrl-C ends it.
+    In a terminal it shows one screen. A file or pipe gets one line per look, and a line for each
+    new problem. It writes nothing to the database and blocks nobody. If the connection breaks, it
+    says so and connects again. Ctrl-C ends it.
 
-    Exit codes: 0 never, for it goes on until it is ended; 1 cannot connect, or any other problem;
+    Exit codes: 0 never, because it runs until you end it; 1 cannot connect, or any other problem;
     2 called wrongly; 130 after Ctrl-C, 143 after SIGTERM.
 
     \b

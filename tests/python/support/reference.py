@@ -108,7 +108,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
         "changes.md": _changes(),
         "functions.md": _page(
             "Functions and procedures",
-            "In schema `tenancy`. Besides the owner, the roles named may call it.",
+            "All are in schema `tenancy`. The owner and the named roles may call them.",
             _table(
                 ("function", "gives", "phase", "who may call it", "what it does"),
                 [
@@ -119,7 +119,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
         ),
         "tables.md": _page(
             "Tables and views",
-            "With the columns of each.",
+            "Each table and view, with its columns.",
             *(
                 f"## {each.name}\n\n{each.type.capitalize()}, phase {each.phase}."
                 f" {_text(each.comment)}\n\n"
@@ -136,7 +136,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
         ),
         "triggers.md": _page(
             "Triggers",
-            "Of ours, on tables of ours and of the application.",
+            "This project's triggers, on its own tables and the application's.",
             _table(
                 ("trigger", "table", "phase", "what it does"),
                 [
@@ -145,7 +145,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
                 ],
             ),
         ),
-        "commands.md": _page("Commands", "What `--help` says of each.", *_commands()),
+        "commands.md": _page("Commands", "The `--help` of each command.", *_commands()),
     }
 
 
@@ -206,7 +206,7 @@ def _changes() -> str:
             rows = []
     if rows:
         parts.append("## Of later releases\n\n" + _table(("change", "what it is"), rows))
-    return _page("Changes and tags", "The plan, in its order.", *parts)
+    return _page("Changes and tags", "The changes of the plan, in order.", *parts)
 
 
 def _commands() -> list[str]:
