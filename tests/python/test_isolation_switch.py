@@ -214,7 +214,7 @@ def test_the_tables_get_an_ordinary_owner(phase2_database: str) -> None:
     block = page.partition("### The owner")[2].split("```")[1].replace("convo_owner", "heir")
     assert "the SQL API would run with the rights of a superuser" in _refused(phase2_database, ON)
     try:
-        run("bash", "-ec", block, env={"DATABASE_URL": phase2_database})
+        run("bash", "-ec", block, env={"SUPERUSER_URL": phase2_database})
         isolate(phase2_database)
         assert findings(phase2_database) == []
     finally:
