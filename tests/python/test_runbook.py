@@ -637,12 +637,8 @@ def salons(cluster: Cluster, stages: Stages) -> Iterator[Salons]:
 
 
 def give_to_owner(url: str) -> None:
-    """By the statement of docs/isolation.md."""
-    page = (ROOT / "docs/isolation.md").read_text().partition("\n### The owner\n")[2]
-    statement = page.partition("<<'SQL'\n")[2].partition("\nSQL\n")[0]
-    assert "convo_owner" in statement
-    psql(url, "-c", f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
-    psql(url, "-1", stdin=statement.replace("convo_owner", OWNER))
+    """By the script that docs/isolation.md has for it."""
+    psql(url, "-v", f"owner={OWNER}", "-f", str(ROOT / "scripts/change-owner.sql"))
 
 
 @contextmanager
