@@ -12,7 +12,7 @@ GRANT USAGE, CREATE ON SCHEMA public TO :"owner";
 SELECT format('GRANT CREATE ON DATABASE %I TO %I', current_database(), :'owner') \gexec
 
 -- What belongs to an extension, or to another object, follows that.
-SELECT format('ALTER %s %s OWNER TO %I', o.kind, o.name, :'owner')
+SELECT format('ALTER %s %s OWNER TO %I', o.kind, o.name, :'owner') -- noqa: RF02
 FROM (
     SELECT
         'TABLE' AS kind,

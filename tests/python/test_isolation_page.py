@@ -40,7 +40,7 @@ def salon() -> Iterator[str]:
 
 
 def test_each_command_of_the_page(salon: str) -> None:
-    """A superuser deploys and gives all away; the new owner turns isolation on, off, and reverts."""
+    """A superuser deploys and gives all away; the new owner turns it on, off, and reverts."""
     assert PAGE.read_text().count("```") == 2 * len(STEPS), "a block without a mark"
     owner, app, backup = (as_role(salon, role) for role in (OWNER, "app_login", "backup"))
     rows = "SELECT count(*), sum(total_bookings) FROM public.customer_shop_profiles"

@@ -155,8 +155,8 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
         ),
         "rights.md": _page(
             "Rights of the three roles",
-            "What each role of [isolation](../isolation.md#the-roles) may do in phase 2. A row without"
-            " columns is about the whole object.",
+            "What each role of [isolation](../isolation.md#the-roles) may do in phase 2. A row"
+            " without columns is about the whole object.",
             _table(
                 ("on", "columns", "`convo_shop`", "`convo_back_office`", "`convo_health`"),
                 _rights(phase2),
