@@ -50,7 +50,7 @@ wheel() { # what a package index would refuse, or show wrongly
 }
 
 mapfile -t python < <(existing setup.py python tests/application tests/python bench)
-mapfile -t sql < <(existing deploy revert verify tests/legacy tests/pgtap tests/python python bench)
+mapfile -t sql < <(existing deploy revert verify scripts tests/legacy tests/pgtap tests/python python bench)
 
 check ruff-check ruff check --quiet "${python[@]}"
 check ruff-format ruff format --quiet --diff "${python[@]}"

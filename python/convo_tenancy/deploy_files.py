@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parent / "project"
 """The Sqitch project: in a checkout links to its files, in a wheel the files themselves."""
 
 # The plan comes last: without it Sqitch runs nothing, so half a copy deploys nothing.
-_NAMES = ("deploy", "revert", "verify", "sqitch.conf", "sqitch.plan")
+_NAMES = ("scripts", "deploy", "revert", "verify", "sqitch.conf", "sqitch.plan")
 
 
 def deploy_files(

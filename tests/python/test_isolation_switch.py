@@ -209,12 +209,11 @@ def test_a_mending_call_that_was_interrupted(isolated_database: str) -> None:
 
 
 def test_the_tables_get_an_ordinary_owner(phase2_database: str) -> None:
-    """As the documentation has it, for tables of a superuser."""
-    page = (ROOT / "docs/isolation.md").read_text()
-    block = page.partition("### The owner")[2].split("```")[1].replace("convo_owner", "heir")
+    """By the script for tables of a superuser."""
     assert "the SQL API would run with the rights of a superuser" in _refused(phase2_database, ON)
     try:
-        run("bash", "-ec", block, env={"DATABASE_URL": phase2_database})
+        psql(phase2_database, "-c", "CREATE ROLE heir LOGIN")
+        psql(phase2_database, "-v", "owner=heir", "-f", str(ROOT / "scripts/change-owner.sql"))
         isolate(phase2_database)
         assert findings(phase2_database) == []
     finally:

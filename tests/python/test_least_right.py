@@ -14,7 +14,6 @@ import psycopg
 import pytest
 
 from support.attacks import DENIED, OTHER, OWN, TOO_MANY, Target, target
-from support.cluster import ROOT
 from support.commands import psql, psql_file
 from support.health import health
 
@@ -52,30 +51,6 @@ def sqlstate(connection: psycopg.Connection[Any], statement: str, shop: int | No
     except psycopg.Error as error:
         return error.sqlstate or repr(error)
     return "done"
-
-
-def test_the_docs_have_the_list(url: str) -> None:
-    with psycopg.connect(url) as owner:
-        rows = owner.execute(
-            "SELECT replace(objects, 'public.', ''), columns,"
-            " convo_shop, convo_back_office, convo_health"
-            " FROM tenancy.listed_rights ORDER BY position"
-        ).fetchall()
-    expected = [
-        "|".join(
-            f" {cell} " if cell else " "
-            for cell in ("", *(_code(row[0]), _code(row[1])), *row[2:], "")
-        ).strip()
-        for row in rows
-    ]
-    lines = (ROOT / "docs/isolation.md").read_text().splitlines()
-    first = lines.index(expected[0])
-    assert lines[first : first + len(expected)] == expected
-    assert lines[first + len(expected)] == ""
-
-
-def _code(names: str | None) -> str:
-    return ", ".join(f"`{name}`" for name in names.split(", ")) if names else ""
 
 
 NO_SECRETS = (

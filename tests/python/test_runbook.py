@@ -637,20 +637,8 @@ def salons(cluster: Cluster, stages: Stages) -> Iterator[Salons]:
 
 
 def give_to_owner(url: str) -> None:
-    """By the statement of docs/isolation.md; Sqitch's registry is of who deploys."""
-    page = (ROOT / "docs/isolation.md").read_text().partition("\n### The owner\n")[2]
-    statement = page.partition("<<'SQL'\n")[2].partition("\nSQL\n")[0]
-    for old, new in (
-        ("convo_owner", OWNER),
-        ("'tenancy_archive')", "'tenancy_archive', 'sqitch')"),
-        ("LIKE 'tenancy%'", "~ '^(tenancy|sqitch)'"),
-    ):
-        assert old in statement
-        statement = statement.replace(old, new)
-    name = value(url, "SELECT current_database()")
-    rights = f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}"
-    psql(url, "-c", GIVE.format(name, OWNER), "-c", rights)
-    psql(url, "-1", stdin=statement)
+    """By the script that docs/isolation.md has for it."""
+    psql(url, "-v", f"owner={OWNER}", "-f", str(ROOT / "scripts/change-owner.sql"))
 
 
 @contextmanager

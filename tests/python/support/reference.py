@@ -80,6 +80,14 @@ _TRIGGERS = """
     ORDER BY t.tgrelid::regclass::text, t.tgname
 """
 
+_RIGHTS = """
+    SELECT
+        replace(l.objects, 'public.', ''), coalesce(l.columns, ''), coalesce(l.convo_shop, ''),
+        coalesce(l.convo_back_office, ''), coalesce(l.convo_health, '')
+    FROM tenancy.listed_rights AS l
+    ORDER BY l.position
+"""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -145,6 +153,15 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
                 ],
             ),
         ),
+        "rights.md": _page(
+            "Rights of the three roles",
+            "What each role of [isolation](../isolation.md#the-roles) may do in phase 2. A row"
+            " without columns is about the whole object.",
+            _table(
+                ("on", "columns", "`convo_shop`", "`convo_back_office`", "`convo_health`"),
+                _rights(phase2),
+            ),
+        ),
         "commands.md": _page("Commands", "The `--help` of each command.", *_commands()),
     }
 
@@ -158,6 +175,17 @@ def _both(phase2: str, phase3: str, query: str) -> list[Item]:
             for item in connection.execute(query):
                 found.setdefault((item.change, item.type, item.name), item)
     return list(found.values())
+
+
+def _rights(url: str) -> list[tuple[str, ...]]:
+    """The list of rights, each name as code."""
+    with psycopg.connect(url) as connection:
+        connection.execute("SET search_path = pg_catalog")
+        rows = connection.execute(_RIGHTS).fetchall()
+    return [
+        (*(re.sub(r"[\w.]+", r"`\g<0>`", names) for names in (objects, columns)), *rights)
+        for objects, columns, *rights in rows
+    ]
 
 
 def _text(comment: str | None) -> str:
@@ -187,6 +215,7 @@ def _index() -> str:
         "Generated from the plan, from the comments in the database and from the command line.",
         "- [Changes and tags](changes.md)\n- [Functions and procedures](functions.md)\n"
         "- [Tables, views and their columns](tables.md)\n- [Triggers](triggers.md)\n"
+        "- [Rights of the three roles](rights.md)\n"
         "- [Commands](commands.md)",
     )
 
