@@ -25,7 +25,7 @@ from .models import Booking, BookingStatus, Service
 async def session_of_shop(
     sessions: async_sessionmaker[AsyncSession], shop_id: int
 ) -> AsyncIterator[AsyncSession]:
-    """A dependency of FastAPI, say: what the request does is about this shop."""
+    """A dependency, for example of FastAPI: everything in the request concerns this shop."""
     async with sessions() as session, shop_context(session, shop_id):
         yield session
 
@@ -33,7 +33,7 @@ async def session_of_shop(
 async def confirm_by_sqlalchemy(
     sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID, shop_id: int
 ) -> Confirmation:
-    """Confirm a booking that is held, and count it: once, though an answer is lost."""
+    """Confirm a held booking and count it once, even if the answer is lost."""
 
     async def confirm(session: AsyncSession) -> Confirmation:
         return await convo_tenancy.sqlalchemy.confirm_booking(session, booking_id, shop_id)
@@ -49,7 +49,7 @@ async def confirm_by_sqlalchemy(
 async def confirm_by_asyncpg(
     pool: asyncpg.Pool, booking_id: uuid.UUID, shop_id: int
 ) -> Confirmation:
-    """The same."""
+    """The same with asyncpg."""
 
     async def confirm() -> Confirmation:
         async with pool.acquire() as connection:
@@ -67,7 +67,7 @@ async def confirm_by_asyncpg(
 def confirm_by_psycopg(
     connect: Callable[[], Connection[Any]], booking_id: uuid.UUID, shop_id: int
 ) -> Confirmation:
-    """The same, where `connect` gives a connection in autocommit."""
+    """The same with psycopg. `connect` returns a connection in autocommit."""
 
     def confirm() -> Confirmation:
         with connect() as connection:
@@ -79,17 +79,17 @@ def confirm_by_psycopg(
         return confirm()
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57P")):
-            raise  # the server answered, and goes on
+            raise  # the server answered
     return confirm()
 
 
 async def confirm_by_statements(
     sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID
 ) -> Profile | None:
-    """The same by statements of one's own; None if nothing was counted."""
+    """Confirm and count with your own statements. Returns None if nothing was counted."""
 
     async def confirm(session: AsyncSession) -> Profile | None:
-        # The column, not the object: the session would keep that as it is before the lock.
+        # Not the object: the session would keep its values from before the lock.
         shop_id = (
             await session.scalars(select(Booking.shop_id).where(Booking.id == booking_id))
         ).one()
@@ -98,14 +98,14 @@ async def confirm_by_statements(
                 Booking, booking_id, with_for_update=True, populate_existing=True
             )
             if booking.status is BookingStatus.CONFIRMED:
-                return None  # and counted: by whoever never saw the answer to the COMMIT, say
+                return None  # already counted
             booking.status = BookingStatus.CONFIRMED
             service = await session.get_one(Service, booking.service_id)
             customer_id = await convo_tenancy.sqlalchemy.get_or_create_customer_by_identity(
                 session, booking.customer_email, booking.customer_phone, booking.customer_name
             )
             if customer_id is None:
-                return None  # nobody: it is confirmed, and not counted
+                return None  # no email and no phone: confirmed, not counted
             return await convo_tenancy.sqlalchemy.update_customer_stats(
                 session,
                 customer_id,
