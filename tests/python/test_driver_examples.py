@@ -61,7 +61,7 @@ async def _by_psycopg(url: str, booking: uuid.UUID) -> Confirmation:
 
 async def _by_statements(url: str, booking: uuid.UUID) -> Confirmation:
     profile: Profile | None = await _with_sessions(
-        url, lambda sessions: drivers.confirm_by_statements(sessions, booking)
+        url, lambda sessions: drivers.confirm_by_statements(sessions, booking, SHOP)
     )
     return Confirmation(profile is not None, profile)
 

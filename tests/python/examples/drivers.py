@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 import psycopg
 from psycopg import Connection
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -84,15 +83,11 @@ def confirm_by_psycopg(
 
 
 async def confirm_by_statements(
-    sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID
+    sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID, shop_id: int
 ) -> Profile | None:
     """Confirm and count with your own statements. Returns None if nothing was counted."""
 
     async def confirm(session: AsyncSession) -> Profile | None:
-        # Not the object: the session would keep its values from before the lock.
-        shop_id = (
-            await session.scalars(select(Booking.shop_id).where(Booking.id == booking_id))
-        ).one()
         async with shop_context(session, shop_id):
             booking = await session.get_one(
                 Booking, booking_id, with_for_update=True, populate_existing=True
