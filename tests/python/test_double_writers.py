@@ -184,4 +184,4 @@ def test_the_double_counts_are_put_right(phase2_database: str) -> None:
 def correction() -> str:
     """The statement that docs/phase-2.md gives."""
     page = (ROOT / "docs/phase-2.md").read_text()
-    return page.split("<!-- corrects double counts -->")[1].split("<<'SQL'\n")[1].split("SQL\n")[0]
+    return page.split("<!-- step: correction -->")[1].split("<<'SQL'\n")[1].split("SQL\n")[0]

@@ -15,9 +15,10 @@ import asyncpg
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
-from convo_tenancy.sqlalchemy import Confirmation, Profile
+from convo_tenancy.sqlalchemy import Confirmation, Profile, sqlstate
 from examples import drivers
 from examples.legacy import legacy
 from examples.models import Booking, BookingStatus
@@ -61,7 +62,7 @@ async def _by_psycopg(url: str, booking: uuid.UUID) -> Confirmation:
 
 async def _by_statements(url: str, booking: uuid.UUID) -> Confirmation:
     profile: Profile | None = await _with_sessions(
-        url, lambda sessions: drivers.confirm_by_statements(sessions, booking)
+        url, lambda sessions: drivers.confirm_by_statements(sessions, booking, SHOP)
     )
     return Confirmation(profile is not None, profile)
 
@@ -220,12 +221,29 @@ def _rows(heading: str) -> list[list[str]]:
     return [[cell.strip().strip("`") for cell in row] for row in rows[1:]]
 
 
-def test_the_table_of_errors() -> None:
-    rows = [row for row in _rows("Errors") if len(row) == 3]
-    assert {row[0] for row in rows} > {"40P01", "40001", "55P03"}
-    for state, by_psycopg, by_asyncpg in rows:
-        assert psycopg.errors.lookup(state).__name__ == by_psycopg
-        assert getattr(asyncpg, by_asyncpg).sqlstate == state
+def test_the_sqlstate_of_an_error(phase2_database: str) -> None:
+    """Each driver says it in the way that the page names."""
+    statement = "SELECT * FROM tenancy.record_no_show(-1, 1)"
+
+    async def by_asyncpg() -> None:
+        connection = await asyncpg.connect(phase2_database)
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+    async def by_sqlalchemy(sessions: Sessions) -> None:
+        async with sessions() as session:
+            await session.execute(text(statement))
+
+    with psycopg.connect(phase2_database) as connection, pytest.raises(psycopg.Error) as first:
+        connection.execute(statement)
+    with pytest.raises(asyncpg.PostgresError) as second:
+        asyncio.run(by_asyncpg())
+    with pytest.raises(DBAPIError) as third:
+        asyncio.run(_with_sessions(phase2_database, by_sqlalchemy))
+    states = [first.value.sqlstate, second.value.sqlstate, sqlstate(third.value)]
+    assert states == ["23503", "23503", "23503"]
 
 
 def test_the_table_of_extras() -> None:

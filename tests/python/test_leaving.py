@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.commands import psql, run, value
-from support.isolation import OWNER, as_role
+from support.isolation import OWNER, as_role, give_tables
 from support.runbook import perform
 from support.steps import steps
 
-STEPS = steps(ROOT / "docs/leaving.md")
+PAGE = ROOT / "docs/leaving.md"
+STEPS = steps(PAGE)
 
 # What the contract took, by the names that the legacy schema has for it.
 CONTRACTED = """
@@ -31,7 +34,9 @@ def dump(url: str, *options: str) -> list[str]:
     return sorted(line.rstrip(",") for line in lines)
 
 
-def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_database: str) -> None:
+def test_nothing_is_left(
+    cluster: Cluster, isolated_database: str, recorded_database: str, tmp_path: Path
+) -> None:
     """Out of phase 3 with isolation on, as an owner who is no superuser."""
     url = isolated_database
     owner = as_role(url, OWNER)
@@ -41,7 +46,9 @@ def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_data
         "-c",
         f"ALTER ROLE {OWNER} LOGIN",
         "-c",
-        f"ALTER SCHEMA sqitch OWNER TO {OWNER}; ALTER TABLE sqitch.projects OWNER TO {OWNER}",
+        f"ALTER SCHEMA sqitch OWNER TO {OWNER}",
+        "-c",
+        give_tables("sqitch", OWNER),
         # Who moves a stylist afterwards finds customers who prefer them.
         "-c",
         """
@@ -52,16 +59,31 @@ def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_data
     profiles = "SELECT count(*), sum(total_bookings) FROM public.customer_shop_profiles"
     before = value(url, profiles)
 
-    assert len(STEPS) > 8
-    for kind, commands in STEPS:
-        done = perform(commands, owner, url, {})
+    (tmp_path / "chat.py").write_text('COUNT = "SELECT tenancy.record_no_show($1, $2)"\n')
+    dumped = tmp_path / "before-leaving.dump"
+    usage = "SELECT count(*) FROM pg_roles WHERE has_schema_privilege(oid, 'tenancy', 'USAGE')"
+    users = int(value(url, usage))
+
+    assert PAGE.read_text().count("```") == 2 * len(STEPS), "a block without a mark"
+    for kind, block in STEPS:
+        commands = block.replace(dumped.name, str(dumped))
+        done = perform(commands, owner, url, {"APPLICATION": str(tmp_path)})
         if kind == "cluster":  # other databases of this one have phase 2
             assert "cannot be dropped because some objects depend on it" in done.stderr
             continue
         assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
         assert "ERROR" not in done.stderr
+        if kind == "code":
+            assert "chat.py:1:" in done.stdout
+        if kind == "trial":
+            assert int(value(url, usage)) == users - 2
+        if "GRANT USAGE" in commands:
+            assert int(value(url, usage)) == users
+        if kind == "users":
+            assert "(0 rows)" in done.stdout
         if kind == "nothing":
             assert done.stdout == ""
+    assert "customer_shop_profiles" in run("pg_restore", "--list", dumped).stdout
 
     psql(
         recorded_database,
@@ -106,6 +128,30 @@ def test_nothing_is_left(cluster: Cluster, isolated_database: str, recorded_data
         """,
     )
     assert value(url, profiles) == before
+
+
+def test_what_uses_the_schema(phase3_database: str) -> None:
+    """What CASCADE would drop outside it is listed: a view, and a function with its own body."""
+    url = phase3_database
+    psql(
+        url,
+        "-c",
+        "CREATE VIEW public.visits AS SELECT * FROM tenancy.customer_totals",
+        "-c",
+        """
+        CREATE FUNCTION public.visitors() RETURNS bigint
+        RETURN (SELECT count(*) FROM tenancy.customer_totals)
+        """,
+    )
+    blocks = [block for _, block in STEPS]
+    first = next(place for place, block in enumerate(blocks) if "relax_isolation" in block)
+    look = [kind for kind, _ in STEPS].index("users")
+    for commands in blocks[first : look + 1]:
+        done = perform(commands, url, url, {})
+        assert done.returncode == 0, done.stderr
+    assert "rule _RETURN on view visits" in done.stdout
+    assert "function visitors()" in done.stdout
+    assert "(2 rows)" in done.stdout
 
 
 def test_a_step_that_meets_a_lock(phase3_database: str) -> None:

@@ -13,6 +13,7 @@ import pytest
 from convo_tenancy.scan.tree import scan
 from support.cluster import ROOT
 from support.commands import CONVO_TENANCY, Completed, convo_tenancy, run
+from support.steps import steps
 
 SCANNED = ROOT / "tests/scanned"
 TREES = sorted(each.name for each in SCANNED.iterdir())
@@ -168,6 +169,16 @@ def test_baseline(tmp_path: Path) -> None:
     ]
 
 
+def test_baseline_in_the_folder(tmp_path: Path) -> None:
+    """It names what the sources use, and is no source."""
+    write(tmp_path, a=DELETES)
+    known = tmp_path / "known.json"
+    assert command(tmp_path, "--baseline", known, "--write-baseline").returncode == 0
+    done = command(tmp_path, "--baseline", known)
+    assert (done.returncode, done.stdout) == (0, "0 findings in 1 files, 1 known\n")
+    assert [each.path for each in scan(tmp_path).findings] == ["a.py"]
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"version": 2, "known": []}', '{"version": 1}'])
 def test_no_baseline(tmp_path: Path, text: str) -> None:
     (tmp_path / "known.json").write_text(text)
@@ -254,3 +265,26 @@ def test_what_stands_in_a_file_name(tmp_path: Path) -> None:
     """Nothing that a terminal would obey."""
     write(tmp_path, **{"a\033[2J": DELETES})
     assert "a?[2J.py:1:23" in command(tmp_path).stdout
+
+
+def test_the_page(tmp_path: Path) -> None:
+    """Its commands, in their order, on the source that gives its sample."""
+    page = ROOT / "docs/scan.md"
+    (tmp_path / "app").mkdir()
+    write(
+        tmp_path / "app",
+        chat="def show(customer):\n    return customer.preferred_stylist_id\n",
+        report='FANS = "SELECT count(*) FROM customers WHERE preferred_stylist_id = $1"\n',
+    )
+    blocks, said = steps(page), []
+    for kind, block in blocks:
+        commands = block.replace("convo-tenancy", CONVO_TENANCY)
+        done = run("bash", "-ec", commands, cwd=tmp_path, check=False)
+        assert done.returncode == (1 if kind == "found" else 0), done.stderr
+        said.append(done.stdout)
+    [sample] = re.findall(r"^```\n(app/.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    assert said == [
+        sample,
+        "2 findings are known now: legacy-use.json\n0 findings in 2 files, 2 known\n",
+    ]
+    assert page.read_text().count("```") == 2 * (len(blocks) + 1), "a block without a mark"

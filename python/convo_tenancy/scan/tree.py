@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from . import python_source, text_source
+from . import baseline, python_source, text_source
 from .finding import Finding, Kind, Report, counting
 from .legacy import COLUMNS, STATISTICS
 from .names import Module
@@ -101,7 +101,7 @@ def _texts(root: Path, report: Report) -> Iterator[tuple[str, str]]:
         except OSError as error:
             report.unread.append(f"{path}: {error.strerror}")
             continue
-        if text is not None:
+        if text is not None and not baseline.is_baseline(text):
             report.files += 1
             yield path, text
 

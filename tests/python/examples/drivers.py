@@ -9,7 +9,6 @@ from typing import Any
 import asyncpg
 import psycopg
 from psycopg import Connection
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
@@ -25,7 +24,7 @@ from .models import Booking, BookingStatus, Service
 async def session_of_shop(
     sessions: async_sessionmaker[AsyncSession], shop_id: int
 ) -> AsyncIterator[AsyncSession]:
-    """A dependency of FastAPI, say: what the request does is about this shop."""
+    """A dependency, for example of FastAPI: everything in the request concerns this shop."""
     async with sessions() as session, shop_context(session, shop_id):
         yield session
 
@@ -33,7 +32,7 @@ async def session_of_shop(
 async def confirm_by_sqlalchemy(
     sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID, shop_id: int
 ) -> Confirmation:
-    """Confirm a booking that is held, and count it: once, though an answer is lost."""
+    """Confirm a held booking and count it once, even if the answer is lost."""
 
     async def confirm(session: AsyncSession) -> Confirmation:
         return await convo_tenancy.sqlalchemy.confirm_booking(session, booking_id, shop_id)
@@ -49,7 +48,7 @@ async def confirm_by_sqlalchemy(
 async def confirm_by_asyncpg(
     pool: asyncpg.Pool, booking_id: uuid.UUID, shop_id: int
 ) -> Confirmation:
-    """The same."""
+    """The same with asyncpg."""
 
     async def confirm() -> Confirmation:
         async with pool.acquire() as connection:
@@ -67,7 +66,7 @@ async def confirm_by_asyncpg(
 def confirm_by_psycopg(
     connect: Callable[[], Connection[Any]], booking_id: uuid.UUID, shop_id: int
 ) -> Confirmation:
-    """The same, where `connect` gives a connection in autocommit."""
+    """The same with psycopg. `connect` returns a connection in autocommit."""
 
     def confirm() -> Confirmation:
         with connect() as connection:
@@ -79,33 +78,29 @@ def confirm_by_psycopg(
         return confirm()
     except psycopg.OperationalError as error:
         if error.sqlstate is not None and not error.sqlstate.startswith(("08", "57P")):
-            raise  # the server answered, and goes on
+            raise  # the server answered
     return confirm()
 
 
 async def confirm_by_statements(
-    sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID
+    sessions: async_sessionmaker[AsyncSession], booking_id: uuid.UUID, shop_id: int
 ) -> Profile | None:
-    """The same by statements of one's own; None if nothing was counted."""
+    """Confirm and count with your own statements. Returns None if nothing was counted."""
 
     async def confirm(session: AsyncSession) -> Profile | None:
-        # The column, not the object: the session would keep that as it is before the lock.
-        shop_id = (
-            await session.scalars(select(Booking.shop_id).where(Booking.id == booking_id))
-        ).one()
         async with shop_context(session, shop_id):
             booking = await session.get_one(
                 Booking, booking_id, with_for_update=True, populate_existing=True
             )
             if booking.status is BookingStatus.CONFIRMED:
-                return None  # and counted: by whoever never saw the answer to the COMMIT, say
+                return None  # already counted
             booking.status = BookingStatus.CONFIRMED
             service = await session.get_one(Service, booking.service_id)
             customer_id = await convo_tenancy.sqlalchemy.get_or_create_customer_by_identity(
                 session, booking.customer_email, booking.customer_phone, booking.customer_name
             )
             if customer_id is None:
-                return None  # nobody: it is confirmed, and not counted
+                return None  # no email and no phone: confirmed, not counted
             return await convo_tenancy.sqlalchemy.update_customer_stats(
                 session,
                 customer_id,

@@ -12,7 +12,7 @@ class Base(DeclarativeBase):
 
 
 class Customer(Base):
-    """Of all shops. Without the three columns that go, and no class for the statistics."""
+    """A customer of all shops, without the three columns that phase 3 removes."""
 
     __tablename__ = "customers"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -27,4 +27,4 @@ class Customer(Base):
 
 
 class CustomerShopProfile(CustomerShopProfileMixin, Base):
-    """What one shop knows of a customer."""
+    """What one shop knows about a customer."""
