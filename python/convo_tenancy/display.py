@@ -78,6 +78,11 @@ def listed(all_of_them: list[str], shown: int) -> str:
     return "; ".join(all_of_them[:shown]) + (f"; and {more:,} more" if more > 0 else "")
 
 
+def plural(number: int, thing: str, things: str = "") -> str:
+    """ "1 shop", "2 shops"."""
+    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
+
+
 def literal(text: str) -> str:
     """A string of SQL's, to be run as it is printed."""
     quoted = "'" + text.replace("'", "''") + "'"

@@ -90,14 +90,14 @@ def test_three_bookings_moved_by_two_plain_updates(phase2_database: str) -> None
     assert (dry.returncode, dry.stderr) == (0, "")
     assert dry.stdout.splitlines() == [
         *lines,
-        "Dry run: 4 values of 1 customers would change",
+        "Dry run: 4 values of 1 customer would change",
         "Next: convo-tenancy repair --shops",
     ]
     assert pg_dump_data(url, "public", "tenancy") == data
 
     done = call(url, "repair", "--shops")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [*lines, "Changed 4 values of 1 customers"]
+    assert done.stdout.splitlines() == [*lines, "Changed 4 values of 1 customer"]
     assert (value(url, PROFILES), value(url, LEGACY), sides(url, 7)) == (before, legacy, booked)
     assert drift(url) == []
     assert health(url).said("shops")[:2] == ("ok", 0)

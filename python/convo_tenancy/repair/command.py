@@ -21,7 +21,7 @@ from ..database import (
     require_triggers,
     scalar,
 )
-from ..display import Format, FormatOption, Meter, listed, say, shown
+from ..display import Format, FormatOption, Meter, listed, plural, say, shown
 from ..errors import Problem
 from .control import SHOPS, Change, Drift, Outcome, Repair
 
@@ -150,7 +150,8 @@ def _print_text(outcome: Outcome, source: str, dry_run: bool) -> None:
     unlisted = outcome.changed_values - len(outcome.changes)
     if unlisted:
         say(f"... and {unlisted:,} more (--limit)")
-    counted = f"{outcome.changed_values:,} values of {outcome.changed_customers:,} customers"
+    values = plural(outcome.changed_values, "value")
+    counted = f"{values} of {plural(outcome.changed_customers, 'customer')}"
     if outcome.finished and not outcome.drifted_customers:
         say(_NOTHING[source])
     elif dry_run:

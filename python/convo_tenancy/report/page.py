@@ -8,10 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..display import printable
+from ..display import plural, printable
 from ..health.model import Check, Database, Report, Status
 from .facts import Facts
-from .sections import moment, plural, sections, skipped, text
+from .sections import moment, sections, skipped, text
 
 MARK = "<!-- A report of convo-tenancy -->"
 """How every report begins, behind its doctype."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from rich.filesize import decimal
 
-from ..display import printable
+from ..display import plural, printable
 from ..health.model import TIME, Archive, Check, Report, Status
 from . import pictures
 from .facts import Facts, LegacyDay, Move, PhaseStands
@@ -105,11 +105,6 @@ def text(words: str | None) -> str:
 def moment(at: datetime | None) -> str:
     """A moment as health shows it; nothing for none."""
     return "" if at is None else f"{at:{TIME}}"
-
-
-def plural(number: int, thing: str, things: str = "") -> str:
-    """ "1 shop", "2 shops"."""
-    return f"{number:,} {thing if number == 1 else things or f'{thing}s'}"
 
 
 # --- Phases
