@@ -155,12 +155,12 @@ def test_commands() -> None:
             for full_name, each in [(name, command), *((f"{name} {sub}", it) for sub, it in inner)]:
                 codes = re.search(r"Exit codes: (.*?)\.\n\n", each.help, re.DOTALL)
                 assert codes, full_name
-                expected[full_name] = {code for code in re.findall(r"\d+", codes[1])} - OF_SIGNALS
+                expected[full_name] = set(re.findall(r"\d+", codes[1])) - OF_SIGNALS
     listed: dict[str, set[str]] = {}
     for names, _, codes in cells(section(OPERATING, "## Commands"))[1:]:
         same = quoted(codes)  # as another command
         said = listed[same[0]] if same else {"0", *(re.findall(r"\d+", codes) or "12")}
-        listed |= {name: said for name in quoted(names)}
+        listed |= dict.fromkeys(quoted(names), said)
     assert listed == expected
     options = {name for name in quoted(section(OPERATING, "## Commands")) if name[0] == "-"}
     assert options == OF_ALL

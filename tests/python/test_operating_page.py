@@ -34,12 +34,9 @@ def path(installed: Installed, tmp_path: Path) -> str:
     pip = tmp_path / "bin/pip"
     pip.parent.mkdir()
     words = [str(ROOT / ".venv/bin/pip"), "--python", str(installed.environment / "bin/python")]
-    words += ["--disable-pip-version-check"]
-    folder = shlex.quote(str(installed.wheel.parent))
-    pip.write_text(
-        f'#!/bin/sh\ncommand=$1; shift\nexec {shlex.join(words)} "$command" --no-index --no-deps'
-        f' --force-reinstall --find-links {folder} "$@"\n'
-    )
+    words += ["--disable-pip-version-check", "--no-index"]
+    words += ["--find-links", str(installed.wheel.parent)]
+    pip.write_text(f'#!/bin/sh\nexec {shlex.join(words[:3])} "$@" {shlex.join(words[3:])}\n')
     pip.chmod(0o755)
     return f"{pip.parent}:{installed.environment}/bin:{os.environ['PATH']}"
 
