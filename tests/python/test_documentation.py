@@ -157,9 +157,9 @@ def test_commands() -> None:
                 assert codes, full_name
                 expected[full_name] = set(re.findall(r"\d+", codes[1])) - OF_SIGNALS
     listed: dict[str, set[str]] = {}
-    for names, _, codes in cells(section(OPERATING, "## Commands"))[1:]:
-        same = quoted(codes)  # as another command
-        said = listed[same[0]] if same else {"0", *(re.findall(r"\d+", codes) or "12")}
+    for names, _, cell in cells(section(OPERATING, "## Commands"))[1:]:
+        same = quoted(cell)  # as another command
+        said = listed[same[0]] if same else {"0", *(re.findall(r"\d+", cell) or "12")}
         listed |= dict.fromkeys(quoted(names), said)
     assert listed == expected
     options = {name for name in quoted(section(OPERATING, "## Commands")) if name[0] == "-"}
