@@ -14,7 +14,7 @@ output=$(cd "${1:-$ROOT/dist}" && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cd "$ROOT"
-cp -R -P pyproject.toml setup.py README.md LICENSE sqitch.conf sqitch.plan deploy revert verify python "$copy"
+cp -R -P pyproject.toml setup.py README.md LICENSE sqitch.conf sqitch.plan deploy revert verify scripts python "$copy"
 rm -rf "$copy"/python/*.egg-info
 log=$("$VENV/bin/python" -m build --no-isolation --outdir "$output" "$copy" 2>&1) || die "the build failed:"$'\n'"$log"
 tail -n 1 <<<"$log"

@@ -80,7 +80,7 @@ def test_the_server_is_one_that_is_supported() -> None:
     )
     [oldest] = set(re.findall(r"-ge (\d+) ]]", (ROOT / "scripts/environment.sh").read_text()))
     assert int(oldest) <= int(default) <= 18
-    assert "`POSTGRES_VERSION` chooses\nthe server, 15 to 18." in PAGE
+    assert "`POSTGRES_VERSION` chooses the server, 15 to 18." in " ".join(PAGE.split())
 
 
 def test_no_password_is_in_a_file() -> None:

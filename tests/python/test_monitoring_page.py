@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from convo_tenancy.health.measures import MEASURES
 from convo_tenancy.health.thresholds import Thresholds
 from support.cluster import ROOT
+from support.commands import psql, run, value
 from support.health import health
+from support.isolation import as_role
+from support.steps import steps
+from test_tutorial import follows
 
-PAGE = (ROOT / "docs/monitoring.md").read_text()
+FILE = ROOT / "docs/monitoring.md"
+PAGE = FILE.read_text()
 SKIPPED = ("skipped: the legacy side is gone", "skipped: checked once @phase2 is deployed")
 
 
@@ -23,7 +29,12 @@ def _section(heading: str) -> str:
 
 def _rows(heading: str) -> list[list[str]]:
     rows = [line.strip("|").split(" | ") for line in _section(heading).splitlines()]
-    return [[cell.strip() for cell in row] for row in rows if row[0].startswith(" `")]
+    return [[cell.strip() for cell in row] for row in rows if len(row) > 1][1:]
+
+
+def _phases(cell: str) -> set[str]:
+    first, _, last = cell.partition("-")
+    return {str(phase) for phase in range(int(first), int(last or first) + 1)}
 
 
 @pytest.mark.parametrize("phase", ["none", "1", "2", "3"])
@@ -31,16 +42,26 @@ def test_checks(phase: str, request: pytest.FixtureRequest) -> None:
     """In the order of the page; those of a phase are made in it, and no others."""
     fixture = "legacy_database" if phase == "none" else f"phase{phase}_database"
     found = health(request.getfixturevalue(fixture))
-    listed = {row[0].strip("`"): row[1].split(", ") for row in _rows("Checks")}
-    assert len(listed) == len(_rows("Checks"))
+    rows = [(re.findall(r"`(\w+)`", row[0]), row[1]) for row in _rows("Checks")]
+    phases = {name: phases for names, phases in rows for name in names}
+    assert len(phases) == sum(len(names) for names, _ in rows)
+    listed = {
+        name: {"none", "1", "2", "3"} if cell == "all" else _phases(cell)
+        for name, cell in phases.items()
+    }
     assert [name for name in listed if name in found.checks] == list(found.checks)
     made = [name for name, check in found.checks.items() if not check["detail"].startswith(SKIPPED)]
-    assert made == [name for name, phases in listed.items() if {"all", phase} & {*phases}]
+    assert made == [name for name, its_phases in listed.items() if phase in its_phases]
 
 
 def test_thresholds() -> None:
-    listed = {row[0].strip("`"): float(row[1]) for row in _rows("Thresholds")}
-    assert listed == asdict(Thresholds())
+    cells = [
+        found
+        for row in _rows("Thresholds")
+        for found in re.findall(r"`(\w+)` (\S+)", " ".join(row[1:]))
+    ]
+    listed = {name: float(default) for name, default in cells}
+    assert (len(cells), listed) == (len(listed), asdict(Thresholds()))
     named = {name for row in _rows("Checks") for name in re.findall(r"`(\w+)`", str(row[2:]))}
     assert {name for name in named if "_warning_" in name or "_critical_" in name} == {*listed}
 
@@ -49,7 +70,7 @@ def test_figures() -> None:
     names = {f"convo_tenancy_{measure.name}" for measure in MEASURES}
     assert len(names) == len(MEASURES)
     shown = re.findall(r"^(convo_tenancy_\w+)\{", _section("Formats"), re.MULTILINE)
-    assert len(shown) > 5
+    assert len(shown) > 3
     assert {*shown} <= names
     figures = {measure.name for measure in MEASURES if measure.is_figure}
     for figure in re.findall(r"'(\w+)'=", _section("Formats")):
@@ -62,3 +83,35 @@ def test_each_figure_has_the_thresholds_of_its_check() -> None:
         if measure.threshold:
             levels = defaults.levels(measure.threshold, measure.unit)
             assert levels != (math.inf, math.inf), measure.name
+
+
+STEPS = steps(FILE)
+PRINTS = re.compile(r"^```\n([^`]*)```\n\n<!-- prints -->\n```\n(.*?)^```$", re.M | re.S)
+ROLE = "monitor"
+DATABASE = "postgresql://monitor@db.example:5432/convo"
+
+
+def test_each_command_of_the_page(phase2_database: str, tmp_path: Path) -> None:
+    """Those for the superuser, then as the role that they make; each sample is what is printed."""
+    url = phase2_database
+    monitor = as_role(url, ROLE)
+    name = value(url, "SELECT current_database()")
+    samples = dict(PRINTS.findall(PAGE))
+    assert len(samples) == PAGE.count("<!-- prints -->")
+    assert PAGE.count("```") == 2 * (len(STEPS) + len(samples)), "a block without a mark"
+    env = {"SUPERUSER_URL": url, "XDG_STATE_HOME": str(tmp_path)}
+    try:
+        for _, block in STEPS:
+            if f"DATABASE_URL={DATABASE}\n" in block:
+                env["DATABASE_URL"] = monitor
+            commands = block.replace(DATABASE, monitor)
+            shell = ("bash", "-euo", "pipefail", "-c")
+            done = run(*shell, commands, check=False, env=env, cwd=tmp_path)
+            assert (done.returncode, done.stderr) == (0, ""), f"{commands}\n{done.stdout}"
+            if block in samples:
+                said = done.stdout.replace(f'"{name}"', '"convo"')
+                assert not follows(samples[block], said), said
+    finally:
+        psql(url, "-c", f"DROP ROLE IF EXISTS {ROLE}")
+    assert env["DATABASE_URL"] == monitor
+    assert (tmp_path / "thresholds.toml").exists()

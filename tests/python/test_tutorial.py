@@ -25,7 +25,7 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
     psql(cluster.url(), "-c", "DROP ROLE IF EXISTS front_desk")
 
 
-def _follows(sample: str, said: str) -> str:
+def follows(sample: str, said: str) -> str:
     """The first part of a sample that was not said after the one before it; or nothing.
 
     A line of `...` stands for others; `...` at the end of a line, for its rest.
@@ -48,7 +48,7 @@ def test_the_page_in_its_order(empty_database: str, tmp_path: Path) -> None:
             assert done.returncode == int(code or 0), f"{text}\n{done.stdout}"
             said = re.sub(r" +$", "", done.stdout, flags=re.MULTILINE)
         else:
-            missing = _follows(text, said)
+            missing = follows(text, said)
             assert text.strip(), said
             assert not missing, f"{missing}\nis not in\n{said}"
             compared += 1
