@@ -156,7 +156,8 @@ CREATE TABLE IF NOT EXISTS tenancy.profile_origins (
 
 COMMENT ON TABLE tenancy.profile_origins IS
 'The profiles that somebody else than the split wrote, or deleted: what they hold, the legacy side may not be able to give again. '
-'Triggers of public.customer_shop_profiles enter them; tenancy.written_customers shows whose they are. '
+'Triggers of public.customer_shop_profiles enter them, but for a mirror''s update that updated_at and created_at tell; '
+'tenancy.written_customers shows whose all of them are. '
 'Example: SELECT origin, count(*) FROM tenancy.profile_origins GROUP BY origin';
 COMMENT ON COLUMN tenancy.profile_origins.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.profile_origins.shop_id IS 'The shop.';
