@@ -26,8 +26,8 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- As a rule it was written before, or a mirror writes: tenancy.written_customers sees by the two times that somebody did. Whoever
-    -- leaves them the same, or makes them so again, is entered.
+    -- As a rule it was written before, or a mirror writes: tenancy.written_customers sees by the two times that somebody did.
+    -- Whoever leaves them the same, or makes them so again, is entered.
     IF NEW.updated_at <> NEW.created_at
         AND NEW.customer_id = OLD.customer_id
         AND NEW.shop_id = OLD.shop_id
@@ -50,8 +50,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_origin() IS
-'Trigger: enters a profile in tenancy.profile_origins when it is updated for the first time, unless the split does it, or a trigger '
-'by which updated_at and created_at differ.';
+'Trigger: enters a profile in tenancy.profile_origins when it is updated for the first time, unless the split does it, or a '
+'trigger by which updated_at and created_at differ.';
 
 CREATE OR REPLACE FUNCTION tenancy.record_origins()
 RETURNS trigger
