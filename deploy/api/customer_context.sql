@@ -29,7 +29,8 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 AS $$
 BEGIN
     PERFORM tenancy.checked_shop_context(); -- a context that is no shop is an error in every call

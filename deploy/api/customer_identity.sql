@@ -96,7 +96,8 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     wanted CONSTANT text := tenancy.normalized_phone(wanted_phone);
@@ -127,7 +128,8 @@ STABLE
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     wanted CONSTANT text := tenancy.normalized_email(wanted_email);

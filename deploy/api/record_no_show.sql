@@ -13,7 +13,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     most_no_shows CONSTANT integer NOT NULL := 1000000; -- of one profile: what all shops share is 32 bits wide

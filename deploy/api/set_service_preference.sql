@@ -16,7 +16,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     shop CONSTANT integer := (SELECT s.shop_id FROM public.services AS s WHERE s.id = set_service_preference.service_id);

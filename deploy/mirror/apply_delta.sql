@@ -32,7 +32,8 @@ LANGUAGE plpgsql
 SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 SET lock_timeout = '500ms' -- below deadlock_timeout: who writes a profile directly gives way to who locked the customer first
 AS $$
 DECLARE

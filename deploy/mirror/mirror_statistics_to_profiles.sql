@@ -162,7 +162,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 AS $$
 DECLARE
     moment CONSTANT timestamptz NOT NULL := clock_timestamp(); -- the transaction may have begun long ago

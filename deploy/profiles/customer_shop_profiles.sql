@@ -157,8 +157,8 @@ CREATE TABLE IF NOT EXISTS tenancy.profile_origins (
 
 COMMENT ON TABLE tenancy.profile_origins IS
 'Profiles that something other than the split wrote or deleted; the legacy side may be unable to give back what they hold. '
-'Triggers on public.customer_shop_profiles write it; tenancy.written_customers lists the customers. Example: SELECT origin, '
-'count(*) FROM tenancy.profile_origins GROUP BY origin';
+'Triggers on public.customer_shop_profiles write it, except for a mirror''s update that updated_at and created_at show; '
+'tenancy.written_customers lists all the customers. Example: SELECT origin, count(*) FROM tenancy.profile_origins GROUP BY origin';
 COMMENT ON COLUMN tenancy.profile_origins.customer_id IS 'The customer.';
 COMMENT ON COLUMN tenancy.profile_origins.shop_id IS 'The shop.';
 COMMENT ON COLUMN tenancy.profile_origins.origin IS

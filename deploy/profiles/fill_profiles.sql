@@ -315,7 +315,7 @@ AS
 SELECT o.customer_id
 FROM tenancy.profile_origins AS o
 UNION ALL
--- Written while the trigger was off, or by one of somebody else's that sets the time of each row
+-- Updated by a mirror, or written while the trigger was off, or by one of somebody else's that sets the time of each row
 SELECT p.customer_id
 FROM public.customer_shop_profiles AS p
 WHERE p.updated_at <> p.created_at;

@@ -26,12 +26,12 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Written before, as a rule: tenancy.written_customers sees by the two times that it was. Whoever leaves them the same, or makes
-    -- them so again, is entered.
-    IF OLD.updated_at <> OLD.created_at
-        AND NEW.updated_at <> NEW.created_at
+    -- As a rule it was written before, or a mirror writes: tenancy.written_customers sees by the two times that somebody did.
+    -- Whoever leaves them the same, or makes them so again, is entered.
+    IF NEW.updated_at <> NEW.created_at
         AND NEW.customer_id = OLD.customer_id
         AND NEW.shop_id = OLD.shop_id
+        AND (OLD.updated_at <> OLD.created_at OR pg_trigger_depth() > 1)
     THEN
         RETURN NULL;
     END IF;
@@ -50,7 +50,8 @@ END;
 $$;
 
 COMMENT ON FUNCTION tenancy.record_origin() IS
-'Trigger: records a profile in tenancy.profile_origins at its first update, unless the split makes it.';
+'Trigger: records a profile in tenancy.profile_origins at its first update, unless the split makes it, or a mirror makes it and '
+'updated_at and created_at differ.';
 
 CREATE OR REPLACE FUNCTION tenancy.record_origins()
 RETURNS trigger

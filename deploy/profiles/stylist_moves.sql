@@ -14,7 +14,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 SET lock_timeout = '500ms' -- below deadlock_timeout: a move gives way to a booking, not the other way round
 AS $$
 DECLARE
@@ -62,7 +63,8 @@ LANGUAGE plpgsql
 SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan
-SET seq_page_cost = 50
+SET enable_seqscan = off
+SET jit = off
 SET lock_timeout = '500ms'
 AS $$
 DECLARE

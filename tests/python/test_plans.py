@@ -138,6 +138,13 @@ CROSS JOIN LATERAL (
     SELECT '2035-01-01 00:00+00'::timestamptz + n * interval '1 hour' AS start_at
 ) AS t
 """
+# What mirrors look into, and what was empty.
+_OURS = """
+INSERT INTO tenancy.unproven_bookings (booking_id)
+SELECT gen_random_uuid() FROM generate_series(1, %(rows)s);
+INSERT INTO tenancy.legacy_writes (application_name, role_name, shop_id, written_at)
+SELECT 'other', 'other', 1, now() FROM generate_series(1, %(rows)s)
+"""
 WRITES = {
     "a booking": (
         _CONFIRMED,
@@ -201,6 +208,8 @@ def test_a_session_from_when_the_shop_was_young(
         tables = "customers, customer_booking_stats, customer_stylist_preferences, bookings"
         for table in f"{tables}, customer_shop_profiles".split(", "):
             other.execute(f"ALTER TABLE public.{table} SET (autovacuum_enabled = FALSE)")
+        for table in ("unproven_bookings", "legacy_writes"):
+            other.execute(f"ALTER TABLE tenancy.{table} SET (autovacuum_enabled = FALSE)")
         with psycopg.ClientCursor(other) as cursor:
             cursor.execute(_SALON)
             cursor.execute(_GUESTS, (FIRST, FEW, FIRST, FEW))
@@ -210,6 +219,7 @@ def test_a_session_from_when_the_shop_was_young(
                     old.execute(write, {"customer": customer})
                 old.commit()
             cursor.execute(_GUESTS, (FEW + 1, MANY, FEW + 1, MANY))
+            cursor.execute(_OURS, {"rows": MANY})
         old.execute("SELECT pg_stat_force_next_flush()")  # what was read until now
         old.commit()
         for write in writes:

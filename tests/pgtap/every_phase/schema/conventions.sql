@@ -196,7 +196,7 @@ SELECT is_empty(
     FROM pg_catalog.pg_proc AS p
     WHERE p.pronamespace = 'tenancy'::regnamespace
         AND p.prosecdef
-        AND NOT p.proconfig @> ARRAY['plan_cache_mode=force_generic_plan', 'seq_page_cost=50']
+        AND NOT p.proconfig @> ARRAY['plan_cache_mode=force_generic_plan', 'enable_seqscan=off', 'jit=off']
         AND p.proname NOT IN (
             'forget_customers', 'keep_watch', 'record_origins', 'record_parts', 'refuse_truncate', -- once a statement
             'catch_up_customer', -- a repair, whose generic plan would read whole tables
