@@ -57,7 +57,7 @@ def _options(
             "--verbose",
             callback=_be_verbose,
             expose_value=False,
-            help="Besides, each statement that is sent, with its time, on standard error.",
+            help="Also print each statement that is sent, with its time, on standard error.",
         ),
     ] = False,
 ) -> None:

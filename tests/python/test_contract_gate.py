@@ -150,12 +150,12 @@ REFUSALS = {
     ),
     "somebody's view": Refusal(
         "CREATE VIEW public.loyal AS SELECT id FROM public.customers WHERE no_show_count = 0",
-        "view public.loyal: something depends on what goes (depends on no_show_count;",
+        "view public.loyal: something depends on the legacy side (depends on no_show_count;",
         "DROP VIEW public.loyal",
     ),
     "somebody's index": Refusal(
         "CREATE INDEX fans ON public.customers (preferred_stylist_id)",
-        "index public.fans: something depends on what goes (depends on preferred_stylist_id;",
+        "index public.fans: something depends on the legacy side (depends on preferred_stylist_id;",
         "DROP INDEX public.fans",
     ),
 }
@@ -259,7 +259,7 @@ def test_a_dozen_is_enough(phase2_database: str) -> None:
     done = contract(url)
     assert_refused(url, done)
     assert done.stderr.count("somebody wrote to the legacy side") == 12
-    assert ". All of them: convo-tenancy gate. Whoever is sure" in done.stderr
+    assert ". All of them: convo-tenancy gate. To override those" in done.stderr
     assert contract(url, *override(done.stderr)).returncode == 0
 
 
@@ -337,7 +337,7 @@ LATE = {
     ),
     "somebody makes a view": (
         "CREATE VIEW public.late AS SELECT customer_id FROM public.customer_booking_stats",
-        "view public.late: something depends on what goes",
+        "view public.late: something depends on the legacy side",
     ),
 }
 

@@ -84,7 +84,7 @@ OTHERS_FUNCTION = """
         (
             f"DELETE FROM {PREFERENCES}; ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL",
             "inserts",
-            f"column {PREFERENCES}.shop_id takes no NULL and has no default",
+            f"column {PREFERENCES}.shop_id is NOT NULL without a default",
         ),
         (
             "ALTER TABLE public.customers ADD locale text;"
@@ -109,7 +109,7 @@ OTHERS_FUNCTION = """
         (
             "ALTER TABLE public.customer_service_preferences ALTER id DROP DEFAULT",
             "inserts",
-            "column public.customer_service_preferences.id takes no NULL and has no default",
+            "column public.customer_service_preferences.id is NOT NULL without a default",
         ),
         # Columns that ours gives
         (
@@ -127,7 +127,7 @@ OTHERS_FUNCTION = """
             "ALTER TABLE public.customer_booking_stats DROP COLUMN updated_at,"
             " ADD updated_at timestamptz GENERATED ALWAYS AS (last_booking_at) STORED",
             "legacy_schema",
-            "column public.customer_booking_stats.updated_at is generated, and is to be written",
+            "column public.customer_booking_stats.updated_at is generated, but this project writes",
         ),
         (
             f"ALTER TABLE {PREFERENCES} ALTER booking_count TYPE bigint",
@@ -211,19 +211,19 @@ OTHERS_FUNCTION = """
         (
             "CREATE RULE keep AS ON UPDATE TO public.customers WHERE FALSE DO INSTEAD NOTHING",
             "inserts",
-            "rule keep on public.customers stands against ON CONFLICT",
+            "rule keep on public.customers prevents ON CONFLICT",
         ),
         # Names
         (
             OTHERS_FUNCTION + "CREATE TRIGGER stylist_leaves BEFORE DELETE ON public.stylists"
             " FOR EACH ROW EXECUTE FUNCTION public.fill()",
             "names",
-            "trigger stylist_leaves on public.stylists has the name of one that is made here",
+            "trigger stylist_leaves on public.stylists has a name that this project needs",
         ),
         (
             "CREATE POLICY as_before ON public.bookings USING (TRUE)",
             "names",
-            "policy as_before on public.bookings has the name of one that is made here",
+            "policy as_before on public.bookings has a name that this project needs",
         ),
         (
             "CREATE TABLE public.stylists_id_shop_id_key ()",

@@ -700,7 +700,9 @@ def said(output: str, text: str) -> dict[str, str]:
 
 _formats = cycle(FORMATS)
 WITHOUT_PLAN = ("--plan-directory", "/nonexistent")  # Sqitch takes its time to read it
-RUN = re.compile(r"\brun ([A-Z].*?)(?:,? (?:and look )?again| goes on.*|, if it is meant)?(?:; |$)")
+RUN = re.compile(
+    r"\brun ([A-Z].*?)(?:,? (?:and look )?again| goes on.*|, if you altered it on purpose)?(?:; |$)"
+)
 SCRIPT = re.compile(r"psql -f deploy/([\w/]+)\.sql")
 
 

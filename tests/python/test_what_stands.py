@@ -357,7 +357,7 @@ def test_a_schema_of_somebody_elses(small_at: Small, schema: str, at: str | None
     try:
         refused = sqitch(url, "deploy", *CONTRACT, check=False)
         assert f"schema {schema} " in refused.stderr
-        assert "belongs to somebody else than public.customers" in refused.stderr
+        assert "and public.customers have different owners" in refused.stderr
         assert "else rename it" in refused.stderr
     finally:
         psql(url, "-c", f"DROP SCHEMA {schema}", "-c", "DROP ROLE squatter")
