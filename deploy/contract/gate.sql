@@ -55,7 +55,7 @@ BEGIN
     UNION ALL
     SELECT
         2,
-        'the dual write is not as it was deployed',
+        'the mirrors are not as they were deployed',
         tenancy.printable('trigger ' || p.name),
         p.problem,
         'convo-tenancy health names the command; if you altered it on purpose, SELECT tenancy.accept_parts()',
@@ -146,7 +146,7 @@ BEGIN
         UNION ALL
         SELECT
             2,
-            'the dual write is not as it was deployed',
+            'the mirrors are not as they were deployed',
             tenancy.printable(format('%s %s', p.kind, p.name)),
             p.problem,
             'convo-tenancy health names the command; if you altered it on purpose, SELECT tenancy.accept_parts()',
