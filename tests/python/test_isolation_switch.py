@@ -701,7 +701,7 @@ def test_several_are_named_at_once_and_some_do_not_matter(strangers: str) -> Non
     refused = _refused(strangers, ON)
     assert "Findings: 2." in refused
     command = "CALL tenancy.enforce_isolation(ARRAY['role mallory', 'role oscar'])"
-    assert refused.splitlines()[0].endswith(f"names them: {command}")
+    assert refused.splitlines()[0].endswith(f"name them: {command}")
     assert "Findings: 1. role oscar" in _refused(
         strangers, "CALL tenancy.enforce_isolation(ARRAY['role mallory'])"
     )
@@ -806,11 +806,11 @@ def test_two_at_once(owned_database: str) -> None:
 
 def test_the_other_one_was_faster(owned_database: str) -> None:
     psql(owned_database, "-c", "UPDATE tenancy.isolation SET state = 'relaxing'")
-    assert "isolation is relaxing by now" in _refused(
+    assert "isolation is now relaxing" in _refused(
         owned_database, "CALL tenancy.set_isolation('on')"
     )
     psql(owned_database, "-c", OFF)
-    assert "isolation is off by now" in _refused(
+    assert "isolation is now off" in _refused(
         owned_database, "CALL tenancy.switch_table('public.bookings')"
     )
 

@@ -144,7 +144,7 @@ def test_somebody_else_s_row_level_security(phase1_database: str) -> None:
     psql(phase1_database, "-c", "ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY")
     refused = sqitch(phase1_database, "deploy", "--to", "@phase2", check=False)
     assert refused.returncode != 0
-    assert "row-level security is on already: public.bookings" in refused.stderr
+    assert "row-level security is already on: public.bookings" in refused.stderr
 
 
 def test_who_had_rights_before_sees_the_same_rows(phase1_database: str, cluster: Cluster) -> None:
