@@ -38,7 +38,7 @@ BEGIN
     DELETE FROM tenancy.customers_under_way AS u WHERE u.key = ANY (keys);
 EXCEPTION
     WHEN lock_not_available THEN
-        RAISE EXCEPTION 'another transaction makes a customer with this email address or phone number, and goes on: try again'
+        RAISE EXCEPTION 'another transaction is making a customer with this email address or phone number: try again'
             USING ERRCODE = 'lock_not_available';
 END;
 $$;

@@ -83,7 +83,7 @@ BEGIN
     GROUP BY s.introductions_per_hour;
 
     IF counted.by_this > counted.allowed OR attempt - before_first - counted.by_all >= 10 * counted.allowed THEN
-        RAISE EXCEPTION 'no more new customers in this hour: see tenancy.introducers and tenancy.settings.introductions_per_hour'
+        RAISE EXCEPTION 'too many new customers in this hour: see tenancy.introducers and tenancy.settings.introductions_per_hour'
             USING ERRCODE = 'configuration_limit_exceeded';
     END IF;
 END;

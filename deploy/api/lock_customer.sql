@@ -52,7 +52,7 @@ BEGIN
 
             -- The wait may have been for a revert, which takes the mirrors away next; or for the contract.
             IF to_regprocedure('tenancy.lock_customer(integer, boolean)') IS NULL THEN
-                RAISE EXCEPTION 'the SQL API was taken away while this call waited: try again'
+                RAISE EXCEPTION 'the SQL API was removed while this call waited: try again'
                     USING ERRCODE = 'serialization_failure';
             END IF;
             IF NOT tenancy.has_legacy_side() THEN

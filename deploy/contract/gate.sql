@@ -55,10 +55,10 @@ BEGIN
     UNION ALL
     SELECT
         2,
-        'the dual write is not as it was deployed',
+        'the mirrors are not as they were deployed',
         tenancy.printable('trigger ' || p.name),
         p.problem,
-        'convo-tenancy health names the command; if it is meant, SELECT tenancy.accept_parts()',
+        'convo-tenancy health names the command; if you altered it on purpose, SELECT tenancy.accept_parts()',
         FALSE
     FROM tenancy.part_problems AS p
     WHERE p.kind = 'trigger'
@@ -95,7 +95,7 @@ BEGIN
     UNION ALL
     SELECT
         7,
-        'something depends on what goes',
+        'something depends on the legacy side',
         tenancy.printable(d.name),
         tenancy.printable(d.detail),
         'move it to the profiles or drop it',
@@ -146,10 +146,10 @@ BEGIN
         UNION ALL
         SELECT
             2,
-            'the dual write is not as it was deployed',
+            'the mirrors are not as they were deployed',
             tenancy.printable(format('%s %s', p.kind, p.name)),
             p.problem,
-            'convo-tenancy health names the command; if it is meant, SELECT tenancy.accept_parts()',
+            'convo-tenancy health names the command; if you altered it on purpose, SELECT tenancy.accept_parts()',
             FALSE
         FROM tenancy.part_problems AS p
         WHERE p.kind IN ('function', 'view')
@@ -167,23 +167,23 @@ BEGIN
         UNION ALL
         SELECT
             6,
-            'somebody reads what goes',
+            'somebody reads the legacy side',
             'reader ' || r.queryid,
             format(
                 '%s calls by %s since %s: %s',
                 sum(r.calls), tenancy.printable(string_agg(DISTINCT r.role_name, ', ')), min(r.counted_since),
                 tenancy.printable(min(r.statement))
             ),
-            format('move it, %s, and wait whether it comes again', tenancy.printable(min(r.forget))),
+            format('move it, %s, and see whether it returns', tenancy.printable(min(r.forget))),
             TRUE
         FROM tenancy.legacy_readers() AS r
         GROUP BY r.queryid
         UNION ALL
         SELECT
             8,
-            'its text names what goes, as far as a search of words can tell',
+            'its text names the legacy side, as far as a search for words can tell',
             tenancy.printable(m.name),
-            'it would fail when it is called',
+            'a call would fail after the contract',
             'move it to the profiles or drop it',
             TRUE
         FROM tenancy.legacy_mentions() AS m
@@ -205,9 +205,9 @@ BEGIN
         UNION ALL
         SELECT
             9,
-            'contract_despite names what the gate does not find',
+            'contract_despite names a finding that the gate does not have',
             tenancy.printable(n.name),
-            'misspelt, or gone',
+            'misspelt, or resolved',
             'take it out of contract_despite',
             FALSE,
             FALSE
@@ -239,7 +239,7 @@ AS $$
         || array_to_string(findings[:12], '. ')
         || CASE WHEN cardinality(findings) > 12 THEN '. All of them: convo-tenancy gate' ELSE '' END
         || coalesce(
-            '. Whoever is sure that some do not matter names them: --set contract_despite='''
+            '. To override those that do not matter, name them: --set contract_despite='''
             || replace(array_to_string(names, ', '), '''', '''\''''') || '''',
             ''
         );
@@ -298,8 +298,8 @@ BEGIN
     END IF;
 
     IF contract IS DISTINCT FROM 'yes' THEN
-        RAISE EXCEPTION 'the contract takes customer_booking_stats and columns of customers away, so it is not deployed unasked: '
-            'read docs/phase-3.md, see what "convo-tenancy gate" says, then run sqitch deploy --set contract=yes'
+        RAISE EXCEPTION 'the contract takes customer_booking_stats and columns of customers away, so it needs your consent: '
+            'read docs/phase-3.md, run convo-tenancy gate, then run sqitch deploy --set contract=yes'
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
@@ -310,7 +310,7 @@ BEGIN
 
     unseen := tenancy.unseen_readers();
     IF unseen IS NOT NULL THEN
-        RAISE WARNING 'who reads the legacy side is not seen: %', unseen;
+        RAISE WARNING 'the gate cannot see who reads the legacy side: %', unseen;
     END IF;
 
     -- What takes a pass over the customers is asked later (deploy/contract/switch.sql). Who is refused anyway is told everything.

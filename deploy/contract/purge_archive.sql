@@ -15,7 +15,7 @@ SET lock_timeout = '500ms' -- who deletes a customer locks the archive, too
 AS $$
 BEGIN
     IF confirmation IS DISTINCT FROM current_database() THEN
-        RAISE EXCEPTION 'nothing was deleted. What was archived can never come back: to delete it, confirm with the name of the '
+        RAISE EXCEPTION 'nothing was deleted. A purged archive never comes back: to delete it, confirm with the name of the '
             'database, SELECT tenancy.purge_archive(%)', quote_literal(current_database())
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
@@ -27,7 +27,7 @@ BEGIN
     DROP TABLE IF EXISTS tenancy_archive.customer_booking_stats, tenancy_archive.customers;
     UPDATE tenancy.contracted SET purged_at = clock_timestamp();
     IF NOT tenancy.drop_archive_schema() THEN
-        RAISE WARNING 'schema tenancy_archive holds something else, too, and stays';
+        RAISE WARNING 'schema tenancy_archive stays, because it holds other objects, too';
     END IF;
 END;
 $$;

@@ -202,7 +202,7 @@ BEGIN
         EXIT WHEN tenancy.has_few_tracked_customers();
 
         IF held > 0 THEN
-            RAISE NOTICE 'restore: comes back to % customers whom other transactions hold', held;
+            RAISE NOTICE 'restore: % customers are locked by other transactions, it returns to them', held;
             PERFORM pg_catalog.pg_sleep(0.1);
         END IF;
     END LOOP;

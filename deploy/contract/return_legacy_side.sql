@@ -22,12 +22,13 @@ BEGIN
         WHERE t.oid = to_regclass('public.customer_booking_stats')
             AND (t.relkind <> 'r' OR pg_get_userbyid(t.relowner) <> current_user)
     ) THEN
-        RAISE EXCEPTION 'public.customer_booking_stats is there, and not ours: rename or drop it, then run the same again'
+        RAISE EXCEPTION 'public.customer_booking_stats exists, and this project did not make it: rename or drop it, '
+            'then run the same again'
             USING ERRCODE = 'duplicate_object';
     END IF;
     IF EXISTS (SELECT FROM public.customer_booking_stats) THEN
-        RAISE WARNING 'an old application wrote to a customer_booking_stats of its own: it is tenancy_archive.% now, '
-            'look what in it the profiles do not have', stray;
+        RAISE WARNING 'an old application wrote to its own customer_booking_stats, which is now tenancy_archive.%: '
+            'copy what the profiles lack (docs/phase-3.md)', stray;
         -- A copy: its indexes have the names of those that come back.
         EXECUTE format('CREATE TABLE tenancy_archive.%I AS TABLE public.customer_booking_stats', stray);
         IF EXISTS (

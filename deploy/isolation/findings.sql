@@ -24,7 +24,7 @@ WHERE i.state IN ('enforcing', 'relaxing')
 UNION ALL
 SELECT
     'switch',
-    'row-level security is not as isolation is',
+    'row-level security and isolation differ',
     'table ' || t.name,
     format('isolation is %s, row-level security is %s', i.state, CASE WHEN c.relrowsecurity THEN 'on' ELSE 'off' END),
     CASE i.state WHEN 'off' THEN 'CALL tenancy.relax_isolation()' ELSE 'CALL tenancy.enforce_isolation()' END
@@ -54,7 +54,7 @@ WHERE p.kind = 'policy'
 UNION ALL
 SELECT
     'ours',
-    'everybody may run what is ours',
+    'every role may execute functions of this project',
     'PUBLIC',
     format('EXECUTE on %s functions of schema tenancy', count(*)),
     'psql -f deploy/isolation/rights.sql'
@@ -74,7 +74,7 @@ WHERE to_regrole(g.name) IS NULL
 UNION ALL
 SELECT
     'ours',
-    'it belongs to somebody else than public.customers',
+    'its owner is not that of public.customers',
     format('%s %s', lower(o.kind COLLATE pg_catalog."C"), o.name),
     format('owner %I', pg_get_userbyid(o.owner)),
     format('ALTER %s %s OWNER TO %I', o.kind, o.name, pg_get_userbyid(t.relowner))
@@ -359,10 +359,10 @@ WHERE b.oid NOT IN (SELECT e.oid FROM exempt AS e)
 GROUP BY b.rolname
 UNION ALL
 SELECT
-    'it is more than a group with the rights that it has here',
+    'the group has attributes or memberships that it must not have',
     format('role %I', g.rolname),
     d.detail,
-    'take that away from it',
+    'remove them',
     FALSE
 FROM convo_group AS g
 CROSS JOIN LATERAL (
@@ -402,7 +402,7 @@ GROUP BY l.rolname
 HAVING count(*) > 1
 UNION ALL
 SELECT
-    'what it may do there is done or believed with the rights of others',
+    'it could act with the rights of others',
     coalesce('role ' || quote_ident(r.rolname), 'PUBLIC'),
     string_agg(format('%s on %s', p.privilege, p.name), ', ' ORDER BY p.name, p.privilege),
     string_agg(
@@ -416,7 +416,7 @@ WHERE r.rolsuper IS NOT TRUE
 GROUP BY r.rolname
 UNION ALL
 SELECT
-    'it runs with the rights of who writes, and belongs to somebody else',
+    'it runs with the rights of each writer, and its function has another owner',
     format('trigger %I on %s', t.tgname, t.tgrelid::regclass),
     format('function %s of %I', t.tgfoid::regprocedure, r.rolname),
     format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass),
@@ -430,7 +430,7 @@ JOIN owner AS o ON o.oid <> r.oid
 WHERE t.tgrelid IN (SELECT n.oid FROM relation AS n)
 UNION ALL
 SELECT
-    'who sets nothing there has a setting that decides what is seen or mirrored',
+    'a default setting decides what sessions see or whether writes are mirrored',
     coalesce(nullif(concat_ws(' in ', 'role ' || quote_ident(r.rolname), 'database ' || quote_ident(b.datname)), ''), 'all roles'),
     string_agg(split_part(c.setting, '=', 1), ', ' ORDER BY c.setting),
     string_agg(
@@ -457,7 +457,7 @@ GROUP BY
     b.datname
 UNION ALL
 SELECT
-    'it can dump or COPY FROM, and could no longer',
+    'its pg_dump or COPY FROM would fail',
     format('role %I', l.rolname),
     concat_ws(
         ', ',
@@ -562,7 +562,7 @@ BEGIN
 
     IF found.number > 0 THEN
         RAISE EXCEPTION 'isolation would not hold. Findings: %. %', found.number, tenancy.printable(found.text) || coalesce(
-            '. Whoever is sure that some do not matter names them: CALL tenancy.enforce_isolation(ARRAY[' || found.names || '])', ''
+            '. To override those that do not matter, name them: CALL tenancy.enforce_isolation(ARRAY[' || found.names || '])', ''
         )
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;

@@ -33,7 +33,7 @@ BEGIN
         LEFT JOIN pg_catalog.pg_roles AS r ON r.rolname = w.role_name
     LOOP
         IF wanted.is_more THEN
-            RAISE EXCEPTION 'role % is there, and no plain group role: ALTER ROLE % NOLOGIN NOSUPERUSER NOBYPASSRLS',
+            RAISE EXCEPTION 'role % exists, but is not a plain group role: ALTER ROLE % NOLOGIN NOSUPERUSER NOBYPASSRLS',
                 wanted.role_name, wanted.role_name
                 USING ERRCODE = 'object_not_in_prerequisite_state';
         END IF;

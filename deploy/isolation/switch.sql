@@ -24,7 +24,7 @@ BEGIN
     INTO STRICT state_before
     FROM tenancy.isolation AS i;
     IF (state = 'on' AND state_before <> 'enforcing') OR (state = 'off' AND state_before <> 'relaxing') THEN
-        RAISE EXCEPTION 'isolation is % by now: another session called the other procedure', state_before
+        RAISE EXCEPTION 'isolation is now %: another session called the other procedure', state_before
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
@@ -39,7 +39,7 @@ BEGIN
         FROM unnest(despite) AS n (name)
         WHERE n.name NOT IN (SELECT f.name FROM tenancy.isolation_findings AS f WHERE f.may_be_overridden);
         IF unknown_names IS NOT NULL THEN
-            RAISE EXCEPTION 'despite names what is no finding that may be overridden: %', unknown_names
+            RAISE EXCEPTION 'despite names findings that do not exist or cannot be overridden. Take them out: %', unknown_names
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
         CALL tenancy.check_isolation('{ours,theirs}');
@@ -92,7 +92,7 @@ BEGIN
     CROSS JOIN pg_class AS c
     WHERE c.oid = table_name::regclass;
     IF state NOT IN ('enforcing', 'relaxing') THEN
-        RAISE EXCEPTION 'isolation is % by now: another session was faster', state
+        RAISE EXCEPTION 'isolation is now %: another session changed it first', state
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 

@@ -99,7 +99,7 @@ BEGIN
                 reported_at := pg_catalog.clock_timestamp();
                 RAISE NOTICE 'reconcile: % of % customers looked at, % repaired%',
                     least(batch_start + batch_size - 1, pg_catalog.cardinality(drifted)), pg_catalog.cardinality(drifted), repaired,
-                    coalesce('; comes back to ' || step.detail, '');
+                    coalesce('; returns later to ' || step.detail, '');
             END IF;
         END LOOP;
 

@@ -240,7 +240,7 @@ BEGIN
 
         IF next_copied OPERATOR(pg_catalog.=) copied THEN
             IF NOT is_reported THEN
-                RAISE NOTICE 'adoption waits: somebody holds a profile of those after id %', copied;
+                RAISE NOTICE 'adoption waits: another transaction locks a profile after id %', copied;
             END IF;
             is_reported := TRUE;
             PERFORM pg_catalog.pg_sleep(0.2);

@@ -211,11 +211,11 @@ DECLARE
     default_shop CONSTANT integer := (SELECT s.default_shop_id FROM tenancy.settings AS s);
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
-        RAISE EXCEPTION 'shop % is the default shop and cannot go with a TRUNCATE: DELETE the others', default_shop
+        RAISE EXCEPTION 'TRUNCATE would delete shop %, the default shop: DELETE the other shops instead', default_shop
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF OLD.id = default_shop THEN
-        RAISE EXCEPTION 'shop % is the default shop, which owns what no booking places: '
+        RAISE EXCEPTION 'shop % is the default shop, which gets every count that no booking ties to a shop: '
             'first UPDATE tenancy.settings SET default_shop_id = <another shop>', default_shop
             USING ERRCODE = 'restrict_violation';
     END IF;

@@ -23,8 +23,8 @@ BEGIN
 
     -- Whose the schema is may drop it, and all in it.
     IF (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'tenancy_archive') <> owner_name THEN
-        RAISE EXCEPTION 'schema tenancy_archive belongs to somebody else than public.customers. Where the tables changed hands, give their '
-            'new owner all that is ours (docs/support.md); else rename it'
+        RAISE EXCEPTION 'schema tenancy_archive and public.customers have different owners. If the tables have a new owner, '
+            'give it everything of this project (docs/support.md#refused); else rename the schema'
             USING ERRCODE = 'duplicate_object';
     END IF;
 

@@ -28,8 +28,8 @@ BEGIN
         WHERE n.nspname = 'tenancy'
             AND t.oid = to_regclass('public.customers')
     ) THEN
-        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
-            'all that is ours (docs/support.md); else rename it'
+        RAISE EXCEPTION 'schema tenancy and public.customers have different owners. If the tables have a new owner, '
+            'give it everything of this project (docs/support.md#refused); else rename the schema'
             USING ERRCODE = 'duplicate_object';
     END IF;
 END;
@@ -67,8 +67,8 @@ $$;
 \endif
 DO $$
 BEGIN
-    RAISE EXCEPTION 'support/begin does not stand in this database. Where Sqitch''s registry has it, run sqitch revert --to '
-        'support/schema -y, which only takes it and what follows out of the registry. Then run sqitch deploy'
+    RAISE EXCEPTION 'support/begin does not stand in this database. If Sqitch''s registry has it, run sqitch revert --to '
+        'support/schema -y, which changes only the registry. Then run sqitch deploy'
         USING ERRCODE = 'object_not_in_prerequisite_state';
 END;
 $$;
@@ -84,8 +84,8 @@ SELECT to_regclass('tenancy.changes') IS NOT NULL AS is_ready \gset
 \else
 DO $$
 BEGIN
-    RAISE EXCEPTION 'support/schema does not stand in this database. Where Sqitch''s registry has it, run sqitch revert --to '
-        'support/preconditions -y, which only takes it out of the registry. Then run sqitch deploy'
+    RAISE EXCEPTION 'support/schema does not stand in this database. If Sqitch''s registry has it, run sqitch revert --to '
+        'support/preconditions -y, which changes only the registry. Then run sqitch deploy'
         USING ERRCODE = 'object_not_in_prerequisite_state';
 END;
 $$;
@@ -308,8 +308,8 @@ BEGIN
             AND l.classid::bigint = mark
             AND l.objid::bigint NOT IN (0, client)
     ) THEN
-        RAISE EXCEPTION 'another client''s script ran in this session of the server, so a pooler in transaction mode is between: connect '
-            'to the server itself, or to a pool in session mode, and see docs/support.md#poolers for what may be left'
+        RAISE EXCEPTION 'another client''s script ran in this session of the server, so you use a pooler in transaction mode: '
+            'connect directly, or to a pool in session mode. docs/support.md#poolers says how to clean up'
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
@@ -425,7 +425,7 @@ DECLARE
     other record;
 BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'the script runs inside of another transaction, at %: run it outside of one',
+        RAISE EXCEPTION 'the script runs inside another transaction, at %: run it outside one',
             current_setting('transaction_isolation')
             USING ERRCODE = 'active_sql_transaction';
     END IF;

@@ -395,7 +395,7 @@ BEGIN
                 RAISE;
             WHEN OTHERS THEN
                 -- A role that is gone, say, or rows that were written since. The way back goes on.
-                RAISE WARNING '% is not as it was: %. Put that right, then run: %', tenancy.printable(definition.object),
+                RAISE WARNING 'could not restore %: %. Correct the cause, then run: %', tenancy.printable(definition.object),
                     tenancy.printable(sqlerrm), tenancy.printable(definition.statement);
                 CONTINUE;
         END;

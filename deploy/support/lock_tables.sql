@@ -125,7 +125,7 @@ DECLARE
 BEGIN
     IF attempt >= lock_attempts THEN
         RAISE EXCEPTION 'could not lock % within % attempts; nothing is half done. '
-            'End or wait for, then run the same again: %', missing, lock_attempts, holders
+            'Wait for these or end them, then run the same again: %', missing, lock_attempts, holders
             USING ERRCODE = 'lock_not_available';
     END IF;
     RAISE NOTICE 'waiting for % (attempt % of %), held by: %', missing, attempt, lock_attempts, holders;

@@ -2,8 +2,9 @@
 
 -- Refuses a database that the plan does not fit, before anything in it is changed: for all that phases 1 to 3 need. Warns of what would
 -- hold them up. It only looks, and runs again where phase 2 begins, since the application may alter its tables meanwhile.
--- Variables: default_shop_id, the shop that owns what no booking places (1); adopt, yes to take over a table customer_shop_profiles that
--- is there already. profiles/customer_shop_profiles includes this file, with looks_at_profiles, for the look at that table alone.
+-- Variables: default_shop_id, the shop of counts that no booking ties to a shop (1); adopt, yes to take over a table
+-- customer_shop_profiles that is there already. profiles/customer_shop_profiles includes this file, with looks_at_profiles, for the
+-- look at that table alone.
 
 \set ON_ERROR_STOP on
 \set ON_ERROR_ROLLBACK off
@@ -624,16 +625,16 @@ BEGIN
             WHEN insufficient_privilege THEN
                 shop_status := CASE WHEN is_script THEN 'critical' ELSE 'warning' END; -- who only looks need not be who deploys
                 shop_problem := format(
-                    'role %I may not read public.shops, so nothing is known of shop %s, the default shop: '
+                    'role %I may not read public.shops, so the default shop, %s, is not checked: '
                     'GRANT SELECT ON public.shops TO %I',
                     current_user, wanted_shop, current_user
                 );
             WHEN lock_not_available THEN
                 shop_problem := format(
-                    'public.shops is locked (pid %s), so nothing is known of shop %s, the default shop: wait for it, or end it with '
+                    'public.shops is locked (pid %s), so the default shop, %s, is not checked: wait for it, or end it with '
                     'pg_terminate_backend, then run the same again',
                     (
-                        SELECT coalesce(string_agg(DISTINCT l.pid::text, ', '), 'of nobody any more')
+                        SELECT coalesce(string_agg(DISTINCT l.pid::text, ', '), 'of a session that has ended')
                         FROM pg_locks AS l
                         WHERE l.relation = to_regclass('public.shops')
                             AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
@@ -807,8 +808,8 @@ BEGIN
             'session',
             'critical',
             0,
-            'a pooler in transaction mode is between: connect to the server itself, or to a pool in session mode, and see '
-            'docs/support.md#poolers for what may be left'
+            'you use a pooler in transaction mode: connect directly, or to a pool in session mode. docs/support.md#poolers says '
+            'how to clean up'
         WHERE is_script
             AND EXISTS (
                 SELECT
@@ -835,7 +836,7 @@ BEGIN
             'warning',
             1,
             format(
-                'collation "und-x-icu" is not there for encoding %s: of emails, A to Z alone get their lower case; '
+                'collation "und-x-icu" does not exist for encoding %s, so only A to Z of an email become lower case: '
                 'use a database in UTF8, on a server with ICU',
                 current_setting('server_encoding')
             )
@@ -882,8 +883,8 @@ BEGIN
             SELECT
                 CASE
                     WHEN is_strange THEN
-                        'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new '
-                        'owner all that is ours (docs/support.md); else rename it'
+                        'schema tenancy and public.customers have different owners. If the tables have a new owner, '
+                        'give it everything of this project (docs/support.md#refused); else rename the schema'
                     WHEN is_deployed THEN NULL
                     WHEN to_regclass('tenancy.backfill_progress') IS NOT NULL THEN
                         'schema tenancy was deployed from an older plan: revert it with the checkout that it was deployed from'
@@ -906,8 +907,8 @@ BEGIN
             'schemas',
             'critical',
             2,
-            'schema tenancy_archive belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
-            'all that is ours (docs/support.md); else rename it'
+            'schema tenancy_archive and public.customers have different owners. If the tables have a new owner, '
+            'give it everything of this project (docs/support.md#refused); else rename the schema'
         FROM pg_namespace AS n
         WHERE n.nspname = 'tenancy_archive'
             AND n.nspowner <> owner
@@ -951,8 +952,8 @@ BEGIN
                             )
                         WHEN l.use <> 'read' AND f.is_generated THEN
                             format(
-                                'column public.%s.%s is generated, and is to be written: ALTER TABLE public.%s ALTER COLUMN %s '
-                                'DROP EXPRESSION, or SET GENERATED BY DEFAULT',
+                                'column public.%s.%s is generated, but this project writes it: '
+                                'ALTER TABLE public.%s ALTER COLUMN %s DROP EXPRESSION, or SET GENERATED BY DEFAULT',
                                 l.table_name, l.column_name, l.table_name, l.column_name
                             )
                     END AS problem
@@ -995,7 +996,7 @@ BEGIN
             END,
             row_number() OVER (ORDER BY f.table_name, f.attname),
             format(
-                'column public.%I.%I takes no NULL and has no default, and what is inserted here leaves it out: '
+                'column public.%I.%I is NOT NULL without a default, and this project inserts rows without it: '
                 'ALTER TABLE public.%I ALTER COLUMN %I SET DEFAULT ..., or DROP NOT NULL',
                 f.table_name, f.attname, f.table_name, f.attname
             )
@@ -1042,7 +1043,7 @@ BEGIN
             'critical',
             2000 + row_number() OVER (ORDER BY t.position, r.rulename),
             format(
-                'rule %I on public.%s stands against ON CONFLICT: DROP RULE %I ON public.%s',
+                'rule %I on public.%s prevents ON CONFLICT: DROP RULE %I ON public.%s',
                 r.rulename, t.table_name, r.rulename, t.table_name
             )
         FROM legacy_table AS t
@@ -1057,8 +1058,8 @@ BEGIN
             'warning',
             row_number() OVER (ORDER BY t.position, c.conname),
             format(
-                'constraint %I on public.%s (%s): see that it takes a row without bookings, and the default of a column that the legacy '
-                'schema does not have', c.conname, t.table_name, pg_get_constraintdef(c.oid)
+                'constraint %I on public.%s (%s): see that it accepts a row without bookings, and the defaults of columns that the '
+                'legacy schema does not have', c.conname, t.table_name, pg_get_constraintdef(c.oid)
             )
         FROM legacy_table AS t
         JOIN pg_constraint AS c
@@ -1157,7 +1158,8 @@ BEGIN
             'critical',
             1,
             format(
-                'row-level security is on already: %s. Ours would open what your policies close: see docs/isolation.md',
+                'row-level security is already on: %s. This project''s policies would show rows that yours hide: '
+                'see docs/isolation.md',
                 string_agg('public.' || t.table_name, ', ' ORDER BY t.table_name)
             )
         FROM legacy_table AS t
@@ -1171,7 +1173,7 @@ BEGIN
             'critical',
             1 + t.position,
             format(
-                'row-level security of public.%s is forced on its owner, as whom the mirrors write: '
+                'row-level security of public.%s is forced on its owner, and the mirrors write as the owner: '
                 'ALTER TABLE public.%s NO FORCE ROW LEVEL SECURITY', t.table_name, t.table_name
             )
         FROM legacy_table AS t
@@ -1183,7 +1185,7 @@ BEGIN
             'critical',
             row_number() OVER (ORDER BY g.table_name, g.tgname),
             format(
-                'trigger %I on public.%s has the name of one that is made here: ALTER TRIGGER %I ON public.%s RENAME TO ...',
+                'trigger %I on public.%s has a name that this project needs: ALTER TRIGGER %I ON public.%s RENAME TO ...',
                 g.tgname, g.table_name, g.tgname, g.table_name
             )
         FROM others_trigger AS g
@@ -1200,7 +1202,7 @@ BEGIN
             'critical',
             1000 + row_number() OVER (ORDER BY t.table_name, p.polname),
             format(
-                'policy %I on public.%s has the name of one that is made here: ALTER POLICY %I ON public.%s RENAME TO ...',
+                'policy %I on public.%s has a name that this project needs: ALTER POLICY %I ON public.%s RENAME TO ...',
                 p.polname, t.table_name, p.polname, t.table_name
             )
         FROM legacy_table AS t
@@ -1212,7 +1214,7 @@ BEGIN
             'names',
             'critical',
             2000 + row_number() OVER (ORDER BY c.relname),
-            format('public.%I has the name of an index or sequence that is made here: rename it', c.relname)
+            format('public.%I has the name of an index or sequence of this project: rename it', c.relname)
         FROM pg_class AS c
         WHERE c.relnamespace = to_regnamespace('public')
             AND CASE
@@ -1234,7 +1236,7 @@ BEGIN
             'warning',
             row_number() OVER (ORDER BY g.table_name, g.tgname),
             format(
-                'trigger %I on public.%s (%s): what it writes while a mirror writes is not mirrored: '
+                'trigger %I on public.%s (%s): its writes while a mirror writes are not mirrored: '
                 'see the limits in docs/phase-2.md',
                 g.tgname, g.table_name, g.tgfoid::regproc
             )
@@ -1325,7 +1327,7 @@ BEGIN
             CASE WHEN target_phase < 2 THEN 'warning' ELSE 'critical' END,
             1 + row_number() OVER (ORDER BY r.rolname),
             format(
-                'role %s is there, and no plain group role: ALTER ROLE %s NOLOGIN NOSUPERUSER NOBYPASSRLS', r.rolname, r.rolname
+                'role %s exists, but is not a plain group role: ALTER ROLE %s NOLOGIN NOSUPERUSER NOBYPASSRLS', r.rolname, r.rolname
             )
         FROM pg_roles AS r
         WHERE r.rolname IN ('convo_shop', 'convo_back_office', 'convo_health')

@@ -1,7 +1,7 @@
 -- Deploy convo_tenancy:support/schema to pg
 
 -- Schema tenancy: the settings, and the plan's changes in their order. From here on the database itself knows which of them stand.
--- Variable: default_shop_id, the shop that owns what no booking places (1).
+-- Variable: default_shop_id, the shop of counts that no booking ties to a shop (1).
 
 \set ON_ERROR_STOP on
 \set ON_ERROR_ROLLBACK off
@@ -39,8 +39,8 @@ BEGIN
         WHERE n.nspname = 'tenancy'
             AND t.oid = 'public.customers'::regclass
     ) THEN
-        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
-            'all that is ours (docs/support.md); else rename it'
+        RAISE EXCEPTION 'schema tenancy and public.customers have different owners. If the tables have a new owner, '
+            'give it everything of this project (docs/support.md#refused); else rename the schema'
             USING ERRCODE = 'duplicate_object';
     END IF;
 END;

@@ -92,8 +92,8 @@ def connect(url: str | None, application_name: str) -> Connection:
         if shares_sessions(connection, new_connection):
             connection.close()
             raise Problem(
-                "between this command and the server is a pooler that gives one server session to"
-                " several clients: connect to the server itself, or to a pool in session mode"
+                "this command goes through a pooler that gives one server session to several"
+                " clients: connect directly to the server, or to a pool in session mode"
             )
         connection.execute(query("session"))
     except psycopg.Error as error:
@@ -328,7 +328,7 @@ def one(connection: Connection, kind: type[Row], name: str, *parameters: object)
     """
     for row in rows(connection, kind, name, *parameters):
         return row
-    raise Problem(f"{name}: no row, where there is always one: run sqitch verify")
+    raise Problem(f"{name}: a row is missing that must always exist: run sqitch verify")
 
 
 def scalar(connection: Connection, name: str, *parameters: object) -> object:
@@ -406,7 +406,7 @@ def problems(
         elif isinstance(error, errors.LockNotAvailable):
             message = f"somebody holds a lock for too long ({message}): {lost}"
         elif isinstance(error, psycopg.DataError) and error.sqlstate is None:
-            message = f"the database holds what cannot be read here: {message}: correct it there"
+            message = f"the database has a value that Python cannot read: {message}: correct it"
         else:
             message = f"the database refused: {message}"
         raise Problem(message) from None

@@ -20,7 +20,8 @@ DECLARE
     );
 BEGIN
     IF stray IS NOT NULL AND NOT tenancy.has_legacy_side() THEN
-        RAISE EXCEPTION 'public.customer_booking_stats is there, a %, and the table that comes back needs the name: rename or drop it',
+        RAISE EXCEPTION 'public.customer_booking_stats is a %, and the legacy table that comes back needs its name: rename or drop '
+            'it',
             tenancy.printable(stray)
             USING ERRCODE = 'duplicate_object';
     END IF;
@@ -107,8 +108,8 @@ DECLARE
     unfitting CONSTANT integer[] := tenancy.unfitting_customers();
 BEGIN
     IF cardinality(unfitting) > 0 THEN
-        RAISE WARNING 'the profiles of % customers add up to more than the legacy side can hold; it has the greatest that fits for them: %. '
-            'docs/rollback.md says how to put them right', cardinality(unfitting), array_to_string(unfitting[1 : 12], ', ');
+        RAISE WARNING 'the profiles of % customers add up to more than the legacy side can hold, so it has the greatest value that '
+            'fits: %. docs/rollback.md says how to correct them', cardinality(unfitting), array_to_string(unfitting[1 : 12], ', ');
     END IF;
 END;
 $$;

@@ -47,7 +47,7 @@ BEGIN
         ALTER TABLE tenancy_archive.adopted_profiles DROP CONSTRAINT IF EXISTS adopted_profiles_customer_id_fkey;
         ALTER TABLE tenancy_archive.adopted_profiles RENAME TO customer_shop_profiles;
         ALTER TABLE tenancy_archive.customer_shop_profiles SET SCHEMA public;
-        RAISE INFO 'public.customer_shop_profiles is the table again that was taken over, as it was then';
+        RAISE INFO 'public.customer_shop_profiles is again the table that was taken over, as it was then';
     END IF;
 
     IF is_divided
@@ -72,7 +72,7 @@ BEGIN
     THEN
         DROP TABLE tenancy.customer_shop_profiles;
         DROP TABLE tenancy.profile_origins;
-        RAISE INFO 'no profile was put aside, for the legacy side can give them all again: sqitch deploy --to @phase1 makes them';
+        RAISE INFO 'no profile was archived: sqitch deploy --to @phase1 makes all of them again from the legacy side';
         IF is_adopted THEN
             PERFORM tenancy.drop_archive_schema(); -- which may hold something else
         END IF;
@@ -108,8 +108,8 @@ BEGIN
         EXECUTE format('ALTER TABLE tenancy.%I SET SCHEMA tenancy_archive', put_aside_as);
         CALL tenancy.follow_deletions(format('tenancy_archive.%I', put_aside_as)::regclass);
         DROP TABLE tenancy.profile_origins;
-        RAISE WARNING 'what was written to the profiles since the table was taken over is in tenancy_archive.% alone: look what of it '
-            'matters, then drop that table', put_aside_as;
+        RAISE WARNING 'only tenancy_archive.% has what was written to the profiles since the table was taken over: copy '
+            'what matters, then drop that table', put_aside_as;
         RETURN;
     END IF;
 
@@ -117,8 +117,8 @@ BEGIN
     ALTER TABLE tenancy.profile_origins SET SCHEMA tenancy_archive;
     CALL tenancy.follow_deletions('tenancy_archive.customer_shop_profiles');
     CALL tenancy.follow_deletions('tenancy_archive.profile_origins');
-    RAISE INFO 'the profiles are in tenancy_archive.customer_shop_profiles now, which nobody keeps up to date: sqitch deploy --to '
-        '@phase1 takes them back';
+    RAISE INFO 'the profiles are now in tenancy_archive.customer_shop_profiles, and stale from now on: sqitch deploy --to @phase1 '
+        'takes them back';
 END;
 $$;
 

@@ -26,8 +26,8 @@ BEGIN
         WHERE n.nspname = 'tenancy'
             AND t.oid = to_regclass('public.customers')
     ) THEN
-        RAISE EXCEPTION 'schema tenancy belongs to somebody else than public.customers. Where the tables changed hands, give their new owner '
-            'all that is ours (docs/support.md); else rename it'
+        RAISE EXCEPTION 'schema tenancy and public.customers have different owners. If the tables have a new owner, '
+            'give it everything of this project (docs/support.md#refused); else rename the schema'
             USING ERRCODE = 'duplicate_object';
     END IF;
 END;

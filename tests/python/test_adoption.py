@@ -480,7 +480,7 @@ def test_given_back_from_a_backfill_that_was_interrupted(small_adr: Callable[[st
         psql_file(url, f"revert/{change}.sql")
     done = psql_file(url, BACK)
     [told] = [line for line in done.stderr.splitlines() if "WARNING" in line]
-    assert "what was written to the profiles since the table was taken over is in" in told
+    assert "has what was written to the profiles since the table was taken over: copy" in told
     kept = value(
         url,
         "SELECT oid::regclass FROM pg_class WHERE relname LIKE 'interrupted\\_profiles\\_%'"

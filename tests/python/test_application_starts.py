@@ -63,7 +63,7 @@ def _refused(done: Completed, *tables: str) -> None:
     """One line that says for whom it waited, whatever ran before it."""
     [error] = [line for line in done.stderr.splitlines() if "ERROR:" in line]
     assert any(f"could not lock public.{table} within 1 attempts" in error for table in tables)
-    assert "nothing is half done. End or wait for, then run the same again: pid " in error
+    assert "half done. Wait for these or end them, then run the same again: pid " in error
     assert "application convo web" in error
 
 

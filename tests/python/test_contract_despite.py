@@ -419,7 +419,7 @@ def test_a_name_that_names_nothing(phase2_database: str, typo: str) -> None:
         url, "deploy", *QUIET, "--set", f"contract_despite=index public.fans, {typo}", check=False
     )
     assert done.returncode != 0
-    assert "contract_despite names what the gate does not find" in done.stderr
+    assert "contract_despite names a finding that the gate does not have" in done.stderr
     assert found(url, typo)["index public.fans"] == (True, False)
     # What is gone by now does not pass, either.
     psql(url, "-c", "DROP INDEX public.fans")

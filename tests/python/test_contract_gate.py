@@ -54,13 +54,13 @@ REFUSALS = {
     ),
     "mirror disabled": Refusal(
         "ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles",
-        "trigger mirror_customer_to_profiles on public.customers: the dual write is not as it was"
+        "trigger mirror_customer_to_profiles on public.customers: the mirrors are not as they were"
         " deployed (disabled;",
         "ALTER TABLE public.customers ENABLE TRIGGER mirror_customer_to_profiles",
     ),
     "mirror for replication only": Refusal(
         "ALTER TABLE public.customers ENABLE REPLICA TRIGGER mirror_customer_to_profiles",
-        "trigger mirror_customer_to_profiles on public.customers: the dual write is not as it was"
+        "trigger mirror_customer_to_profiles on public.customers: the mirrors are not as they were"
         " deployed (disabled;",
         "ALTER TABLE public.customers ENABLE TRIGGER mirror_customer_to_profiles",
     ),
@@ -76,7 +76,7 @@ REFUSALS = {
     ),
     "mirror missing": Refusal(
         "DROP TRIGGER confirm_booking ON public.bookings",
-        "trigger confirm_booking on public.bookings: the dual write is not as it was deployed"
+        "trigger confirm_booking on public.bookings: the mirrors are not as they were deployed"
         " (missing;",
         "CALL tenancy.attach_mirrors()",
     ),
@@ -86,8 +86,8 @@ REFUSALS = {
         AFTER INSERT OR UPDATE ON public.customer_booking_stats
         FOR EACH ROW EXECUTE FUNCTION tenancy.mirror_statistics_to_profiles()
         """,
-        "trigger mirror_statistics_to_profiles on public.customer_booking_stats: the dual write is"
-        " not as it was deployed (altered;",
+        "trigger mirror_statistics_to_profiles on public.customer_booking_stats: the mirrors"
+        " are not as they were deployed (altered;",
         "CALL tenancy.attach_mirrors()",
     ),
     "function altered": Refusal(
@@ -95,7 +95,7 @@ REFUSALS = {
         CREATE OR REPLACE FUNCTION tenancy.refuse_truncate() RETURNS trigger LANGUAGE plpgsql
         AS 'BEGIN RETURN NULL; END'
         """,
-        "function tenancy.refuse_truncate(): the dual write is not as it was deployed (altered;",
+        "function tenancy.refuse_truncate(): the mirrors are not as they were deployed (altered;",
         r"\i deploy/mirror/attach_mirrors.sql",
     ),
     "a drift view that sees nothing": Refusal(
@@ -104,7 +104,7 @@ REFUSALS = {
         SELECT ''::text AS kind, 1 AS customer_id, 1 AS shop_id, ''::text AS legacy_value,
             ''::text AS profile_value WHERE FALSE
         """,
-        "view tenancy.drift: the dual write is not as it was deployed (altered;",
+        "view tenancy.drift: the mirrors are not as they were deployed (altered;",
         r"\i deploy/profiles/drift.sql",
     ),
     "foreign key not validated": Refusal(
@@ -150,12 +150,12 @@ REFUSALS = {
     ),
     "somebody's view": Refusal(
         "CREATE VIEW public.loyal AS SELECT id FROM public.customers WHERE no_show_count = 0",
-        "view public.loyal: something depends on what goes (depends on no_show_count;",
+        "view public.loyal: something depends on the legacy side (depends on no_show_count;",
         "DROP VIEW public.loyal",
     ),
     "somebody's index": Refusal(
         "CREATE INDEX fans ON public.customers (preferred_stylist_id)",
-        "index public.fans: something depends on what goes (depends on preferred_stylist_id;",
+        "index public.fans: something depends on the legacy side (depends on preferred_stylist_id;",
         "DROP INDEX public.fans",
     ),
 }
@@ -259,7 +259,7 @@ def test_a_dozen_is_enough(phase2_database: str) -> None:
     done = contract(url)
     assert_refused(url, done)
     assert done.stderr.count("somebody wrote to the legacy side") == 12
-    assert ". All of them: convo-tenancy gate. Whoever is sure" in done.stderr
+    assert ". All of them: convo-tenancy gate. To override those" in done.stderr
     assert contract(url, *override(done.stderr)).returncode == 0
 
 
@@ -321,7 +321,7 @@ LATE = {
     "an old application writes": (_LEGACY_WRITE, '"old front desk" as postgres'),
     "a mirror is disabled": (
         "ALTER TABLE public.bookings DISABLE TRIGGER confirm_booking",
-        "trigger confirm_booking on public.bookings: the dual write is not as it was deployed"
+        "trigger confirm_booking on public.bookings: the mirrors are not as they were deployed"
         " (disabled;",
     ),
     "a mirror is off for a moment": (
@@ -337,7 +337,7 @@ LATE = {
     ),
     "somebody makes a view": (
         "CREATE VIEW public.late AS SELECT customer_id FROM public.customer_booking_stats",
-        "view public.late: something depends on what goes",
+        "view public.late: something depends on the legacy side",
     ),
 }
 

@@ -336,8 +336,8 @@ def test_a_contract_that_has_to_ask_the_gate_anew(cluster: Cluster, small_at: Sm
     told, found = status(state), health(state)
     step = told["next"]
     assert found.said("phase")[2].endswith(
-        "; both are safe, but forward asks the gate of phase 3 anew, and the quiet period begins"
-        " again"
+        "; both are safe, but to go forward the gate of phase 3 must be open, and the quiet"
+        " period begins again"
     )
     assert not step["is_safe"]
     first = "sqitch revert --to isolation/switch -y"
@@ -377,7 +377,8 @@ def test_a_legacy_side_that_is_back_already(cluster: Cluster, small_at: Small) -
     since = value(state, "SELECT since + '1 day' FROM tenancy.watch")
     assert step["not_before"].startswith(since.replace(" ", "T")[:19])
     assert (step["is_safe"], step["first"]) == (False, [READY])
-    assert health(state).said("phase")[2].endswith("but forward asks the gate of phase 3 anew")
+    said = health(state).said("phase")[2]
+    assert said.endswith("but to go forward the gate of phase 3 must be open")
     psql(state, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
     told = status(state)
     assert (told["next"]["is_safe"], told["in_the_way"]) == (True, [])

@@ -238,7 +238,8 @@ def test_what_somebody_added(phase1_database: str) -> None:
     assert found.exit_code == 1
     assert found.said("parts")[::2] == (
         "warning",
-        "public.customer_shop_profiles altered: run SELECT tenancy.accept_parts(), if it is meant",
+        "public.customer_shop_profiles altered: run SELECT tenancy.accept_parts(), if you altered"
+        " it on purpose",
     )
     triggers = found.said("triggers")
     assert triggers[::2] == (
@@ -365,7 +366,7 @@ def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
 def test_no_plan_or_no_sqitch_at_hand(phase1_database: str, tmp_path: Path) -> None:
     found = health(phase1_database, "--plan-directory", str(tmp_path))
     assert (found.exit_code, found.said("plan")[0]) == (0, "ok")
-    assert found.said("plan")[2].startswith("skipped: no sqitch.plan of this project at hand")
+    assert found.said("plan")[2].startswith("skipped: found no sqitch.plan of this project")
 
     done = call(phase1_database, "health", env={"PATH": str(Path(CONVO_TENANCY).parent)})
     assert done.returncode == 0

@@ -342,7 +342,7 @@ def test_nothing_is_kept(phase2_database: str, tmp_path: Path) -> None:
             # In one process it goes on, and in the end has seen all.
             while run.seen.share < 1:
                 assert run.so_far().endswith(
-                    "where it stopped is not kept, so each run begins anywhere"
+                    "no run can keep where it stopped, so each begins at a random id"
                 )
                 run = look(connection, memory, DRIFT, AMPLE)
             assert run.counts["no_show_count"] == 1

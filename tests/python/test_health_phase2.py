@@ -43,7 +43,7 @@ def test_everything_is_right(phase2_database: str) -> None:
             )
         ),
         ("ok", 0, "none on the mirrored tables"),
-        ("ok", 0, "nobody writes past the triggers by setting"),
+        ("ok", 0, "no setting switches the triggers off"),
         ("ok", 0, "none writes mirrored tables"),
         ("ok", 0, "nobody writes both sides in one transaction"),
         ("ok", 0, "nobody wrote to the legacy side directly in the last seven days"),
@@ -54,10 +54,10 @@ def test_everything_is_right(phase2_database: str) -> None:
             "no member of convo_shop has a right on a table: CALL tenancy.enforce_isolation() binds"
             " them to one shop",
         ),
-        ("ok", 0, "no trigger notes who changes"),
+        ("ok", 0, "no trigger records changed customers"),
         ("ok", 0, "no transaction is open for long"),
         ("ok", 0, "no prepared transaction waits for its end"),
-        ("ok", 0, "nobody waits for long for a lock on our tables"),
+        ("ok", 0, "no session waits long for a lock on these tables"),
         ("ok", 0, "no new deadlock"),
         ("ok", 0, "no standby, no replication slot"),
     ]
@@ -277,9 +277,9 @@ def test_triggers_of_others(phase2_database: str) -> None:
         "warning",
         2,
         'count_it on public.bookings (public.touch), "Touch" on public.customers (public.touch):'
-        " what such a trigger writes to a mirrored table while a mirror writes, or before"
-        " confirm_booking has locked the customer, is not carried to the other side: see that it"
-        " writes elsewhere (docs/runbook.md#other_triggers)",
+        " such a trigger causes drift if it writes to a mirrored table while a mirror writes, or"
+        " before confirm_booking has locked the customer: make it write elsewhere"
+        " (docs/runbook.md#other_triggers)",
     )
 
 
@@ -402,8 +402,8 @@ def test_who_writes_both_sides(phase2_database: str) -> None:
         "critical",
         1,
         "application by the letter as role postgres: bookings, last at 2030-01-02 03:04 UTC of"
-        " customer 7: what is written to both sides counts twice: take one of the two out,"
-        " correct what was counted (docs/phase-2.md#double-writers), then run DELETE FROM"
+        " customer 7: a booking that is written to both sides counts twice: remove one of the"
+        " writes, correct the counts (docs/phase-2.md#double-writers), then run DELETE FROM"
         " tenancy.double_writes",
     )
     assert found.said("drift") == ("ok", 0, "the profiles say what the legacy side says")
@@ -468,7 +468,7 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
             "ALTER FUNCTION tenancy.note_confirmed_booking() COST 99",
             None,
             rf"{watching}, with a gap: function tenancy\.note_confirmed_booking\(\) was off,"
-            r" replaced, or restored from a dump: CALL tenancy\.restart_watch\(\) begins it anew",
+            r" replaced, or restored from a dump: CALL tenancy\.restart_watch\(\) restarts it",
         ),
         (
             "CALL tenancy.restart_watch()",
@@ -478,7 +478,7 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
         (
             "DELETE FROM tenancy.mirror_watch",
             None,
-            r"the mirrors do not watch who writes: CALL tenancy\.restart_watch\(\) begins it anew",
+            r"the mirrors do not watch who writes: CALL tenancy\.restart_watch\(\) restarts it",
         ),
     ):
         psql(url, "-c", statement)
@@ -699,9 +699,9 @@ def test_a_logical_subscription(own_cluster: Cluster, salon: str) -> None:
         assert found.said("subscriptions") == (
             "warning",
             1,
-            "brings writes public.customers: replication fires no trigger, so what it brings is"
-            " not mirrored: leave these tables out, or, unless it brings both sides,"
-            " ALTER TABLE ... ENABLE ALWAYS TRIGGER for those of tenancy"
+            "brings writes public.customers: replication fires no triggers, so its rows are not"
+            " mirrored: take these tables out of the publication; or, if it brings one side only,"
+            " ALTER TABLE ... ENABLE ALWAYS TRIGGER for the triggers of schema tenancy"
             " (docs/runbook.md#subscriptions)",
         )
         with role(salon, "GRANT pg_read_all_data TO watcher") as url:

@@ -70,7 +70,7 @@ ADD_COLUMNS = """
     ALTER TABLE public.customers ADD COLUMN no_show_count integer DEFAULT 0,
     ADD COLUMN preferred_stylist_id integer
 """
-OF_A_REVERT = "on public.customers again, of a revert: see phase"
+OF_A_REVERT = "on public.customers again, because a revert is half-way: see phase"
 TAKES_UP_AGAIN = (
     "to go forward to @phase3, run sqitch deploy --to @phase3 --set contract=yes;"
     " to go back to @phase2, run sqitch revert --to @phase2 -y; both are safe"
@@ -233,8 +233,8 @@ def test_an_old_application_made_its_table(phase3_database: str) -> None:
         )
         psql(url, "-c", "INSERT INTO public.customer_booking_stats VALUES (10, 1), (20, 1)")
         assert health(url).said("stray_legacy_table")[2] == (
-            f"{seen} 2 rows: stop the old application that made it, then look what in it the"
-            " profiles do not have, and move it (docs/phase-3.md)"
+            f"{seen} 2 rows: stop the old application that made it, then copy what the"
+            " profiles lack, and move the table away (docs/phase-3.md)"
         )
         follow(url, detail)
         assert health(url).exit_code == 0
@@ -265,7 +265,7 @@ def test_an_old_application_added_its_columns(phase3_database: str) -> None:
         "critical",
         2,
         "no_show_count, preferred_stylist_id on public.customers again: stop the old application"
-        " that added them, look what is in them, then run ALTER TABLE public.customers"
+        " that added them, read their values, then run ALTER TABLE public.customers"
         " DROP COLUMN no_show_count, DROP COLUMN preferred_stylist_id",
     )
     psql(phase3_database, "-c", OLD_TABLE)
@@ -281,13 +281,13 @@ def test_the_archive_is_purged(phase3_database: str) -> None:
     psql(url, "-c", "DROP TABLE tenancy_archive.customers, tenancy_archive.customer_booking_stats")
     status, size, detail = health(url).said("archive")
     assert (status, size) == ("warning", 0)
-    assert "customer_booking_stats and tenancy_archive.customers went: a revert" in detail
+    assert "customer_booking_stats and tenancy_archive.customers: restore it, or purge" in detail
     psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
     found = health(url)
     status, number, detail = alone(found, "archive")
     assert (found.exit_code, status, number) == (0, "ok", 0)
     assert detail.startswith("contracted at ")
-    assert detail.endswith(", purged: a revert gives back what the profiles tell")
+    assert detail.endswith(", purged: a revert makes the legacy side from the profiles")
 
 
 def test_a_contract_that_stopped_half_way(phase2_database: str) -> None:
@@ -348,8 +348,8 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
         "contract/switch was interrupted while reverting: to go forward to @phase3,"
         " run sqitch revert --to isolation/switch -y && sqitch deploy --to @phase3"
         " --set contract=yes; to go back to @phase2, run sqitch revert --to @phase2 -y;"
-        " both are safe, but forward asks the gate of phase 3 anew, and the quiet period begins"
-        " again",
+        " both are safe, but to go forward the gate of phase 3 must be open, and the quiet period"
+        " begins again",
     )
     for name in NAMES:
         assert (found.said(name)[0] == "ok") == (
@@ -372,7 +372,7 @@ def test_an_archive_that_is_old_or_big(phase3_database: str) -> None:
     status, _size, detail = alone(health(url), "archive")
     assert status == "warning"
     assert (
-        " put aside for the way back: if you need that way no more, run SELECT tenancy.purge_ar"
+        " put aside for the way back: once you no longer need it, run SELECT tenancy.purge_ar"
         in detail
     )
     assert health(url, "--threshold", "archive_warning_days=41").exit_code == 0

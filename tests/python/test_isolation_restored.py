@@ -166,7 +166,7 @@ def test_without_rights(target: str, dumped: Callable[..., Path], options: tuple
     assert int(value(target, MAY_RUN)) > 100
     found = health(target).said("isolation")
     assert found[0] == "critical"
-    assert "PUBLIC: everybody may run what is ours" in found[2]
+    assert "PUBLIC: every role may execute functions of this project" in found[2]
 
     psql_file(target, RIGHTS)
     _holds(target, clerk)
@@ -192,7 +192,7 @@ def test_without_policies(target: str, dumped: Callable[..., Path], tmp_path: Pa
     clerk = _member(target)
     assert (state(target), secured(target)) == ("on", [])
     refused = psql_file(target, RIGHTS, check=False)
-    assert "row-level security is not as isolation is" in refused.stderr
+    assert "row-level security and isolation differ" in refused.stderr
     assert granted(target) == []
     assert _shops_seen(clerk) == NOTHING
 

@@ -205,7 +205,7 @@ def test_a_mending_call_that_was_interrupted(isolated_database: str) -> None:
     )
     status, _, detail = health(isolated_database).said("isolation")
     assert status == "critical"
-    assert "table public.stylists: row-level security is not as isolation is" in detail
+    assert "table public.stylists: row-level security and isolation differ" in detail
 
 
 def test_the_tables_get_an_ordinary_owner(phase2_database: str) -> None:
@@ -356,25 +356,25 @@ FOUND = {
     ),
     "a shop context for everybody": (
         "ALTER DATABASE found SET app.current_shop_id = '2'",
-        "database found: who sets nothing there has a setting that decides what is seen or"
+        "database found: a default setting decides what sessions see or whether writes are"
         " mirrored (app.current_shop_id; remedy: ALTER"
         " DATABASE found RESET app.current_shop_id)",
     ),
     "a shop context for a role": (
         "ALTER ROLE mallory SET app.current_shop_id = '2'",
-        "role mallory: who sets nothing there has a setting that decides what is seen or"
+        "role mallory: a default setting decides what sessions see or whether writes are"
         " mirrored (app.current_shop_id; remedy: ALTER"
         " ROLE mallory RESET app.current_shop_id)",
     ),
     "a shop context for a role in a database": (
         "ALTER ROLE mallory IN DATABASE found SET app.current_shop_id = '2'",
-        "role mallory in database found: who sets nothing there has a setting that decides what is"
-        " seen or mirrored (app.current_shop_id;"
+        "role mallory in database found: a default setting decides what sessions see or whether"
+        " writes are mirrored (app.current_shop_id;"
         " remedy: ALTER ROLE mallory IN DATABASE found RESET app.current_shop_id)",
     ),
     "a role whose triggers are off": (
         "ALTER ROLE mallory SET session_replication_role = replica",
-        "role mallory: who sets nothing there has a setting that decides what is seen or mirrored"
+        "role mallory: a default setting decides what sessions see or whether writes are mirrored"
         " (session_replication_role; remedy: ALTER ROLE mallory RESET session_replication_role)",
     ),
     "by a function of ours": (
@@ -426,8 +426,8 @@ FOUND = {
         "CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         " ALTER FUNCTION public.trap() OWNER TO mallory; CREATE TRIGGER trap BEFORE INSERT ON"
         " public.bookings FOR EACH ROW EXECUTE FUNCTION public.trap()",
-        "trigger trap on public.bookings: it runs with the rights of who writes, and belongs to"
-        " somebody else (function public.trap() of mallory;",
+        "trigger trap on public.bookings: it runs with the rights of each writer, and its"
+        " function has another owner (function public.trap() of mallory;",
     ),
     "a trigger of ours that somebody took away": (
         "DROP TRIGGER mark_unproven_booking ON public.bookings",
@@ -436,26 +436,25 @@ FOUND = {
     ),
     "the legacy statistics of another owner": (
         "ALTER TABLE public.customer_booking_stats OWNER TO mallory",
-        "table public.customer_booking_stats: it belongs to somebody else than public.customers",
+        "table public.customer_booking_stats: its owner is not that of public.customers",
     ),
     "a sequence of another owner": (
         "ALTER SEQUENCE tenancy.guard OWNER TO mallory",
-        "sequence tenancy.guard: it belongs to somebody else than public.customers (owner mallory;",
+        "sequence tenancy.guard: its owner is not that of public.customers (owner mallory;",
     ),
     "the schema of another owner": (
         "ALTER SCHEMA tenancy OWNER TO mallory",
-        "schema tenancy: it belongs to somebody else than public.customers (owner mallory;",
+        "schema tenancy: its owner is not that of public.customers (owner mallory;",
     ),
     "a way past all triggers": (
         "GRANT SET ON PARAMETER session_replication_role TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of others (SET on"
+        "role mallory: it could act with the rights of others (SET on"
         " PARAMETER session_replication_role; remedy: REVOKE SET ON PARAMETER"
         " session_replication_role FROM mallory)",
     ),
     "a right to make triggers where the application writes": (
         "GRANT TRIGGER ON public.bookings TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of others"
-        " (TRIGGER on TABLE public.bookings;",
+        "role mallory: it could act with the rights of others (TRIGGER on TABLE public.bookings;",
     ),
     "a bound login that no policy binds": (
         "GRANT convo_shop TO mallory; ALTER ROLE mallory BYPASSRLS",
@@ -482,55 +481,53 @@ FOUND = {
     ),
     "a right to make triggers": (
         "GRANT TRIGGER ON public.customer_stylist_preferences TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of others"
+        "role mallory: it could act with the rights of others"
         " (TRIGGER on TABLE public.customer_stylist_preferences; remedy: REVOKE TRIGGER ON TABLE"
         " public.customer_stylist_preferences FROM mallory)",
     ),
     "all rights": (
         "GRANT ALL ON public.customer_booking_stats TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of others"
+        "role mallory: it could act with the rights of others"
         " (TRIGGER on TABLE public.customer_booking_stats;",
     ),
     "a right to make triggers, for everybody": (
         "GRANT TRIGGER ON public.customers TO PUBLIC",
-        "PUBLIC: what it may do there is done or believed with the rights of others (TRIGGER on"
-        " TABLE public.customers;",
+        "PUBLIC: it could act with the rights of others (TRIGGER on TABLE public.customers;",
     ),
     "a right to write a table of ours": (
         "GRANT DELETE ON tenancy.settings TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of others"
-        " (DELETE on TABLE tenancy.settings;",
+        "role mallory: it could act with the rights of others (DELETE on TABLE tenancy.settings;",
     ),
     "a right to make things in our schema": (
         "GRANT CREATE ON SCHEMA tenancy TO mallory",
-        "role mallory: what it may do there is done or believed with the rights of others"
-        " (CREATE on SCHEMA tenancy;",
+        "role mallory: it could act with the rights of others (CREATE on SCHEMA tenancy;",
     ),
     "a trigger that somebody made while they could": (
         "CREATE FUNCTION public.trap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';"
         " ALTER FUNCTION public.trap() OWNER TO mallory; CREATE TRIGGER trap BEFORE INSERT ON"
         " public.customer_shop_profiles FOR EACH ROW EXECUTE FUNCTION public.trap()",
-        "trigger trap on public.customer_shop_profiles: it runs with the rights of who writes, and"
-        " belongs to somebody else (function public.trap() of mallory;",
+        "trigger trap on public.customer_shop_profiles: it runs with the rights of each writer,"
+        " and its function has another owner (function public.trap() of mallory;",
     ),
     "a group that reads all data": (
         "GRANT pg_read_all_data TO convo_health",
-        "role convo_health: it is more than a group with the rights that it has here (member of"
-        " pg_read_all_data;",
+        "role convo_health: the group has attributes or memberships that it must not have"
+        " (member of pg_read_all_data;",
     ),
     "a group that writes all data, by another role": (
         "GRANT oscar TO convo_shop; GRANT pg_write_all_data TO oscar",
-        "role convo_shop: it is more than a group with the rights that it has here (member of"
-        " pg_write_all_data;",
+        "role convo_shop: the group has attributes or memberships that it must not have"
+        " (member of pg_write_all_data;",
     ),
     "a group that is a member of the owner": (
         f"GRANT {OWNER} TO convo_back_office",
-        "role convo_back_office: it is more than a group with the rights that it has here (member"
-        f" of {OWNER};",
+        "role convo_back_office: the group has attributes or memberships that it must not"
+        f" have (member of {OWNER};",
     ),
     "a group that can log in": (
         "ALTER ROLE convo_back_office LOGIN",
-        "role convo_back_office: it is more than a group with the rights that it has here (LOGIN;",
+        "role convo_back_office: the group has attributes or memberships that it must not"
+        " have (LOGIN;",
     ),
     "a login in two groups": (
         "GRANT convo_health, convo_back_office TO mallory",
@@ -538,11 +535,11 @@ FOUND = {
     ),
     "who could no longer dump": (
         "GRANT pg_read_all_data TO mallory",
-        "role mallory: it can dump or COPY FROM, and could no longer (pg_dump: 7 of the tables;",
+        "role mallory: its pg_dump or COPY FROM would fail (pg_dump: 7 of the tables;",
     ),
     "who could no longer load": (
         "GRANT INSERT ON public.bookings TO mallory",
-        "role mallory: it can dump or COPY FROM, and could no longer (COPY FROM: 1 of the tables;",
+        "role mallory: its pg_dump or COPY FROM would fail (COPY FROM: 1 of the tables;",
     ),
     "a policy that somebody dropped": (
         "DROP POLICY of_the_shop ON public.customers",
@@ -559,17 +556,18 @@ FOUND = {
     ),
     "a function that everybody may run": (
         "GRANT EXECUTE ON FUNCTION tenancy.customer_context(integer, integer) TO PUBLIC",
-        "PUBLIC: everybody may run what is ours (EXECUTE on 1 functions of schema tenancy;",
+        "PUBLIC: every role may execute functions of this project (EXECUTE on 1 functions of schema"
+        " tenancy;",
     ),
     "a function of another owner": (
         "ALTER FUNCTION tenancy.record_no_show(integer, integer) OWNER TO postgres",
-        "routine tenancy.record_no_show(integer,integer): it belongs to somebody else than"
+        "routine tenancy.record_no_show(integer,integer): its owner is not that of"
         " public.customers (owner postgres; remedy: ALTER ROUTINE"
         f" tenancy.record_no_show(integer,integer) OWNER TO {OWNER})",
     ),
     "a table of another owner": (
         "ALTER TABLE public.bookings OWNER TO postgres",
-        "table public.bookings: it belongs to somebody else than public.customers (owner postgres;",
+        "table public.bookings: its owner is not that of public.customers (owner postgres;",
     ),
 }
 
@@ -702,7 +700,7 @@ def test_several_are_named_at_once_and_some_do_not_matter(strangers: str) -> Non
     refused = _refused(strangers, ON)
     assert "Findings: 2." in refused
     command = "CALL tenancy.enforce_isolation(ARRAY['role mallory', 'role oscar'])"
-    assert refused.splitlines()[0].endswith(f"names them: {command}")
+    assert refused.splitlines()[0].endswith(f"name them: {command}")
     assert "Findings: 1. role oscar" in _refused(
         strangers, "CALL tenancy.enforce_isolation(ARRAY['role mallory'])"
     )
@@ -807,11 +805,11 @@ def test_two_at_once(owned_database: str) -> None:
 
 def test_the_other_one_was_faster(owned_database: str) -> None:
     psql(owned_database, "-c", "UPDATE tenancy.isolation SET state = 'relaxing'")
-    assert "isolation is relaxing by now" in _refused(
+    assert "isolation is now relaxing" in _refused(
         owned_database, "CALL tenancy.set_isolation('on')"
     )
     psql(owned_database, "-c", OFF)
-    assert "isolation is off by now" in _refused(
+    assert "isolation is now off" in _refused(
         owned_database, "CALL tenancy.switch_table('public.bookings')"
     )
 

@@ -152,7 +152,7 @@ def test_bytes_that_are_not_utf_8(ascii_database: str, phase1_database: str) -> 
 def test_moments_that_python_cannot_read(phase1_database: str, moment: str) -> None:
     url = phase1_database
     psql(url, "-c", f"UPDATE tenancy.backfill_progress SET finished_at = '{moment}'")
-    assert "holds what cannot be read here: timestamp too" in refusal(url, "backfill", "status")
+    assert "a value that Python cannot read: timestamp too" in refusal(url, "backfill", "status")
     assert health(url).said("backfill")[0] == "unknown"
 
 

@@ -84,7 +84,7 @@ OTHERS_FUNCTION = """
         (
             f"DELETE FROM {PREFERENCES}; ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL",
             "inserts",
-            f"column {PREFERENCES}.shop_id takes no NULL and has no default",
+            f"column {PREFERENCES}.shop_id is NOT NULL without a default",
         ),
         (
             "ALTER TABLE public.customers ADD locale text;"
@@ -97,19 +97,19 @@ OTHERS_FUNCTION = """
             " DELETE FROM public.customer_booking_stats;"
             " ALTER TABLE public.customer_booking_stats ADD tenant public.tenant",
             "inserts",
-            "column public.customer_booking_stats.tenant takes no NULL",
+            "column public.customer_booking_stats.tenant is NOT NULL",
         ),
         (
             "CREATE DOMAIN public.tenant AS integer CHECK (VALUE IS NOT NULL);"
             " DELETE FROM public.customer_service_preferences;"
             " ALTER TABLE public.customer_service_preferences ADD tenant public.tenant",
             "inserts",
-            "column public.customer_service_preferences.tenant takes no NULL",
+            "column public.customer_service_preferences.tenant is NOT NULL",
         ),
         (
             "ALTER TABLE public.customer_service_preferences ALTER id DROP DEFAULT",
             "inserts",
-            "column public.customer_service_preferences.id takes no NULL and has no default",
+            "column public.customer_service_preferences.id is NOT NULL without a default",
         ),
         # Columns that ours gives
         (
@@ -127,7 +127,7 @@ OTHERS_FUNCTION = """
             "ALTER TABLE public.customer_booking_stats DROP COLUMN updated_at,"
             " ADD updated_at timestamptz GENERATED ALWAYS AS (last_booking_at) STORED",
             "legacy_schema",
-            "column public.customer_booking_stats.updated_at is generated, and is to be written",
+            "column public.customer_booking_stats.updated_at is generated, but this project writes",
         ),
         (
             f"ALTER TABLE {PREFERENCES} ALTER booking_count TYPE bigint",
@@ -201,7 +201,7 @@ OTHERS_FUNCTION = """
         (
             "ALTER TABLE public.services ENABLE ROW LEVEL SECURITY",
             "row_security",
-            "row-level security is on already: public.services",
+            "row-level security is already on: public.services",
         ),
         (
             "ALTER TABLE public.shops FORCE ROW LEVEL SECURITY",
@@ -211,19 +211,19 @@ OTHERS_FUNCTION = """
         (
             "CREATE RULE keep AS ON UPDATE TO public.customers WHERE FALSE DO INSTEAD NOTHING",
             "inserts",
-            "rule keep on public.customers stands against ON CONFLICT",
+            "rule keep on public.customers prevents ON CONFLICT",
         ),
         # Names
         (
             OTHERS_FUNCTION + "CREATE TRIGGER stylist_leaves BEFORE DELETE ON public.stylists"
             " FOR EACH ROW EXECUTE FUNCTION public.fill()",
             "names",
-            "trigger stylist_leaves on public.stylists has the name of one that is made here",
+            "trigger stylist_leaves on public.stylists has a name that this project needs",
         ),
         (
             "CREATE POLICY as_before ON public.bookings USING (TRUE)",
             "names",
-            "policy as_before on public.bookings has the name of one that is made here",
+            "policy as_before on public.bookings has a name that this project needs",
         ),
         (
             "CREATE TABLE public.stylists_id_shop_id_key ()",
@@ -251,12 +251,12 @@ OTHERS_FUNCTION = """
         (
             "CREATE ROLE other_owner; CREATE SCHEMA tenancy AUTHORIZATION other_owner",
             "schemas",
-            "schema tenancy belongs to somebody else",
+            "schema tenancy and public.customers have different owners",
         ),
         (
             "CREATE ROLE other_owner; CREATE SCHEMA tenancy_archive AUTHORIZATION other_owner",
             "schemas",
-            "schema tenancy_archive belongs to somebody else",
+            "schema tenancy_archive and public.customers have different owners",
         ),
         ("SET LOCAL tenancy.mirroring = 'on'", "session", "tenancy.mirroring or tenancy.confirmed"),
         (
@@ -315,7 +315,7 @@ def test_harmless(connection: psycopg.Connection, change: str) -> None:
             f" CREATE TRIGGER fill BEFORE INSERT ON {PREFERENCES}"
             " FOR EACH ROW EXECUTE FUNCTION public.fill()",
             "inserts",
-            f"column {PREFERENCES}.shop_id takes no NULL",
+            f"column {PREFERENCES}.shop_id is NOT NULL",
         ),
         (
             OTHERS_FUNCTION + "CREATE TRIGGER mine AFTER UPDATE ON public.customers"
@@ -494,7 +494,7 @@ def test_before_the_first_change(legacy_database: str) -> None:
     before = pg_dump_schema(legacy_database, "public")
     refused = sqitch(legacy_database, "deploy", "--to", "@phase1", check=False)
     [error] = [line for line in refused.stderr.splitlines() if "ERROR:" in line]
-    for part in ("shop_id takes no NULL", "unique index on (email)", "public.guests inherits"):
+    for part in ("shop_id is NOT NULL", "unique index on (email)", "public.guests inherits"):
         assert part in error
     assert pg_dump_schema(legacy_database, "public") == before
     assert value(legacy_database, "SELECT to_regnamespace('tenancy') IS NULL") == "t"
@@ -506,7 +506,7 @@ def test_again_where_phase_2_begins(small_at: Callable[[str | None], str]) -> No
     psql(url, "-c", f"DELETE FROM {PREFERENCES}")
     psql(url, "-c", f"ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL")
     refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
-    assert f"column {PREFERENCES}.shop_id takes no NULL" in refused.stderr
+    assert f"column {PREFERENCES}.shop_id is NOT NULL" in refused.stderr
     standing = "SELECT count(*) FROM tenancy.changes WHERE state = 'standing'"
     assert value(url, standing) == str(TAGS["@phase1"])
     psql(url, "-c", f"ALTER TABLE {PREFERENCES} ALTER shop_id SET DEFAULT 1")
@@ -517,7 +517,7 @@ def test_again_before_the_policies(small_at: Callable[[str | None], str]) -> Non
     url = small_at("isolation/unproven_bookings")
     psql(url, "-c", "ALTER TABLE public.services ENABLE ROW LEVEL SECURITY")
     refused = psql_file(url, "deploy/isolation/policies.sql", check=False)
-    assert "row-level security is on already: public.services" in refused.stderr
+    assert "row-level security is already on: public.services" in refused.stderr
 
 
 def test_in_the_health_check(small_at: Callable[[str | None], str]) -> None:

@@ -436,7 +436,7 @@ def test_a_customer_who_is_held(url: str, holder: psycopg.Connection) -> None:
     assert running.returncode == 0, output
     assert "ERROR" not in output
     assert (
-        f"; comes back to customers from {first} to {to_do[49]}: "
+        f"; returns later to customers from {first} to {to_do[49]}: "
         "canceling statement due to lock timeout" in output
     )
     assert drifted(url) == {}

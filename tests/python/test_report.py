@@ -334,7 +334,7 @@ def test_the_file(small_at: Small, tmp_path: Path) -> None:
     # No other file, no folder; and what was there stays when the report is not made.
     other = tmp_path / "index.html"
     other.write_text("<!DOCTYPE html><p>Somebody's")
-    assert "is there, and no report" in refusal(url, "report", "--output", str(other))
+    assert "exists, and is not a report" in refusal(url, "report", "--output", str(other))
     assert "is a folder" in refusal(url, "report", "--output", str(tmp_path))
     assert "make it first" in refusal(url, "report", "--output", str(tmp_path / "no/review.html"))
     second = file.read_text(encoding="utf-8")

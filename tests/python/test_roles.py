@@ -136,7 +136,7 @@ def test_a_role_that_can_log_in_is_no_group_role(empty_cluster: Cluster, small_a
     psql(url, "-c", "CREATE ROLE convo_shop LOGIN")
     refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
     assert refused.returncode != 0
-    assert "role convo_shop is there, and no plain group role" in refused.stderr
+    assert "role convo_shop exists, but is not a plain group role" in refused.stderr
 
 
 def test_somebody_else_s_row_level_security(phase1_database: str) -> None:
@@ -144,7 +144,7 @@ def test_somebody_else_s_row_level_security(phase1_database: str) -> None:
     psql(phase1_database, "-c", "ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY")
     refused = sqitch(phase1_database, "deploy", "--to", "@phase2", check=False)
     assert refused.returncode != 0
-    assert "row-level security is on already: public.bookings" in refused.stderr
+    assert "row-level security is already on: public.bookings" in refused.stderr
 
 
 def test_who_had_rights_before_sees_the_same_rows(phase1_database: str, cluster: Cluster) -> None:

@@ -24,19 +24,19 @@ RETURNS = (
     " booked since they left"
 )
 ASIDE = (
-    "the profiles are in tenancy_archive.customer_shop_profiles now, which nobody keeps up to"
-    " date: sqitch deploy --to @phase1 takes them back"
+    "the profiles are now in tenancy_archive.customer_shop_profiles, and stale from now on:"
+    " sqitch deploy --to @phase1 takes them back"
 )
 AGAIN = "the profiles that a revert put aside are in public.customer_shop_profiles again"
 DROPPED = (
-    "no profile was put aside, for the legacy side can give them all again:"
-    " sqitch deploy --to @phase1 makes them"
+    "no profile was archived:"
+    " sqitch deploy --to @phase1 makes all of them again from the legacy side"
 )
 ADOPTED = (
     "the table that was taken over is tenancy_archive.adopted_profiles now:"
     " sqitch revert gives it back as it was"
 )
-GIVEN_BACK = "public.customer_shop_profiles is the table again that was taken over, as it was then"
+GIVEN_BACK = "public.customer_shop_profiles is again the table that was taken over, as it was then"
 
 # What others have beside the owner's tables, each with something that PostgreSQL warns of when
 # somebody else takes rights on it away.
@@ -62,7 +62,7 @@ def test_each_phase_there_and_back(owned_database: str) -> None:
     url = owned_database
     psql(url, "-c", STRANGERS)
     unseen, *rest = said(url, "deploy", "--to", "@phase3", *CONTRACT)
-    assert unseen.startswith("who reads the legacy side is not seen: ")
+    assert unseen.startswith("the gate cannot see who reads the legacy side: ")
     assert rest == [LEAVES]
     assert said(url, "revert", "-y", "--to", "@phase2") == [RETURNS]
     assert said(url, "revert", "-y", "--to", "@phase1") == []

@@ -117,7 +117,7 @@ def test_nothing_to_look_at(tmp_path: Path) -> None:
     """A wrong folder is no pass, and what cannot be written is no finding."""
     done = command(tmp_path)
     assert (done.returncode, done.stdout) == (3, "")
-    assert done.stderr.endswith(": say the folder of the application\n")
+    assert done.stderr.endswith(": name the folder of the application\n")
     done = run("bash", "-c", f"{CONVO_TENANCY} scan {SCANNED}/migrated >/dev/full", check=False)
     assert done.returncode == 3
     assert "cannot write the output" in done.stderr
@@ -163,7 +163,7 @@ def test_baseline(tmp_path: Path) -> None:
     done = command(source, "--baseline", known)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [
-        "no longer occurs, and is in the baseline: a.py: customer_booking_stats: "
+        "the baseline has a finding that no longer occurs: a.py: customer_booking_stats: "
         + DELETES.strip(),
         "0 findings in 2 files, 1 known",
     ]

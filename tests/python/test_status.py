@@ -81,7 +81,7 @@ def test_preconditions_that_are_refused(recorded_database: str) -> None:
     refused = json.loads(call(url, "preflight", "--to", "@phase1", "--format", "json").stdout)
     critical = {each["name"] for each in refused["checks"] if each["status"] == "critical"}
     assert {each["name"] for each in said["in_the_way"] if each["blocks"]} == critical
-    assert said["next"]["first"][0] == "put right what is in the way"
+    assert said["next"]["first"][0] == "remove the obstacles"
     assert not said["next"]["is_safe"]
 
 

@@ -105,8 +105,9 @@ def check_prepared_transactions(connection: Connection, report: Report) -> Check
         name,
         worst(status for status, _each in judged),
         len(old),
-        f"{seen}: it keeps its locks, also over a restart: ask its transaction manager which, then"
-        f" COMMIT PREPARED {gid} or ROLLBACK PREPARED {gid}, as that user and in this database",
+        f"{seen}: it keeps its locks, also across a restart: ask its transaction manager for the"
+        f" outcome, then run COMMIT PREPARED {gid} or ROLLBACK PREPARED {gid}, as that user and in"
+        " this database",
     )
 
 
@@ -124,7 +125,7 @@ def check_lock_waits(connection: Connection, report: Report) -> Check:
     ]
     long = [each for status, each in judged if status is not Status.OK]
     if not long:
-        return Check(name, Status.OK, 0, "nobody waits for long for a lock on our tables")
+        return Check(name, Status.OK, 0, "no session waits long for a lock on these tables")
     seen = listed([_waits(each) for each in long], _SHOWN)
     ends = {pid for each in long for pid in roots(each, waits)}
     holders = [each for each in report.lock_holders if each.pid in ends]
@@ -136,7 +137,7 @@ def check_lock_waits(connection: Connection, report: Report) -> Check:
             f"{remedy}; or see prepared_transactions" if holders else "see prepared_transactions"
         )
     if not behind:
-        behind, remedy = ["somebody who is gone by now"], "look again"
+        behind, remedy = ["a session that has ended"], "look again"
     return Check(
         name,
         worst(status for status, _each in judged),

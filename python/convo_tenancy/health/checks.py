@@ -428,7 +428,7 @@ def _guarded(
         if isinstance(error, errors.LockNotAvailable):
             return Check(name, Status.UNKNOWN, None, f"{message}: a table is locked, run it again")
         if isinstance(error, psycopg.DataError) and error.sqlstate is None:
-            unreadable = f"the database holds what cannot be read here: {message}: correct it there"
+            unreadable = f"the database has a value that Python cannot read: {message}: correct it"
             return Check(name, Status.UNKNOWN, None, unreadable)
         if is_undefined(error) and not phase.is_complete:
             return skipped(name, _NOT_YET)
@@ -443,7 +443,10 @@ def _default_shop(connection: Connection, phase: Phase) -> Check:
     for shop in rows(connection, _DefaultShop, "health/default_shop"):
         if shop.is_there:
             return Check(
-                "default_shop", Status.OK, shop.default_shop_id, "owns what no booking places"
+                "default_shop",
+                Status.OK,
+                shop.default_shop_id,
+                "gets every count that no booking ties to a shop",
             )
         return Check(
             "default_shop",
@@ -459,7 +462,7 @@ def _default_shop(connection: Connection, phase: Phase) -> Check:
         Status.CRITICAL,
         None,
         "tenancy.settings is empty: run INSERT INTO tenancy.settings (default_shop_id) VALUES (1),"
-        " with the id of the shop that owns what no booking places",
+        " with the id of the shop that gets every count that no booking ties to a shop",
     )
 
 

@@ -55,7 +55,8 @@ def check_stray_legacy_table(connection: Connection, phase: Phase) -> Check:
             name,
             Status.WARNING,
             found,
-            f"{', '.join(columns)} on public.customers again, of a revert: see phase",
+            f"{', '.join(columns)} on public.customers again, because a revert is half-way: see"
+            " phase",
         )
     return Check(name, Status.OK, 0, "nothing of the legacy side came back")
 
@@ -73,7 +74,7 @@ def _table(connection: Connection, table: _Table) -> str:
     stop = f"{seen}: stop the old application that made it, then"
     if count == 0:
         return f"{stop} run {drop}"
-    return f"{stop} look what in it the profiles do not have, and move it (docs/phase-3.md)"
+    return f"{stop} copy what the profiles lack, and move the table away (docs/phase-3.md)"
 
 
 def _row_count(connection: Connection) -> object:
@@ -89,7 +90,7 @@ def _columns(columns: list[str]) -> str:
     dropped = ", ".join(f"DROP COLUMN {column}" for column in columns)
     return (
         f"{', '.join(columns)} on public.customers again: stop the old application that added them,"
-        f" look what is in them, then run ALTER TABLE public.customers {dropped}"
+        f" read their values, then run ALTER TABLE public.customers {dropped}"
     )
 
 
@@ -98,16 +99,18 @@ def check_tracking(connection: Connection, phase: Phase) -> Check:
     name = "tracking"
     count = one(connection, _Tracking, "health/tracking").trigger_count
     if count == 0:
-        return Check(name, Status.OK, 0, "no trigger notes who changes")
+        return Check(name, Status.OK, 0, "no trigger records changed customers")
     if running_script(connection, phase):
-        return Check(name, Status.OK, count, "the contract or its revert notes who changes")
+        running = "the contract or its revert records changed customers"
+        return Check(name, Status.OK, count, running)
     if phase.state(SWITCH) not in ("absent", "standing"):
-        return Check(name, Status.WARNING, count, f"{count} triggers note who changes: see phase")
+        half = f"{count} triggers record changed customers: see phase"
+        return Check(name, Status.WARNING, count, half)
     return Check(
         name,
         Status.WARNING,
         count,
-        f"{count} triggers note who changes, of a contract that was refused: run it again, or"
+        f"{count} triggers of a refused contract still record changed customers: run it again, or"
         ' run psql -X "$DATABASE_URL" -c "CALL tenancy.give_up_contract()"',
     )
 
@@ -131,16 +134,16 @@ def check_archive(connection: Connection, report: Report) -> Check:
         return Check(name, Status.CRITICAL, size, detail)
     since = f"contracted at {archive.contracted_at:{TIME}}"
     if is_purged:
-        purged = f"{since}, purged: a revert gives back what the profiles tell"
+        purged = f"{since}, purged: a revert makes the legacy side from the profiles"
         return Check(name, Status.OK, size, purged)
     if missing:
         return Check(
             name,
             Status.WARNING,
             size,
-            f"{since}, and of the archive {' and '.join(missing)} went: a revert gives back in its"
-            " place what the profiles tell; restore it from a backup, or end the way back with"
-            " tenancy.purge_archive()",
+            f"{since}, but the archive lacks {' and '.join(missing)}: restore it, or purge the"
+            " archive with tenancy.purge_archive(); without it, a revert makes the legacy side from"
+            " the profiles",
         )
     aside = f"{since}, {decimal(size)} put aside for the way back"
     status = worst(
@@ -155,7 +158,7 @@ def check_archive(connection: Connection, report: Report) -> Check:
         name,
         status,
         size,
-        f"{aside}: if you need that way no more, run SELECT tenancy.purge_archive({_name(report)})"
+        f"{aside}: once you no longer need it, run SELECT tenancy.purge_archive({_name(report)})"
         " (docs/phase-3.md#purge)",
     )
 

@@ -20,8 +20,8 @@ from .model import (
 
 _SHOWN = 5
 _COUNTS_TWICE = (
-    "what is written to both sides counts twice: take one of the two out, correct what was counted"
-    " (docs/phase-2.md#double-writers), then run DELETE FROM tenancy.double_writes"
+    "a booking that is written to both sides counts twice: remove one of the writes, correct the"
+    " counts (docs/phase-2.md#double-writers), then run DELETE FROM tenancy.double_writes"
 )
 
 
@@ -76,7 +76,7 @@ def check_double_writers(connection: Connection, report: Report) -> Check:
 
 def check_legacy_watch(connection: Connection, report: Report) -> Check:
     """Since when the mirrors note who writes: the gate of phase 3 asks for a quiet period of it."""
-    name, restart = "legacy_watch", "CALL tenancy.restart_watch() begins it anew"
+    name, restart = "legacy_watch", "CALL tenancy.restart_watch() restarts it"
     watch = next(iter(rows(connection, LegacyWatch, "health/watch")), None)
     if watch is None:
         return skipped(name, "tenancy.settings is empty: see default_shop")

@@ -185,7 +185,7 @@ MEASURES = (
     ),
     Measure(
         "backfill_customers_estimated",
-        "Customers there are, as the backfill estimates.",
+        "How many customers the backfill expects.",
         _one(lambda report: report.backfill.customers_estimated if report.backfill else None),
     ),
     Measure(
@@ -292,7 +292,7 @@ MEASURES = (
     ),
     Measure(
         "slot_kept_bytes",
-        "WAL that a replication slot keeps which nobody reads.",
+        "WAL that a replication slot without a reader keeps.",
         lambda report: [
             ({"slot": each.name}, each.lag_bytes)
             for each in report.replicas or ()

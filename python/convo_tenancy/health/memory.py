@@ -121,7 +121,7 @@ class Memory:
         except (OSError, RuntimeError):
             place = "the state file"
         self.problem = (
-            f"cannot {what} {place}: {reason}; what one run tells the next is lost"
+            f"cannot {what} {place}: {reason}; the next run learns nothing from this one"
             " (--state names another file)"
         )
 

@@ -39,9 +39,9 @@ def check_other_triggers(connection: Connection) -> Check:
         "other_triggers",
         Status.WARNING,
         len(others),
-        f"{named}: what such a trigger writes to a mirrored table while a mirror writes, or before"
-        " confirm_booking has locked the customer, is not carried to the other side: see that it"
-        " writes elsewhere (docs/runbook.md#other_triggers)",
+        f"{named}: such a trigger causes drift if it writes to a mirrored table while a mirror"
+        " writes, or before confirm_booking has locked the customer: make it write elsewhere"
+        " (docs/runbook.md#other_triggers)",
     )
 
 
@@ -49,7 +49,7 @@ def check_replication_role(connection: Connection, phase: Phase) -> Check:
     """Triggers do not fire for who has session_replication_role = replica."""
     exempt = rows(connection, _Exempt, "health/replication_role")
     if not exempt:
-        return Check("replication_role", Status.OK, 0, "nobody writes past the triggers by setting")
+        return Check("replication_role", Status.OK, 0, "no setting switches the triggers off")
     return Check(
         "replication_role",
         Status.CRITICAL if any(each.is_everybody for each in exempt) else Status.WARNING,
@@ -70,7 +70,7 @@ def check_subscriptions(connection: Connection) -> Check:
         "subscriptions",
         Status.WARNING,
         len(found),
-        f"{named}: replication fires no trigger, so what it brings is not mirrored: leave these"
-        " tables out, or, unless it brings both sides, ALTER TABLE ... ENABLE ALWAYS TRIGGER for"
-        " those of tenancy (docs/runbook.md#subscriptions)",
+        f"{named}: replication fires no triggers, so its rows are not mirrored: take these tables"
+        " out of the publication; or, if it brings one side only, ALTER TABLE ... ENABLE ALWAYS"
+        " TRIGGER for the triggers of schema tenancy (docs/runbook.md#subscriptions)",
     )

@@ -92,7 +92,7 @@ def _remedy(part: Part, phase: Phase) -> str:
         case "index", "altered":
             return f"DROP INDEX CONCURRENTLY {part.name}, and look again"
         case "table", "altered":
-            return "SELECT tenancy.accept_parts(), if it is meant"
+            return "SELECT tenancy.accept_parts(), if you altered it on purpose"
     return _statement(part, phase) or f"psql -f deploy/{part.change}.sql again"
 
 

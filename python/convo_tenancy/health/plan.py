@@ -38,7 +38,9 @@ def check_plan(deployed: tuple[Registered, ...] | None, folder: Path | None) -> 
         folder: of sqitch.plan; None when there is none at hand.
     """
     if folder is None:
-        return skipped("plan", "no sqitch.plan of this project at hand (--plan-directory)")
+        return skipped(
+            "plan", "found no sqitch.plan of this project: name its folder by --plan-directory"
+        )
     if shutil.which("sqitch") is None:
         return skipped("plan", "sqitch is not installed here")
     if not deployed:

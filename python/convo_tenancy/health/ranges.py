@@ -89,7 +89,7 @@ class Finding:
         ids = f"ids {seen.first_id:,} to {seen.last_id:,}" if seen.last_id is not None else "no id"
         part = f"seen {int(seen.share * 100)}% ({ids}) since {seen.began_at:{TIME}}"
         if self.is_forgotten:
-            return f"{part}; where it stopped is not kept, so each run begins anywhere"
+            return f"{part}; no run can keep where it stopped, so each begins at a random id"
         if seen.whole_at is None:
             return f"{part}; no whole pass ended yet"
         return f"{part}; the last whole pass ended {seen.whole_at:{TIME}}, found {seen.whole_found}"

@@ -52,12 +52,12 @@ def _said(replica: Replica) -> str:
     size = "" if replica.lag_bytes is None else decimal(replica.lag_bytes)
     if replica.kind == "slot":
         if replica.state == "lost":
-            return f"slot {replica.name} has lost the WAL that it was for"
+            return f"slot {replica.name} has lost WAL that its reader needs"
         return f"slot {replica.name} is inactive and keeps {size or 'no WAL'}"
     behind = [size] if size else []
     if replica.lag_seconds is not None:
         behind.append(duration(replica.lag_seconds))
-    how_far = f"{' and '.join(behind)} behind" if behind else "at a place that is not known"
+    how_far = f"{' and '.join(behind)} behind" if behind else "at an unknown position"
     who = replica.name if replica.kind == "this server" else f"standby {replica.name}"
     return f"{who} ({replica.state or 'state not known'}) is {how_far}"
 
@@ -65,7 +65,7 @@ def _said(replica: Replica) -> str:
 def _remedy(replica: Replica) -> str:
     if replica.kind == "slot":
         return (
-            "start who reads it; if it is gone for good, run SELECT"
+            "start its reader; if the reader is gone for good, run SELECT"
             f" pg_drop_replication_slot({literal(replica.name)})"
         )
     if replica.kind == "this server":

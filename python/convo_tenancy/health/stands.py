@@ -40,7 +40,7 @@ def said(out: Ways) -> str:
     """Both ways in words."""
     gate = ""
     if out.forward.asks_gate:
-        gate = ", but forward asks the gate of phase 3 anew"
+        gate = ", but to go forward the gate of phase 3 must be open"
         gate += ", and the quiet period begins again" if out.forward.before_gate else ""
     return (
         f"to go forward to {out.forward.goal}, run {out.forward.command}; to go back to"

@@ -73,7 +73,7 @@ def look(connection: Connection, target: int, default_shop_id: str) -> Precondit
     Args:
         connection: in autocommit mode.
         target: the number of the phase to get to.
-        default_shop_id: the shop that owns what no booking places, while nothing stands.
+        default_shop_id: the shop of counts that no booking ties to a shop, while nothing stands.
 
     Raises:
         psycopg.Error: what the database refuses, a right to look among it.

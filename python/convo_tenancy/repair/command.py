@@ -181,7 +181,7 @@ def _held(connection: Connection, outcome: Outcome) -> list[str]:
     held = outcome.held_customers
     if not held:
         return []
-    holders = scalar(connection, "repair/holders", held) or "nobody who is seen any more"
+    holders = scalar(connection, "repair/holders", held) or "a session that has ended"
     customers = listed([str(customer) for customer in held], _EXAMPLES)
     return [
         f"{len(held):,} customers are held by other transactions (customer {customers}):"

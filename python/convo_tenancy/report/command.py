@@ -65,7 +65,7 @@ def report(
         found = examine(connection, timeout, find_plan(plan_directory), judged_by)
         facts = read_facts(connection, found)
     if found.database is None:
-        raise Problem("where it was read is not known: run it again")
+        raise Problem("the report does not know which database it read: run it again")
     write(output, page(found, found.database, facts))
     if output != STDOUT:
         line = f"wrote {printable(output)}: {found.status.label}, phase {found.phase or 'unknown'}"

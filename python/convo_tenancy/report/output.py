@@ -30,11 +30,11 @@ def check_target(name: str, mark: str) -> None:
     if path.is_dir():
         raise Problem(f"{name} is a folder: name a file in it")
     if not path.resolve().parent.is_dir():
-        raise Problem(f"the folder of {name} is not there: make it first")
+        raise Problem(f"the folder of {name} does not exist: make it first")
     if path.is_file() and path.stat().st_size > 0:
         with path.open("rb") as file:
             if mark.encode() not in file.read(200):
-                raise Problem(f"{name} is there, and no report: give --output another name")
+                raise Problem(f"{name} exists, and is not a report: give --output another name")
 
 
 def write(name: str, page: str) -> None:

@@ -67,7 +67,7 @@ def scan(
     except OSError as error:
         raise Problem(f"cannot read {path}: {error.strerror}", _CANNOT_LOOK) from None
     if report.files == 0 and not report.unread:
-        raise Problem(f"no source file in {path}: say the folder of the application", _CANNOT_LOOK)
+        raise Problem(f"no source file in {path}: name the folder of the application", _CANNOT_LOOK)
     if write_baseline and known is not None:
         _refuse_unread(report)
         try:
@@ -91,7 +91,7 @@ def _refuse_unread(report: Report) -> None:
     if report.unread:
         raise Problem(
             f"{len(report.unread):,} could not be read ({listed(report.unread, _EXAMPLES)}):"
-            " run it as somebody who may, for anything may stand there",
+            " run the scan as a user who may read them",
             _CANNOT_LOOK,
         )
 
@@ -100,7 +100,7 @@ def _print_text(root: Path, report: Report) -> None:
     for finding in report.findings:
         print(printable(_line(root, finding)))
     for entry in report.gone:
-        say(printable(f"no longer occurs, and is in the baseline: {entry}"))
+        say(printable(f"the baseline has a finding that no longer occurs: {entry}"))
     for path in report.as_text:
         say(printable(f"does not parse as Python, read as text: {path}"))
     if report.history:

@@ -64,7 +64,7 @@ def _unknown(problem: str) -> Stand:
         database=None,
         phase=None,
         means="",
-        next_step=Step(None, "nothing, before what is in the way is put right"),
+        next_step=Step(None, "nothing, until the obstacle is removed"),
         obstacles=[Obstacle("connection", Status.UNKNOWN, problem, "", "convo-tenancy health")],
     )
 

@@ -244,7 +244,7 @@ class _Looker:
             elif each.blocks and each.name != _GATE_TO_COME:
                 others.append(each)
         if others:
-            yield "put right what is in the way"
+            yield "remove the obstacles"
         if way.before_gate:
             yield f"run its beginning alone: {way.before_gate}"
             yield f"wait for {_quiet_period(settings)}, which begins again then"
@@ -261,7 +261,7 @@ class _Looker:
 
     def _nothing_to_run(self) -> str:
         if self._report.stands is None or not self._is_whole():
-            return "nothing, before what is in the way is put right"
+            return "nothing, until the obstacles are removed"
         archive = self._report.archive
         if archive is None or not archive.tables:
             return "nothing: all phases are deployed"

@@ -196,7 +196,7 @@ class _Screen:
         if stand.back is None:
             why = "wait for it" if stand.running else "nothing to take back"
             if stand.phase is None or (not stand.running and stand.phase != "none"):
-                why = "not known, before what is in the way is put right"
+                why = "not known, until the obstacles are removed"
             return self._labelled("Way back", why)
         return [
             *self._command("Way back", stand.back.command),

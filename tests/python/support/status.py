@@ -30,7 +30,17 @@ def screen(url: str, columns: int = 80, *options: str) -> list[str]:
     done = call(url, *options, "status", env={"COLUMNS": str(columns), "SQITCH_TARGET": None})
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    commands = ("sqitch ", "psql ", "convo-tenancy ", "move ", "take ", "run ", "ask ", "CALL ")
+    commands = (
+        "sqitch ",
+        "psql ",
+        "convo-tenancy ",
+        "move ",
+        "take ",
+        "remove ",
+        "run ",
+        "ask ",
+        "CALL ",
+    )
     for line in lines:
         assert len(line) <= columns or line.lstrip().removeprefix("Next step").removeprefix(
             "Way back"

@@ -1,5 +1,6 @@
 -- The shops whose code writes to the legacy side or did so, those that wrote last first, with how many there are of all. Of no
--- shop (NULL): writes that no booking places. A row of tenancy.legacy_writes stands for five minutes. $1: how many to return.
+-- shop (NULL): writes that no booking ties to a shop. A row of tenancy.legacy_writes stands for five minutes.
+-- $1: how many to return.
 WITH writer AS (
     SELECT
         w.shop_id,

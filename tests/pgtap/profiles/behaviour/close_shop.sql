@@ -55,7 +55,7 @@ SELECT lives_ok('UPDATE public.shops SET id = 906 WHERE id = 905', 'a shop that 
 UPDATE tenancy.settings SET default_shop_id = 904;
 SELECT throws_ok(
     'DELETE FROM public.shops WHERE id = 904', '23001',
-    'shop 904 is the default shop, which owns what no booking places: '
+    'shop 904 is the default shop, which gets every count that no booking ties to a shop: '
     'first UPDATE tenancy.settings SET default_shop_id = <another shop>',
     'the default shop stays'
 );

@@ -19,7 +19,7 @@ SELECT throws_ok('CALL tenancy.run_backfill()', '55000', NULL, 'and so is a proc
 SELECT throws_ok(
     'SELECT tenancy.begin_change(''deploy'', ''profiles/split'')',
     '25001',
-    'the script runs inside of another transaction, at repeatable read: run it outside of one',
+    'the script runs inside another transaction, at repeatable read: run it outside one',
     'begin_change is refused'
 );
 SELECT isnt(current_setting('search_path'), 'pg_catalog, pg_temp', 'search_path stays');
