@@ -71,7 +71,9 @@ def test_the_wheel_and_the_source_distribution_hold_the_project(installed: Insta
 def test_no_second_copy(installed: Installed) -> None:
     """In the checkout the package has links to the one place where they are."""
     project = ROOT / "python/convo_tenancy/project"
-    links = {str(path.relative_to(project)): path for path in project.rglob("*") if path.is_symlink()}
+    links = {
+        str(path.relative_to(project)): path for path in project.rglob("*") if path.is_symlink()
+    }
     assert links.keys() == {*FOLDERS, "sqitch.conf", "sqitch.plan", BY_HAND}
     for name, link in links.items():
         assert link.resolve() == ROOT / name
