@@ -288,7 +288,7 @@ def test_who_does_not_fit_is_named(phase3_database: str) -> None:
     assert "the profiles of 1 customers add up to more than the legacy side can hold" in (
         done.stdout + done.stderr
     )
-    assert f"for them: {customer}." in done.stdout + done.stderr
+    assert f"value that fits: {customer}." in done.stdout + done.stderr
     assert [row[:2] for row in drift(url)] == [("totals", int(customer))]
 
     # As docs/rollback.md has it

@@ -346,9 +346,7 @@ def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
 def test_another_plan(phase1_database: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "sqitch.conf", tmp_path)
     plan = (ROOT / "sqitch.plan").read_text()
-    (tmp_path / "sqitch.plan").write_text(
-        plan.replace("# The residual rule.", "# Another residual rule.")
-    )
+    (tmp_path / "sqitch.plan").write_text(plan.replace("# The residual rule:", "# Another rule:"))
     found = health(phase1_database, "--plan-directory", str(tmp_path))
     status, _value, detail = found.said("plan")
     assert (found.exit_code, status) == (1, "warning")

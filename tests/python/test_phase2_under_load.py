@@ -129,7 +129,7 @@ def test_a_call_that_waits_for_the_revert(phase2_database: str, call: str) -> No
         # What revert/api/lock_customer.sql does behind that lock.
         revert.execute("DROP FUNCTION tenancy.lock_customer(integer, boolean)")
         revert.commit()
-        with pytest.raises(psycopg.errors.SerializationFailure, match="taken away"):
+        with pytest.raises(psycopg.errors.SerializationFailure, match="removed"):
             calling.result()
         caller.rollback()
         with pytest.raises(psycopg.errors.UndefinedFunction):

@@ -41,7 +41,7 @@ def test_each_command_of_the_page(owned_database: str) -> None:
         if kind != "interrupted":
             done = take(commands, owner, url)
         if kind == "phase3":
-            assert "it has the greatest that fits for them: 42." in done.stderr
+            assert "it has the greatest value that fits: 42." in done.stderr
             assert value(url, "SELECT kind, customer_id FROM tenancy.drift") == "totals|42"
         elif "tenancy.repair" in commands:
             assert value(url, "SELECT * FROM tenancy.drift") == ""

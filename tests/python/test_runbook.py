@@ -816,7 +816,7 @@ def test_another_plan(salons: Salons, tmp_path: Path) -> None:
         owner = as_role(url, OWNER)
         plan = (ROOT / "sqitch.plan").read_text()
         (tmp_path / "sqitch.plan").write_text(
-            plan.replace("# The residual rule.", "# Another one.")
+            plan.replace("# The residual rule:", "# Another one:")
         )
         shutil.copy(ROOT / "sqitch.conf", tmp_path)
         for output in FORMATS:
