@@ -6,6 +6,7 @@ input ends, and the installed command.
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import signal
@@ -62,6 +63,8 @@ def listen(path: str, installed: str) -> None:
     sys.argv = [installed, "--version"]
     with redirect_stdout(StringIO()):
         command()  # imports what is imported at the first call
+    gc.collect()
+    gc.freeze()  # a fork that looked through all of this would copy it
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(20)
