@@ -22,7 +22,7 @@ from support.plan import CHANGES
 from support.profiles import wrong_profiles
 from support.sessions import Session
 from support.sides import drift
-from support.soak import share
+from support.soak import SOAK, share
 from support.waiting import wait_until
 
 SEED = 20261129
@@ -210,7 +210,7 @@ def test_the_sweep_comes_back_to_who_was_being_deleted(url: str, outcome: str) -
         worker.commit()
     state = "working"
     while state == "working":
-        [(state, _, _)] = worker.execute(STEP, 1)
+        [(state, _, _)] = worker.execute(STEP, 1 if SOAK else 40)
         worker.commit()
     assert state == "waiting"
     getattr(deleting, outcome)()

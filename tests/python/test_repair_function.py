@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -260,25 +261,26 @@ def repair(connection: Connection, who: list[int], source: str) -> list[tuple[in
 
 
 # A row's place changes with each write, even of the same values.
-Rows = dict[tuple[str, int, int | None], tuple[str, dict[str, str | None]]]
+Rows = dict[tuple[str, int, int | None], tuple[str, str]]
 
 
 def everything(connection: Connection) -> Rows:
-    """All rows of both sides: of which customer and shop, where they are and what they say."""
+    """All rows of both sides: of which customer and shop, where they are and what JSON they are."""
     return {
         (table, customer_id, shop_id): (place, values)
         for table, customer_id, shop_id, place, values in connection.execute(
             """
-            SELECT 'customer_booking_stats', customer_id, NULL::integer, ctid::text, to_jsonb(s)
+            SELECT
+                'customer_booking_stats', customer_id, NULL::integer, ctid::text, to_jsonb(s)::text
             FROM public.customer_booking_stats AS s
             UNION ALL
-            SELECT 'customers', id, NULL, ctid::text, to_jsonb(c)
+            SELECT 'customers', id, NULL, ctid::text, to_jsonb(c)::text
             FROM public.customers AS c
             UNION ALL
-            SELECT 'customer_shop_profiles', customer_id, shop_id, ctid::text, to_jsonb(p)
+            SELECT 'customer_shop_profiles', customer_id, shop_id, ctid::text, to_jsonb(p)::text
             FROM public.customer_shop_profiles AS p
             UNION ALL
-            SELECT 'customer_stylist_preferences', id, NULL, ctid::text, to_jsonb(p)
+            SELECT 'customer_stylist_preferences', id, NULL, ctid::text, to_jsonb(p)::text
             FROM public.customer_stylist_preferences AS p
             """
         )
@@ -288,9 +290,9 @@ def everything(connection: Connection) -> Rows:
 def differences(before: Rows, after: Rows) -> list[tuple[int, *Change]]:
     """What tenancy.repair() should say."""
     found = []
-    for row in before.keys() | after.keys():
+    for row in {row for row, _ in before.items() ^ after.items()}:
         table, customer_id, shop_id = row
-        old, new = (rows.get(row, ("", {}))[1] for rows in (before, after))
+        old, new = (json.loads(rows.get(row, ("", "{}"))[1]) for rows in (before, after))
         for column in (old.keys() | new.keys()) - LEFT_OUT:
             if old.get(column) != new.get(column):
                 values = text(old.get(column)), text(new.get(column))
