@@ -16,8 +16,9 @@ use App::Sqitch::Target;
 use DateTime::TimeZone::Local;
 use DateTime::TimeZone::Local::Unix;
 use DBD::Pg;
-use Digest::SHA;
+use Digest::SHA qw(sha1_hex);
 use Encode qw(decode_utf8);
+use IO::Handle;
 use IO::Select;
 use IO::Socket::UNIX;
 use PerlIO::utf8_strict;
@@ -43,15 +44,43 @@ while (my @ready = $events->can_read) {
 $SIG{CHLD} = 'DEFAULT';
 close $listener;
 my ($pid, $folder, $count, @words) = split /\0/, do { local $/; <$caller> }, -1;
-@ARGV = map { decode_utf8 $_ } splice @words, 0, $count;
+my @arguments = splice @words, 0, $count;
+@ARGV = map { decode_utf8 $_ } @arguments;
 %ENV = @words;
 $0 = $sqitch;
 open STDIN, '<', "/proc/$pid/fd/0" or die "stdin: $!";
-open STDOUT, '>>:utf8', "/proc/$pid/fd/1" or die "stdout: $!";
+open my $output, '>>:raw', "/proc/$pid/fd/1" or die "stdout: $!";
 open STDERR, '>>:utf8', "/proc/$pid/fd/2" or die "stderr: $!";
 chdir $folder or die "$folder: $!";
+
+# One plan has one list, which each health check asks for: what Sqitch said of it is kept.
+my $list = @arguments && $arguments[0] eq 'plan' && join '.', $path,
+    sha1_hex(join "\0", @arguments, (map { "$_=$ENV{$_}" } grep { /^SQITCH_/ } sort keys %ENV), map { content($_) } qw(sqitch.conf sqitch.plan));
+if ($list && -e $list) {
+    print $output content($list);
+    exit;
+}
+if ($list) {
+    open STDOUT, '>:utf8', "$list.$$" or die "$list: $!";
+} else {
+    open STDOUT, '>>:utf8', "/proc/$pid/fd/1" or die "stdout: $!";
+}
 exit App::Sqitch->go;
 
+sub content {
+    open my $file, '<:raw', shift or return '';
+    local $/;
+    return <$file>;
+}
+
 END { # wherever in Sqitch it ends
+    if ($list && -e "$list.$$") {
+        my $status = $?;
+        STDOUT->flush;
+        print $output content("$list.$$");
+        $status ? unlink "$list.$$" : rename "$list.$$", $list;
+        $? = $status;
+    }
+    close $output if $output;
     $caller->syswrite($?) if $caller;
 }
