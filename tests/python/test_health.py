@@ -252,7 +252,7 @@ def test_what_somebody_added(phase1_database: str) -> None:
 
 
 INVOKER = "WITH (security_invoker = TRUE)"
-# As a server enters a view that writes the columns of an only table without its name.
+# A view that another server entered, which writes the columns of an only table without its name, or with it.
 ENTERED = r"""
     UPDATE tenancy.deployed_parts AS d
     SET
@@ -261,7 +261,12 @@ ENTERED = r"""
         server_version = d.server_version + {newer}
     FROM
         tenancy.deployed_parts AS o,
-        regexp_replace(o.definition, '\me\.', '', 'g') AS n (definition)
+        regexp_replace(
+            o.definition,
+            CASE WHEN o.definition ~ '\me\.' THEN '\me\.' ELSE '(?<=SELECT )' END,
+            CASE WHEN o.definition ~ '\me\.' THEN '' ELSE 'e.' END,
+            'g'
+        ) AS n (definition)
     WHERE d.name = 'tenancy.evidence' AND o.name = d.name AND n.definition <> o.definition
     RETURNING d.name
 """
