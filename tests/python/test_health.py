@@ -252,7 +252,7 @@ def test_what_somebody_added(phase1_database: str) -> None:
 
 
 INVOKER = "WITH (security_invoker = TRUE)"
-# A view that another server entered, which writes the columns of an only table without its name, or with it.
+# As another server enters a view: the columns of an only table without its name, or with it.
 ENTERED = r"""
     UPDATE tenancy.deployed_parts AS d
     SET
