@@ -35,7 +35,9 @@ SELECT
                 c.change,
                 t.tag
             FROM %1$I.changes AS c
-            LEFT JOIN %1$I.tags AS t ON t.change_id = c.change_id
+            LEFT JOIN %1$I.tags AS t
+                ON t.change_id = c.change_id
+                AND t.tag LIKE '@phase%%' -- a release has one, too
             WHERE c.project = 'convo_tenancy'
                 AND c.change <> 'support/preconditions' -- it makes nothing
             ORDER BY c.committed_at
