@@ -6,7 +6,7 @@ import json
 import os
 from contextlib import suppress
 from copy import deepcopy
-from errno import EISDIR
+from errno import EISDIR, ELOOP
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, TypeVar
@@ -97,11 +97,13 @@ class Memory:
             self._fail("write", error)
 
     def _path(self) -> Path:
-        if self._given is not None:
-            return self._given.resolve()
         home = os.environ.get("XDG_STATE_HOME", "")
         folder = Path(home) if home.startswith("/") else Path.home() / ".local/state"
-        return (folder / "convo-tenancy" / f"health-{self._database}.json").resolve()
+        given = self._given or folder / "convo-tenancy" / f"health-{self._database}.json"
+        path = given.resolve()
+        if path.is_symlink():  # Python 3.13 gives back a link that leads to itself
+            raise OSError(ELOOP, "a link that leads to itself", str(path))
+        return path
 
     def _read(self) -> dict[str, Any]:
         path = self._path()
