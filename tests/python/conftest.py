@@ -16,6 +16,7 @@ from support.isolation import OWNER, isolate
 from support.loaded import loaded
 from support.registry import Registry
 from support.stages import Stages
+from support.wheel import Installed
 
 # Their tests take the longest: begun last, one would still run when all others are done.
 LONG = (
@@ -140,6 +141,12 @@ def owned_template(cluster: Cluster) -> str:
 def isolated_template(cluster: Cluster, owned_template: str) -> str:
     """The same, with isolation on."""
     return _template(cluster, "isolated", isolate, owned_template)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The package, installed from its wheel."""
+    return Installed.build(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")

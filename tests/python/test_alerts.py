@@ -31,7 +31,7 @@ from support.promtool import (
     promtool,
     rules,
 )
-from support.steps import steps
+from support.walk import marked_steps
 
 NOWHERE = "postgresql://postgres@127.0.0.1:1/nowhere"
 DASHBOARD = ROOT / "monitoring/grafana/dashboard.json"
@@ -358,9 +358,7 @@ def test_each_command_of_the_page(tmp_path: Path) -> None:
         f'exec {shutil.which("systemctl")} --root="{tmp_path}" enable "$@"\n'
     )
     systemctl.chmod(0o755)
-    blocks = [block for _, block in steps(PAGE)]
-    assert PAGE.read_text().count("```") == 2 * len(blocks), "a block without a mark"
-    for block in blocks:
+    for _, block in marked_steps(PAGE):
         commands = block.replace("/etc/", f"{etc}/")
         path = f"{systemctl.parent}:{os.environ['PATH']}"
         done = run("bash", "-euo", "pipefail", "-c", commands, check=False, env={"PATH": path})

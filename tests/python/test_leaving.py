@@ -9,12 +9,12 @@ import psycopg
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.commands import psql, run, value
-from support.isolation import OWNER, as_role, give_tables
+from support.isolation import OWNER
 from support.runbook import perform
-from support.steps import steps
+from support.walk import let_deploy, marked_steps, take
 
 PAGE = ROOT / "docs/leaving.md"
-STEPS = steps(PAGE)
+STEPS = marked_steps(PAGE)
 
 # What the contract took, by the names that the legacy schema has for it.
 CONTRACTED = """
@@ -39,16 +39,10 @@ def test_nothing_is_left(
 ) -> None:
     """Out of phase 3 with isolation on, as an owner who is no superuser."""
     url = isolated_database
-    owner = as_role(url, OWNER)
     move_to(url, "@phase3")
+    owner = let_deploy(url)
     psql(
         url,
-        "-c",
-        f"ALTER ROLE {OWNER} LOGIN",
-        "-c",
-        f"ALTER SCHEMA sqitch OWNER TO {OWNER}",
-        "-c",
-        give_tables("sqitch", OWNER),
         # Who moves a stylist afterwards finds customers who prefer them.
         "-c",
         """
@@ -64,15 +58,14 @@ def test_nothing_is_left(
     usage = "SELECT count(*) FROM pg_roles WHERE has_schema_privilege(oid, 'tenancy', 'USAGE')"
     users = int(value(url, usage))
 
-    assert PAGE.read_text().count("```") == 2 * len(STEPS), "a block without a mark"
     for kind, block in STEPS:
         commands = block.replace(dumped.name, str(dumped))
-        done = perform(commands, owner, url, {"APPLICATION": str(tmp_path)})
+        values = {"APPLICATION": str(tmp_path)}
         if kind == "cluster":  # other databases of this one have phase 2
-            assert "cannot be dropped because some objects depend on it" in done.stderr
+            refused = perform(commands, owner, url, values)
+            assert "cannot be dropped because some objects depend on it" in refused.stderr
             continue
-        assert done.returncode == 0, f"{commands}\n{done.stdout}\n{done.stderr}"
-        assert "ERROR" not in done.stderr
+        done = take(commands, owner, url, values)
         if kind == "code":
             assert "chat.py:1:" in done.stdout
         if kind == "trial":
@@ -147,8 +140,7 @@ def test_what_uses_the_schema(phase3_database: str) -> None:
     first = next(place for place, block in enumerate(blocks) if "relax_isolation" in block)
     look = [kind for kind, _ in STEPS].index("users")
     for commands in blocks[first : look + 1]:
-        done = perform(commands, url, url, {})
-        assert done.returncode == 0, done.stderr
+        done = take(commands, url, url)
     assert "rule _RETURN on view visits" in done.stdout
     assert "function visitors()" in done.stdout
     assert "(2 rows)" in done.stdout

@@ -13,19 +13,13 @@ import pytest
 from support.cluster import ROOT
 from support.commands import environment, psql, run, value
 from support.isolation import OWNER, as_role
-from support.steps import steps
+from support.walk import marked_steps
 from support.wheel import Installed
 
 PAGE = ROOT / "docs/operating.md"
-STEPS = steps(PAGE)
 SAMPLES = ("convo-tenancy status: ",)
 """Outputs, which other tests compare."""
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The package, installed from its wheel."""
-    return Installed.build(tmp_path_factory.mktemp("operating"))
+STEPS = marked_steps(PAGE, others=len(SAMPLES))
 
 
 @pytest.fixture
@@ -63,8 +57,6 @@ def until_ctrl_c(commands: str, env: dict[str, str | None], folder: Path) -> tup
 def test_each_command_of_the_page(isolated_database: str, path: str, tmp_path: Path) -> None:
     url = isolated_database
     text = PAGE.read_text()
-    marked = 2 * (len(STEPS) + len(SAMPLES))
-    assert text.count("```") == marked, "a block without a mark"
     assert all(f"```\n{sample}" in text for sample in SAMPLES)
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()

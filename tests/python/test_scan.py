@@ -13,7 +13,7 @@ import pytest
 from convo_tenancy.scan.tree import scan
 from support.cluster import ROOT
 from support.commands import CONVO_TENANCY, Completed, convo_tenancy, run
-from support.steps import steps
+from support.walk import marked_steps
 
 SCANNED = ROOT / "tests/scanned"
 TREES = sorted(each.name for each in SCANNED.iterdir())
@@ -276,8 +276,8 @@ def test_the_page(tmp_path: Path) -> None:
         chat="def show(customer):\n    return customer.preferred_stylist_id\n",
         report='FANS = "SELECT count(*) FROM customers WHERE preferred_stylist_id = $1"\n',
     )
-    blocks, said = steps(page), []
-    for kind, block in blocks:
+    said = []
+    for kind, block in marked_steps(page, others=1):
         commands = block.replace("convo-tenancy", CONVO_TENANCY)
         done = run("bash", "-ec", commands, cwd=tmp_path, check=False)
         assert done.returncode == (1 if kind == "found" else 0), done.stderr
@@ -287,4 +287,3 @@ def test_the_page(tmp_path: Path) -> None:
         sample,
         "2 findings are known now: legacy-use.json\n0 findings in 2 files, 2 known\n",
     ]
-    assert page.read_text().count("```") == 2 * (len(blocks) + 1), "a block without a mark"

@@ -30,12 +30,6 @@ SCRIPTS = {
 } | {BY_HAND}
 
 
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    """The package, installed from its wheel."""
-    return Installed.build(tmp_path_factory.mktemp("wheel"))
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """An empty one."""

@@ -23,15 +23,15 @@ def marked_steps(page: Path, others: int = 0) -> list[tuple[str, str]]:
     return found
 
 
-def let_deploy(url: str) -> str:
+def let_deploy(url: str, role: str = OWNER) -> str:
     """URL of the owner of the tables, who can deploy as if they had done so from the start."""
     name = value(url, "SELECT current_database()")
     psql(
         url,
-        *("-c", f"ALTER ROLE {OWNER} LOGIN", "-c", f"GRANT CREATE ON DATABASE {name} TO {OWNER}"),
-        *("-c", f"ALTER SCHEMA sqitch OWNER TO {OWNER}", "-c", give_tables("sqitch", OWNER)),
+        *("-c", f"ALTER ROLE {role} LOGIN", "-c", f"GRANT CREATE ON DATABASE {name} TO {role}"),
+        *("-c", f"ALTER SCHEMA sqitch OWNER TO {role}", "-c", give_tables("sqitch", role)),
     )
-    return as_role(url, OWNER)
+    return as_role(url, role)
 
 
 def take(

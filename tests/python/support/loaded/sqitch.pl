@@ -60,11 +60,7 @@ if ($list && -e $list) {
     print $output content($list);
     exit;
 }
-if ($list) {
-    open STDOUT, '>:utf8', "$list.$$" or die "$list: $!";
-} else {
-    open STDOUT, '>>:utf8', "/proc/$pid/fd/1" or die "stdout: $!";
-}
+open STDOUT, '>>:utf8', $list ? "$list.$$" : "/proc/$pid/fd/1" or die "stdout: $!";
 exit App::Sqitch->go;
 
 sub content {
