@@ -160,7 +160,8 @@ class Walk:
             for first, shops in {True: {1}, False: {*SHOPS} - {1}}.items():
                 # A legacy booking may also write the stylist whom they booked most elsewhere.
                 written = written_by(self._url, names[first])
-                assert (written >= shops) if writes else (written == set())
+                wrong = shops - written if writes else written
+                assert wrong == set(), names[first]
             assert is_read(self._url) == bool(left)
 
     def _check_health(self) -> None:

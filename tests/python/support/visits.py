@@ -60,7 +60,7 @@ class Visits:
         with psycopg.connect(url) as connection:
             rows = connection.execute(
                 """
-                SELECT s.shop_id, array_agg(s.id ORDER BY s.id), min(v.id)
+                SELECT s.shop_id, array_agg(DISTINCT s.id ORDER BY s.id), min(v.id)
                 FROM public.stylists AS s
                 JOIN public.services AS v USING (shop_id)
                 WHERE s.shop_id = ANY (%s)
