@@ -7,10 +7,15 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from threading import Event, Thread
+from typing import Any
 
 import psycopg
 import pytest
+from psycopg.rows import TupleRow
 
+from convo_tenancy.backfill import workers
+from convo_tenancy.database import one
 from support.adopted import run_the_adr
 from support.at_once import move_to, run_scripts
 from support.backfill import assert_all_right
@@ -446,3 +451,40 @@ def test_ended_with_all_workers_and_run_again(
     again = call(url, "backfill", "--workers", "2")
     assert (again.returncode, again.stderr) == (0, "")
     assert_all_right(url)
+
+
+class Announced(psycopg.Connection[TupleRow]):
+    """Says when it was first told to cancel, and waits for that before it begins a batch."""
+
+    told: Event
+
+    def cancel(self) -> None:
+        super().cancel()
+        self.told.set()
+
+
+def test_a_cancellation_between_two_statements_comes_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A helper whose next batch began after it was told to end, and stays, ends, too."""
+
+    def late(connection: Announced, kind: type[workers.Step], *words: Any) -> workers.Step:
+        connection.told.wait(60)
+        return one(connection, kind, *words)
+
+    monkeypatch.setattr("convo_tenancy.backfill.workers.one", late)
+    psql(url, "-c", "SELECT tenancy.prepare_backfill()")
+    _leave(url, "900")
+    connection = Announced.connect(url, autocommit=True, cursor_factory=psycopg.RawCursor)
+    connection.told = Event()
+
+    def ended() -> None:
+        with workers.Helpers([connection], 20):
+            pass
+
+    end = Thread(target=ended, daemon=True)
+    with held_in_a_batch(url):
+        end.start()
+        end.join(60)
+        assert not end.is_alive()
+    connection.close()

@@ -15,7 +15,7 @@ from ..database import Connection, one
 from ..errors import Problem
 
 WAIT_SECONDS = 0.3
-"""Between two looks at whether a waiting backfill may go on."""
+"""Between two looks: may a waiting backfill go on, have the cancelled workers ended?"""
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,13 @@ class Helpers:
         trace: TracebackType | None,
     ) -> None:
         self._stopping.set()
-        for connection in self._connections:
-            with suppress(psycopg.Error):
-                connection.cancel()
-        for thread in self._threads:
-            thread.join()
+        while any(thread.is_alive() for thread in self._threads):
+            # Again and again: a cancellation that comes between two statements cancels none.
+            for connection in self._connections:
+                with suppress(psycopg.Error):
+                    connection.cancel()
+            for thread in self._threads:
+                thread.join(WAIT_SECONDS)
 
     def check(self) -> None:
         """See whether all of them work, or are through.
