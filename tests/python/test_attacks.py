@@ -47,30 +47,30 @@ FINGERPRINT = f"""
     ),
 
     item AS (
-        SELECT to_jsonb(t) AS row FROM public.bookings AS t WHERE shop_id = {OTHER}
+        SELECT t::text AS row FROM public.bookings AS t WHERE shop_id = {OTHER}
         UNION ALL
-        SELECT to_jsonb(t) FROM public.customer_shop_profiles AS t WHERE shop_id = {OTHER}
+        SELECT t::text FROM public.customer_shop_profiles AS t WHERE shop_id = {OTHER}
         UNION ALL
-        SELECT to_jsonb(t) FROM public.stylists AS t WHERE shop_id = {OTHER}
+        SELECT t::text FROM public.stylists AS t WHERE shop_id = {OTHER}
         UNION ALL
-        SELECT to_jsonb(t) FROM public.services AS t WHERE shop_id = {OTHER}
+        SELECT t::text FROM public.services AS t WHERE shop_id = {OTHER}
         UNION ALL
-        SELECT to_jsonb(t) FROM public.customers AS t WHERE id IN (SELECT c.id FROM customer AS c)
+        SELECT t::text FROM public.customers AS t WHERE id IN (SELECT c.id FROM customer AS c)
         UNION ALL
-        SELECT to_jsonb(t)
+        SELECT t::text
         FROM public.customer_booking_stats AS t
         WHERE customer_id IN (SELECT c.id FROM customer AS c)
         UNION ALL
-        SELECT to_jsonb(t)
+        SELECT t::text
         FROM public.customer_stylist_preferences AS t
         WHERE stylist_id IN (SELECT s.id FROM public.stylists AS s WHERE s.shop_id = {OTHER})
         UNION ALL
-        SELECT to_jsonb(t)
+        SELECT t::text
         FROM public.customer_service_preferences AS t
         WHERE service_id IN (SELECT s.id FROM public.services AS s WHERE s.shop_id = {OTHER})
     )
 
-    SELECT count(*), md5(string_agg(i.row::text, ' ' ORDER BY i.row::text)) FROM item AS i
+    SELECT count(*), sum(hashtextextended(i.row, 0)) FROM item AS i
 """
 
 

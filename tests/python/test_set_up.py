@@ -11,10 +11,11 @@ import pytest
 from support.cluster import ROOT, Cluster
 from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, value
 from support.isolation import OWNER
+from support.noting import Noting
 
 
-def _up(url: str, *, check: bool = True) -> Completed:
-    return run(ROOT / "scripts/up.sh", env={"DATABASE_URL": url}, check=check)
+def _up(url: str, *, check: bool = True, env: dict[str, str] | None = None) -> Completed:
+    return run(ROOT / "scripts/up.sh", env={"DATABASE_URL": url} | (env or {}), check=check)
 
 
 def _refusal(url: str) -> str:
@@ -32,8 +33,11 @@ def empty_database(cluster: Cluster) -> Iterator[str]:
     cluster.drop_database("set_up")
 
 
-def test_an_empty_database_is_filled_once(empty_database: str) -> None:
-    first = _up(empty_database)
+def test_an_empty_database_is_filled_once(empty_database: str, tmp_path: Path) -> None:
+    """And nobody on the machine sees its password."""
+    noting = Noting(tmp_path)
+    first = _up(empty_database, env=noting.env(empty_database))
+    noting.check()
     assert "Loading the recorded legacy database" in first.stdout
     assert "health: ok, phase @phase2" in first.stdout
     assert re.search("^ok +isolation +on +members of convo_shop see", first.stdout, re.MULTILINE)
