@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 
-from support.commands import Completed, psql, psql_file, sqitch, start_sqitch
+from support.at_once import move_to
+from support.commands import Completed, psql, psql_file, start_sqitch
 from support.plan import CHANGES, below
 from support.soak import SOAK
 
@@ -151,7 +152,7 @@ def test_it_starts_again_and_again(small_at: Callable[[str | None], str]) -> Non
     thread = threading.Thread(target=start)
     thread.start()
     try:
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
     finally:
         is_over.set()
         thread.join()

@@ -280,7 +280,11 @@ def test_sizes_that_are_none_are_refused(sizes: str) -> None:
 
 
 def test_a_quick_run_says_each_ratio_with_its_spread(tmp_path: Path) -> None:
-    done = _bench("drift", "--pairs", "2", "--output", tmp_path, QUICK="1", COLUMNS="200")
+    done = _bench(
+        *("drift", "--pairs", "2", "--drift-customers", "1000", "--output", tmp_path),
+        QUICK="1",
+        COLUMNS="200",
+    )
     assert done.returncode == 0, done.stderr
     assert "which the full run judges" in done.stdout
     written = json.loads((tmp_path / "phase-2.json").read_text())

@@ -21,6 +21,7 @@ from support.at_once import move_to
 from support.cluster import ROOT
 from support.commands import environment, psql, psql_file, sqitch, value
 from support.health import Health, go, health, role
+from support.plan import CHANGES, TAGS
 from support.waiting import wait_until
 
 
@@ -118,6 +119,7 @@ def test_a_registry_that_is_lost(request: pytest.FixtureRequest, stage: str) -> 
 
 def test_a_registry_of_another_name(phase1_database: str) -> None:
     url = phase1_database
+    move_to(url, CHANGES[TAGS["@phase2"] - 1])
     psql(url, "-c", 'ALTER SCHEMA sqitch RENAME TO "Our registry"')
     sqitch(url, "deploy", "--to", "@phase2", "--registry", "Our registry")
     found = health(url)

@@ -9,9 +9,9 @@ from datetime import datetime
 import psycopg
 from psycopg.rows import scalar_row
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.cluster import Cluster
-from support.commands import psql, sqitch, start_sqitch, value
+from support.commands import psql, start_sqitch, value
 from support.legacy_application import LegacyLoad
 from support.profiles import wrong_profiles
 from support.waiting import wait_until
@@ -43,7 +43,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
     with psycopg.connect(url, autocommit=True, row_factory=scalar_row) as connection:
         with LegacyLoad(url, clients=4, seed=SEED) as load:
             load.go_on(50)
-            sqitch(url, "deploy", "--to", "profiles/run_backfill")
+            move_to(url, "profiles/run_backfill")
             connection.execute("UPDATE tenancy.settings SET backfill_batch_size = 7")
 
             deploy = start_sqitch(url, "deploy", "--to", "@phase1")
@@ -58,7 +58,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
             connection.execute("SELECT tenancy.resume_backfill()")
             load.go_on(50)
             second_deploy = connection.execute("SELECT clock_timestamp()").fetchone()
-            sqitch(url, "deploy", "--to", "@phase1")
+            move_to(url, "@phase1")
             load.go_on(50)
 
         assert load.errors == []
@@ -94,7 +94,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
 
 def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str) -> None:
     url = recorded_database
-    sqitch(url, "deploy", "--to", "profiles/run_backfill")
+    move_to(url, "profiles/run_backfill")
     psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 1")
     deploy = start_sqitch(url, "deploy", "--to", "@phase1")
     wait_until(lambda: _done(url) > 50, "the backfill is in the middle")
@@ -112,19 +112,19 @@ def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str)
         assert done == profiled, "the cursor is not where the rows are"
 
     psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = DEFAULT")
-    sqitch(url, "deploy", "--to", "@phase1")
+    move_to(url, "@phase1")
     assert wrong_profiles(url) == []
 
 
 def test_reverted_and_deployed_again_under_load(recorded_database: str) -> None:
     url = recorded_database
     with LegacyLoad(url, clients=4, seed=SEED + 1) as load:
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, "@phase1")
         load.go_on(50)
-        sqitch(url, "revert", "-y")
+        move_to(url, None)
         load.go_on(50)
         second_deploy = value(url, "SELECT clock_timestamp()")
-        sqitch(url, "deploy", "--to", "@phase1")
+        move_to(url, "@phase1")
         load.go_on(50)
     assert load.errors == []
     assert load.deleted

@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from support.api_client import ApiClient, BookingClient, BookingLoad, Waiting
+from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import sqitch
 from support.legacy_replay import customers_with_history, make_bookings, new_customers
 from support.race import amounts
 from support.salon import BOOKINGS, PERIOD, SEED, LegacyClient, Salon, split_as_booked, wrong
@@ -70,7 +70,7 @@ def test_deployed_under_load(phase1_database: str) -> None:
     with salon.legacy_load() as legacy:
         legacy.go_on(150)
         assert drift(url) != [], "nobody is stale"
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         assert drift(url) == []
         legacy.go_on(150)
     assert legacy.errors == []
@@ -92,7 +92,7 @@ def test_reverted_and_deployed_again_under_load(phase2_database: str) -> None:
         legacy.go_on(50)
         with salon.api_load() as api:
             api.go_on(150)
-            sqitch(url, "revert", "--to", "@phase1", "-y")
+            move_to(url, "@phase1")
             wait_until(lambda: len(api.errors) == len(api.clients), "the callers find it gone")
         assert {type(client.error) for client in api.clients} == {psycopg.errors.UndefinedFunction}
         print([client.retried for client in api.clients if isinstance(client, ApiClient)])
@@ -101,7 +101,7 @@ def test_reverted_and_deployed_again_under_load(phase2_database: str) -> None:
         # What was written by the API stands, on both sides.
         assert salon.wrong(lambda who, _: who in of_api) == {}
 
-        sqitch(url, "deploy", "--to", "@phase2")
+        move_to(url, "@phase2")
         assert drift(url) == []
         legacy.go_on(50)
     assert legacy.errors == []

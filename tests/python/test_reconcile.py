@@ -29,6 +29,7 @@ from support.legacy_replay import (
 )
 from support.legacy_replay import Client as LegacyApplication
 from support.legacy_replay import new_customers as make_newcomers
+from support.plan import below
 from support.waiting import wait_until
 
 SEED = 20261124
@@ -519,6 +520,7 @@ def test_a_legacy_side_that_is_wrong(url: str) -> None:
         UPDATE public.customer_booking_stats SET total_bookings = -3 WHERE customer_id = {wrong};
         """,
     )
+    move_to(url, below("mirror/reconcile_profiles"))
     deploy = sqitch(url, "deploy", "--to", "mirror/reconcile_profiles")
     assert (
         "WARNING:  the legacy side itself is wrong for 1 customers: SELECT * FROM tenancy.drift"

@@ -106,7 +106,7 @@ def test_another_default_shop(legacy_database: str) -> None:
     assert 'default_shop_id is "first", not the id of a shop' in _error(refused)
 
     psql(legacy_database, "-c", "INSERT INTO public.shops (id, name) VALUES (7, 'Seventh')")
-    sqitch(legacy_database, "deploy", "--to", "@phase2", "--set", "default_shop_id=7")
+    move_to(legacy_database, "@phase2", "default_shop_id=7")
     assert value(legacy_database, "SELECT default_shop_id FROM tenancy.settings") == "7"
 
 
@@ -158,7 +158,8 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
     )
     try:
         as_owner = legacy_database.replace("postgres@", "plain_owner@")
-        sqitch(as_owner, "deploy", "--to", "@phase2")
+        sqitch(as_owner, "deploy", "--to", "support/schema")  # the registry is theirs, too
+        move_to(as_owner, "@phase2")
         verify(as_owner)
         owners = psql(
             legacy_database,
@@ -191,7 +192,7 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
             JOIN public.customers AS c ON c.id = p.customer_id
         """
         assert value(as_owner, mirrored) == "1|1|1"
-        sqitch(as_owner, "revert", "-y")
+        move_to(as_owner, None)
     finally:
         psql(legacy_database, "-c", "DROP OWNED BY plain_owner CASCADE")
         psql(cluster.url(), "-c", "DROP ROLE plain_owner")
@@ -221,7 +222,7 @@ def test_an_idle_in_transaction_timeout(legacy_database: str) -> None:
     assert "idle_in_transaction_session_timeout is 1min" in message
     remedy = "-c idle_in_transaction_session_timeout=0"
     assert remedy in message
-    sqitch(legacy_database, "deploy", "--to", "@phase1", env={"PGOPTIONS": remedy})
+    sqitch(legacy_database, "deploy", "--to", "support/schema", env={"PGOPTIONS": remedy})
 
 
 def test_sqitch_without_a_user_name(legacy_database: str) -> None:
@@ -235,7 +236,7 @@ def test_sqitch_without_a_user_name(legacy_database: str) -> None:
         for path, mode in ((tree, 0o755), (folder, 0o711), (folder / ".s.PGSQL.5432", 0o777)):
             path.chmod(mode)
         before = pg_dump_schema(legacy_database)
-        deploy = [SQITCH, "deploy", "--target", f"db:{legacy_database}", "--to", "@phase1"]
+        deploy = [SQITCH, "deploy", "--target", f"db:{legacy_database}", "--to", "support/schema"]
         nameless = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *deploy]
         hidden = {**dict.fromkeys(("SQITCH_FULLNAME", "USER", "LOGNAME")), "HOME": "/tmp"}
         refused = run(*nameless, check=False, env=hidden, cwd=tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -86,15 +87,22 @@ def is_well(url: str, phase: str) -> None:
 
 
 @each_release
-@pytest.mark.parametrize("tag", WRITTEN)
-def test_a_database_of_a_release_upgrades(
-    cluster: Cluster, small_at: Small, tmp_path: Path, release: Path | None, tag: str
+def test_its_databases_upgrade(
+    cluster: Cluster, small_at: Small, tmp_path: Path, release: Path | None
 ) -> None:
     """At each tag, with what was written there: as one that this plan alone deployed."""
     project = unpack(release, tmp_path / "release")
-    upgraded, alone = small_at(None), small_at(None)
-    sqitch(upgraded, "deploy", "--to", tag, *CONTRACT, cwd=project)
-    move_to(alone, tag)
+    walking = small_at(None)
+    for tag in WRITTEN:
+        sqitch(walking, "deploy", "--to", tag, *CONTRACT, cwd=project)
+        name = f"released_{os.getpid()}"
+        upgraded = cluster.create_database(name, value(walking, "SELECT current_database()"))
+        upgrades(upgraded, small_at(tag), tag)
+        cluster.drop_database(name)
+
+
+def upgrades(upgraded: str, alone: str, tag: str) -> None:
+    """The one of a release as the other one, from a tag to the newest plan and back."""
     for url in (upgraded, alone):
         psql(url, "-c", WRITTEN[tag])
 

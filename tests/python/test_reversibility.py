@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to, run_scripts, verify
-from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, sqitch, value
+from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, value
 from support.history import legacy_history
 from support.plan import CHANGES, TAGS
 from support.soak import SOAK, share
@@ -63,7 +63,7 @@ def test_deploy_revert_deploy(
     assert profiles
     assert ("Counted by hand" in schema) == (tag == "@phase1")
 
-    sqitch(url, "revert", "-y", *(["--to", below] if below else []))
+    move_to(url, below)
     assert [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)] == before
     assert _archived(url) == (below is None)
 
