@@ -11,7 +11,7 @@ import pytest
 
 from support.at_once import REGISTRY, move_to
 from support.cluster import ROOT, Cluster
-from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, psql, run
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, environment, execute, run
 from support.isolation import OWNER, isolate
 from support.loaded import loaded
 from support.registry import Registry
@@ -220,5 +220,5 @@ def phase3_database(cluster: Cluster, phase3_template: str) -> Iterator[str]:
 def role(cluster: Cluster, phase2_database: str) -> str:
     """The name of a role of the users', in quotes."""
     name = f"Users of {phase2_database.partition('@/')[2].partition('?')[0]}"
-    psql(phase2_database, "-c", f'CREATE ROLE "{name}"')
+    execute(phase2_database, f'CREATE ROLE "{name}"')
     return f'"{name}"'

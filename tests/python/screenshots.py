@@ -16,7 +16,7 @@ from PIL import Image
 
 from support.browser import chromium, opened
 from support.cluster import ROOT, Cluster
-from support.commands import CONVO_TENANCY, psql, run, sqitch
+from support.commands import CONVO_TENANCY, execute, run, sqitch
 
 IMAGES = ROOT / "docs/images"
 COLOURS = 256
@@ -72,8 +72,8 @@ def rollout() -> Iterator[str]:
         url = cluster.create_database("convo")
         run(ROOT / "scripts/load-legacy.sh", url, "recorded", "convo_owner")
         sqitch(url, "deploy", "--to", "@phase2")
-        psql(url, "-c", "CALL tenancy.enforce_isolation()")
-        psql(url, "-c", PAST)
+        execute(url, "CALL tenancy.enforce_isolation()")
+        execute(url, PAST)
         yield url
     finally:
         cluster.remove()

@@ -15,6 +15,7 @@ from support.adopted import USERS, book, book_all, run_the_adr
 from support.at_once import move_to, run_scripts, verify
 from support.cluster import Cluster
 from support.commands import (
+    execute,
     pg_dump_data,
     pg_dump_schema,
     psql,
@@ -95,7 +96,7 @@ def test_as_after_a_deploy_from_scratch(
     """Each profile, and there and back twice."""
     url = adr_database
     scratch = cluster.create_database("adr_scratch", adr_template)
-    psql(scratch, "-c", "DROP TABLE public.customer_shop_profiles")
+    execute(scratch, "DROP TABLE public.customer_shop_profiles")
     move_to(scratch, "@phase1")
     before, gold = _public(url), int(value(url, TIERS))
 
@@ -115,20 +116,18 @@ def test_as_after_a_deploy_from_scratch(
         UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
         WHERE customer_id = 900;
     """
-    psql(url, "-c", written)
+    execute(url, written)
     profiles = value(url, PROFILES)
     legacy = value(url, TOTALS)
     move_to(url, None)
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE public.customer_booking_stats SET total_bookings = total_bookings - 1"
         " WHERE customer_id = 900",
     )
     assert _public(url) == before
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1"
         " WHERE customer_id = 900",
     )
@@ -166,9 +165,8 @@ def test_the_dry_run_is_the_refusal(adr_database: str) -> None:
 def test_what_is_left_out_is_said(cluster: Cluster, adr_template: str) -> None:
     """Of the table itself, and of the columns that are ours."""
     url = cluster.create_database("adr_other", adr_template)
-    psql(
+    execute(
         url,
-        "-c",
         """
         ALTER TABLE public.customer_shop_profiles ALTER total_bookings SET DEFAULT 1;
         ALTER TABLE public.customer_shop_profiles ALTER created_at DROP DEFAULT;
@@ -280,7 +278,7 @@ def test_shapes_that_are_refused(cluster: Cluster, stages: Stages) -> None:
     """By name, and before the first change, with or without consent."""
     with stages.at(None) as made:
         run_the_adr(made)
-        psql(made, "-c", "DELETE FROM public.customer_shop_profiles")
+        execute(made, "DELETE FROM public.customer_shop_profiles")
         name = made.partition("@/")[2].partition("?")[0]
         for number, (shape, message) in enumerate(REFUSED.items()):
             url = cluster.create_database("adr_refused", name)
@@ -358,7 +356,7 @@ def test_writes_while_it_is_copied(small_adr: Callable[[str], str]) -> None:
     step = f"SELECT tenancy.copy_step($1, 10, '{columns}')"
     table = "public.customer_shop_profiles"
 
-    psql(url, "-c", f"DELETE FROM {table} WHERE customer_id = 3")
+    execute(url, f"DELETE FROM {table} WHERE customer_id = 3")
     copier, writer = Session(url), Session(url)
     [(copied,)] = copier.execute(step, -1)
     copier.commit()
@@ -389,10 +387,10 @@ def test_writes_while_it_is_copied(small_adr: Callable[[str], str]) -> None:
     writer.execute(f"UPDATE {table} SET tier = 'never' WHERE customer_id = 2")
     writer.rollback()
     assert value(url, differs) == ""
-    psql(url, "-c", f"ALTER TABLE {table} ADD COLUMN late integer")
-    psql(url, "-c", f"UPDATE {table} SET late = 1, tier = 'late' WHERE customer_id = 2")
+    execute(url, f"ALTER TABLE {table} ADD COLUMN late integer")
+    execute(url, f"UPDATE {table} SET late = 1, tier = 'late' WHERE customer_id = 2")
     assert value(url, differs) == ""
-    psql(url, "-c", f"TRUNCATE {table}")
+    execute(url, f"TRUNCATE {table}")
     assert value(url, differs) == ""
     copier.close()
     writer.close()
@@ -408,7 +406,7 @@ def test_a_column_that_comes_while_it_is_copied(small_adr: Callable[[str], str])
     url = small_adr(BEFORE)
     chunks, at = _chunks()
     running = start_psql(url, SCRIPT, chunks[: at + 1], *ADOPT_PSQL)
-    psql(url, "-c", "ALTER TABLE public.customer_shop_profiles ADD COLUMN late integer DEFAULT 7")
+    execute(url, "ALTER TABLE public.customer_shop_profiles ADD COLUMN late integer DEFAULT 7")
     assert running.stdin is not None
     output, _ = running.communicate("".join(chunks[at + 1 :]))
     assert "somebody altered a column of public.customer_shop_profiles meanwhile" in output
@@ -419,13 +417,13 @@ def test_a_column_that_comes_while_it_is_copied(small_adr: Callable[[str], str])
 
 def test_ids_go_on(small_adr: Callable[[str], str]) -> None:
     url = small_adr(BEFORE)
-    psql(url, "-c", "SELECT setval('public.customer_shop_profiles_id_seq', 5000)")
+    execute(url, "SELECT setval('public.customer_shop_profiles_id_seq', 5000)")
     psql_file(url, SCRIPT, *ADOPT_PSQL)
     as_application = """
         SET ROLE pg_monitor;
         INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (1, 3);
     """
-    psql(url, "-c", as_application)
+    execute(url, as_application)
     assert int(value(url, "SELECT max(id) FROM public.customer_shop_profiles")) > 5000
 
 
@@ -449,7 +447,7 @@ def test_killed_after_each_statement(cluster: Cluster, stages: Stages, way: str)
             kill(start_psql(url, SCRIPT, chunks[:number], *ADOPT_PSQL))
             wait_until_gone(url, "killed")
             # Somebody writes meanwhile.
-            psql(url, "-c", "UPDATE public.customer_shop_profiles SET tier = tier WHERE id = 1")
+            execute(url, "UPDATE public.customer_shop_profiles SET tier = tier WHERE id = 1")
             if way == "forward":
                 psql_file(url, SCRIPT, *ADOPT_PSQL)
                 found = pg_dump_schema(url, "public", "tenancy*"), value(url, PROFILES)
@@ -466,13 +464,10 @@ def test_given_back_from_a_backfill_that_was_interrupted(small_adr: Callable[[st
     before = _public(url)
     changes = CHANGES[CHANGES.index(BEFORE) + 1 : CHANGES.index("profiles/backfill_profiles")]
     run_scripts(url, (f"deploy/{change}" for change in changes), "adopt=yes")
-    psql(
+    execute(
         url,
-        "-c",
         "SELECT tenancy.prepare_backfill()",
-        "-c",
         "SELECT tenancy.backfill_step(15)",
-        "-c",
         "UPDATE public.customer_shop_profiles SET total_bookings = 77 WHERE customer_id = 40",
     )
     assert value(url, "SELECT is_divided FROM tenancy.adoption") == "f"
@@ -491,7 +486,7 @@ def test_given_back_from_a_backfill_that_was_interrupted(small_adr: Callable[[st
     assert _public(url) == before
 
     run_scripts(url, (f"deploy/{change}" for change in changes), "adopt=yes")
-    psql(url, "-c", "CALL tenancy.run_backfill()")
+    execute(url, "CALL tenancy.run_backfill()")
     assert drift(url) == []
     assert wrong_profiles(url) == []
 
@@ -504,13 +499,13 @@ def test_a_customer_who_is_being_deleted(small_adr: Callable[[str], str]) -> Non
     deleter = Session(url)
     customer = value(url, "SELECT min(customer_id) + 5 FROM public.customer_shop_profiles")
     deleter.execute(f"SELECT FROM public.customers WHERE id = {customer} FOR UPDATE")
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()")
+    execute(url, "SELECT tenancy.prepare_backfill()")
     steps = [value(url, "SELECT state FROM tenancy.backfill_step(15)") for _ in range(3)]
     assert steps == ["working", "waiting", "waiting"]
     assert value(url, "SELECT next_id FROM tenancy.backfill_ranges") == customer
     deleter.rollback()
     deleter.close()
-    psql(url, "-c", "CALL tenancy.run_backfill()")
+    execute(url, "CALL tenancy.run_backfill()")
     assert drift(url) == []
     assert wrong_profiles(url) == []
 
@@ -525,11 +520,11 @@ def test_a_profile_that_is_held(small_adr: Callable[[str], str]) -> None:
     writer = Session(url)
     writer.execute("SAVEPOINT a")
     book(writer.connection, booking)
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()")
+    execute(url, "SELECT tenancy.prepare_backfill()")
     assert value(url, "SELECT state FROM tenancy.backfill_step(1000)") == "waiting"
     writer.commit()
     writer.close()
-    psql(url, "-c", "CALL tenancy.run_backfill()")
+    execute(url, "CALL tenancy.run_backfill()")
     assert drift(url) == []
     shop = booking.slot.shop
     counted = f"""
@@ -581,7 +576,7 @@ def test_what_the_application_counted_is_the_least(small_at: Callable[[str | Non
     ]
     found = value(url, rule.format("tenancy.split_beside('{901,902,903,904}', 1)")).splitlines()
     assert found == expected
-    psql(url, "-c", "SELECT tenancy.split_anew('{901,902,903,904}', TRUE)")
+    execute(url, "SELECT tenancy.split_anew('{901,902,903,904}', TRUE)")
     assert value(url, rule.format("public.customer_shop_profiles")).splitlines() == expected
     origins = "SELECT customer_id, shop_id, origin FROM tenancy.profile_origins ORDER BY 1, 2"
     assert value(url, origins).splitlines() == [

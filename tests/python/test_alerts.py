@@ -18,7 +18,7 @@ from convo_tenancy.health.formats import FORMATS
 from convo_tenancy.health.model import LegacyReader, Replica, Report, skipped
 from support.cluster import ROOT
 from support.command_line import call
-from support.commands import Completed, psql, run
+from support.commands import Completed, execute, run
 from support.health import role
 from support.isolation import roles
 from support.promtool import (
@@ -171,31 +171,31 @@ def test_what_health_prints_raises(
         "phase 3": metrics(phase3_database),
         "isolated": metrics(isolated_database),
     }
-    psql(phase1_database, "-c", DRIFT)
+    execute(phase1_database, DRIFT)
     seen["drift in phase 1"] = metrics(phase1_database)
     with role(phase1_database) as url:
         seen["no rights"] = metrics(url)
-    psql(phase1_database, "-c", STALLED)
+    execute(phase1_database, STALLED)
     seen["backfill stalled"] = metrics(phase1_database)
-    psql(phase1_database, "-c", "UPDATE tenancy.backfill_progress SET paused = TRUE")
+    execute(phase1_database, "UPDATE tenancy.backfill_progress SET paused = TRUE")
     seen["backfill paused"] = metrics(phase1_database)
 
-    psql(phase2_database, "-c", WRITES_BOTH)
+    execute(phase2_database, WRITES_BOTH)
     seen["double writers"] = metrics(phase2_database)
-    psql(phase2_database, "-c", "DELETE FROM tenancy.double_writes", "-c", DRIFT)
+    execute(phase2_database, "DELETE FROM tenancy.double_writes", DRIFT)
     seen["drift"] = metrics(phase2_database)
-    psql(phase2_database, "-c", MIRROR_OFF)
+    execute(phase2_database, MIRROR_OFF)
     seen["drift, mirror off"] = metrics(phase2_database)
-    psql(phase2_database, "-c", MIRROR_ON)
+    execute(phase2_database, MIRROR_ON)
     call(phase2_database, "repair")
     seen["mended"] = metrics(phase2_database)
-    psql(phase2_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(phase2_database, "DROP SCHEMA sqitch CASCADE")
     seen["half state"] = metrics(phase2_database)
 
     with roles(isolated_database, "bypasser"):
-        psql(isolated_database, "-c", "GRANT convo_shop TO bypasser; ALTER ROLE bypasser BYPASSRLS")
+        execute(isolated_database, "GRANT convo_shop TO bypasser; ALTER ROLE bypasser BYPASSRLS")
         seen["isolation broken"] = metrics(isolated_database)
-        psql(isolated_database, "-c", "ALTER ROLE bypasser NOBYPASSRLS")
+        execute(isolated_database, "ALTER ROLE bypasser NOBYPASSRLS")
         seen["isolation mended"] = metrics(isolated_database)
 
     for text in seen.values():
@@ -326,7 +326,7 @@ def test_the_file_of_metrics(
     assert (done.returncode, done.stderr) == (0, "")
     assert "\nconvo_tenancy_drift_rows{" in file.read_text()
     assert [path.name for path in tmp_path.glob("*.prom*")] == [file.name]
-    psql(phase1_database, "-c", DRIFT)
+    execute(phase1_database, DRIFT)
     assert service(phase1_database).returncode == 0  # exit code 1 of health
     promtool("check", "metrics", stdin=file.read_text())
     assert service(NOWHERE).returncode == 0

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to
-from support.commands import Completed, psql, psql_file, start_sqitch
+from support.commands import Completed, execute, psql, psql_file, start_sqitch
 from support.plan import CHANGES, below
 from support.soak import SOAK
 
@@ -71,7 +71,7 @@ def _refused(done: Completed, *tables: str) -> None:
 @pytest.mark.parametrize(("change", "table"), EVERY if SOAK else READING)
 def test_a_script(small_at: Callable[[str | None], str], change: str, table: str) -> None:
     url = small_at(below(change))
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1")
     script = f"deploy/{change}.sql"
     with starting(url, table):
         done = psql_file(url, script, *CONTRACT, check=False)
@@ -82,7 +82,7 @@ def test_a_script(small_at: Callable[[str | None], str], change: str, table: str
 
 def test_the_way_back(small_at: Callable[[str | None], str]) -> None:
     url = small_at("contract/switch")
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1")
     for table in ("stylists", "customer_shop_profiles"):
         with starting(url, table):
             _refused(psql_file(url, "revert/contract/switch.sql", check=False), table)
@@ -115,17 +115,17 @@ def test_the_check_of_a_constraint(
     small_at: Callable[[str | None], str], constraint: str, table: str
 ) -> None:
     url = small_at("@phase2")
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1")
     call = f"CALL tenancy.validate_constraint('public.customer_shop_profiles', '{constraint}')"
     with starting(url, table):
         _refused(psql(url, "-c", call, check=False), table)
-    psql(url, "-c", call)
+    execute(url, call)
 
 
 def test_a_reader_is_no_obstacle(small_at: Callable[[str | None], str]) -> None:
     """Who only reads is not named, and stops no script that reads."""
     url = small_at(below("profiles/bookings_of"))
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1")
     with psycopg.connect(url) as reader:
         reader.execute("SELECT FROM public.customers FOR UPDATE")
         psql_file(url, "deploy/profiles/bookings_of.sql")

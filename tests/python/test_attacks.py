@@ -28,7 +28,7 @@ from support.attacks import (
     target,
 )
 from support.cluster import Cluster
-from support.commands import psql
+from support.commands import execute
 from support.defences import DEFENCES, Defence
 from support.soak import share
 
@@ -77,11 +77,11 @@ FINGERPRINT = f"""
 @pytest.fixture(scope="module")
 def database(cluster: Cluster, isolated_template: str) -> Iterator[str]:
     url = cluster.create_database("attacked", isolated_template)
-    psql(cluster.url(), "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
-    psql(url, "-c", f"UPDATE tenancy.settings SET introductions_per_hour = {MOST_INTRODUCTIONS}")
+    execute(cluster.url(), "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
+    execute(url, f"UPDATE tenancy.settings SET introductions_per_hour = {MOST_INTRODUCTIONS}")
     yield url
     cluster.drop_database("attacked")
-    psql(cluster.url(), "-c", "DROP ROLE clerk")
+    execute(cluster.url(), "DROP ROLE clerk")
 
 
 @pytest.fixture(scope="module")

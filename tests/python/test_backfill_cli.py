@@ -16,7 +16,7 @@ from support.at_once import move_to
 from support.backfill import assert_all_right
 from support.cluster import ROOT, Cluster, new_folder
 from support.command_line import Running, call, in_terminal, refusal
-from support.commands import environment, psql, run, value
+from support.commands import environment, execute, run, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.waiting import wait_until
 
@@ -49,9 +49,8 @@ def test_the_recorded_database_from_the_estimate_to_the_tag(backfill_database: s
     assert summary.startswith("Backfill finished: 1,824 customers got ")
     assert "sqitch deploy --to @phase1" in hint
 
-    psql(
+    execute(
         backfill_database,
-        "-c",
         "INSERT INTO public.customers (phone, average_spend_cents, no_show_count)"
         " VALUES ('+15559990000', 0, 0)",
     )
@@ -66,7 +65,7 @@ def test_the_recorded_database_from_the_estimate_to_the_tag(backfill_database: s
 
 
 def test_the_setting_is_the_default_batch_size(backfill_database: str) -> None:
-    psql(backfill_database, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 700")
+    execute(backfill_database, "UPDATE tenancy.settings SET backfill_batch_size = 700")
     with held_in_a_batch(backfill_database), Running(backfill_database, "backfill") as running:
         wait_until_held(backfill_database, APPLICATION)
         assert (
@@ -281,9 +280,8 @@ def test_a_replica_that_lags_holds_the_backfill(replicated: tuple[Cluster, Clust
         lambda: value(replica.url(), "SELECT pg_get_wal_replay_pause_state()") == "paused",
         "the replica replays nothing",
     )
-    psql(
+    execute(
         url,
-        "-c",
         """
         UPDATE tenancy.settings SET replica_lag_limit_bytes = 1000;
         INSERT INTO public.customers (phone, average_spend_cents, no_show_count)
@@ -310,14 +308,14 @@ def test_a_replica_that_lags_holds_the_backfill(replicated: tuple[Cluster, Clust
     assert (backfill["status"], backfill["value"]) == ("ok", 100.0)
 
     # A role that may not see the lag is told that nothing slows down.
-    psql(url, "-c", "CREATE ROLE clerk LOGIN IN ROLE postgres")
+    execute(url, "CREATE ROLE clerk LOGIN IN ROLE postgres")
     blind = call(url.replace("postgres@", "clerk@"), "backfill")
     assert blind.returncode == 0, blind.stderr
     assert "GRANT pg_read_all_stats" in blind.stdout
 
 
 def test_a_role_without_rights(cluster: Cluster, backfill_database: str) -> None:
-    psql(backfill_database, "-c", "CREATE ROLE bystander LOGIN")
+    execute(backfill_database, "CREATE ROLE bystander LOGIN")
     try:
         url = backfill_database.replace("postgres@", "bystander@")
         for command in ([], ["--dry-run"], ["pause"], ["resume"], ["status"]):
@@ -325,7 +323,7 @@ def test_a_role_without_rights(cluster: Cluster, backfill_database: str) -> None
             assert "permission denied for schema tenancy: run it as the owner" in line
         assert value(backfill_database, "SELECT paused FROM tenancy.backfill_progress") == "f"
     finally:
-        psql(backfill_database, "-c", "DROP ROLE bystander")
+        execute(backfill_database, "DROP ROLE bystander")
 
 
 def test_not_deployed_and_not_legacy(cluster: Cluster, legacy_database: str) -> None:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to, verify
-from support.commands import psql, start_sqitch
+from support.commands import execute, start_sqitch
 from support.waiting import wait_until
 
 CUSTOMERS = 20
@@ -20,9 +20,8 @@ CUSTOMERS = 20
 @pytest.fixture
 def url(legacy_database: str) -> str:
     """Twenty customers of shop 1 with statistics; deployed up to the backfill, no profile yet."""
-    psql(
+    execute(
         legacy_database,
-        "-c",
         f"""
         INSERT INTO public.shops (id, name) VALUES (2, 'Second');
         INSERT INTO public.stylists (id, shop_id, name, work_start, work_end, active)
@@ -36,7 +35,7 @@ def url(legacy_database: str) -> str:
         """,
     )
     move_to(legacy_database, "profiles/run_backfill")
-    psql(legacy_database, "-c", "SELECT tenancy.prepare_backfill()")
+    execute(legacy_database, "SELECT tenancy.prepare_backfill()")
     return legacy_database
 
 

@@ -20,7 +20,7 @@ from support.adopted import run_the_adr
 from support.at_once import move_to, run_scripts
 from support.backfill import assert_all_right
 from support.command_line import Running, call
-from support.commands import environment, psql, value
+from support.commands import environment, execute, psql, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.legacy_application import LegacyLoad
 from support.plan import CHANGES
@@ -51,14 +51,14 @@ IN_A_BATCH = f"""
 @pytest.fixture
 def url(backfill_database: str) -> str:
     """URL of the recorded database, where batches are small."""
-    psql(backfill_database, "-c", SMALL)
+    execute(backfill_database, SMALL)
     return backfill_database
 
 
 @pytest.fixture
 def sessions(url: str) -> Iterator[tuple[Session, Session]]:
     """Two that work on the backfill, which is prepared."""
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()")
+    execute(url, "SELECT tenancy.prepare_backfill()")
     both = Session(url), Session(url)
     for session in both:
         session.execute("SELECT tenancy.join_backfill()")
@@ -70,9 +70,8 @@ def sessions(url: str) -> Iterator[tuple[Session, Session]]:
 
 def _leave(url: str, *customers: str) -> None:
     """As near the end of a pass as may be: one customer in each of the last ranges is left."""
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         UPDATE tenancy.backfill_ranges AS r SET next_id = r.last_id::bigint + 1
         WHERE NOT EXISTS (
@@ -122,7 +121,7 @@ def test_nobody_waits_and_nobody_does_it_twice(url: str, sessions: tuple[Session
     assert second.execute(sweeping) == [(True,)]
     assert len(second.execute(PROFILED)) == done + 20
     second.commit()
-    psql(url, "-c", f"{BY_HAND}()")
+    execute(url, f"{BY_HAND}()")
     assert_all_right(url)
 
 
@@ -134,11 +133,9 @@ def test_two_come_to_the_end_at_once(
     """The second one sees what the first one did, and one of them ends the pass."""
     first, second = sessions
     low, high = "(SELECT min(id) FROM public.customers)", "(SELECT max(id) FROM public.customers)"
-    psql(
+    execute(
         url,
-        "-c",
         "ALTER FUNCTION tenancy.backfill_step(integer) SET lock_timeout = '60s'",
-        "-c",
         f"UPDATE tenancy.backfill_progress SET sweeping = {sweeping}",
     )
     _leave(url, low, high)
@@ -159,7 +156,7 @@ def test_two_come_to_the_end_at_once(
         assert first.execute(STEP, 1000) == [("finished", None, 0)]
         assert first.execute(PROFILED) == profiles
     first.commit()
-    psql(url, "-c", "UPDATE tenancy.backfill_ranges SET next_id = first_id", "-c", f"{BY_HAND}()")
+    execute(url, "UPDATE tenancy.backfill_ranges SET next_id = first_id", f"{BY_HAND}()")
     assert_all_right(url)
 
 
@@ -169,7 +166,7 @@ def test_a_pass_ends_while_another_one_takes_a_range(
     """Which pass it is, a batch asks when it has its range: the sweep loses nobody."""
     first, second = sessions
     low = "(SELECT min(id) FROM public.customers)"
-    psql(url, "-c", "ALTER FUNCTION tenancy.backfill_step(integer) SET lock_timeout = '60s'")
+    execute(url, "ALTER FUNCTION tenancy.backfill_step(integer) SET lock_timeout = '60s'")
     _leave(url, low)
     with psycopg.connect(url) as deleting:
         deleting.execute(f"SELECT FROM public.customers WHERE id = {low} FOR UPDATE")
@@ -182,7 +179,7 @@ def test_a_pass_ends_while_another_one_takes_a_range(
         second.commit()
         assert state == "waiting"
         assert f"1 customers are being deleted by: pid {deleting.info.backend_pid}" in detail
-    psql(url, "-c", "UPDATE tenancy.backfill_ranges SET next_id = first_id", "-c", f"{BY_HAND}()")
+    execute(url, "UPDATE tenancy.backfill_ranges SET next_id = first_id", f"{BY_HAND}()")
     assert_all_right(url)
 
 
@@ -205,7 +202,7 @@ def test_the_last_range_is_somebody_elses(url: str, sessions: tuple[Session, Ses
 @pytest.mark.parametrize("outcome", ["commit", "rollback"])
 def test_the_sweep_comes_back_to_who_was_being_deleted(url: str, outcome: str) -> None:
     """Whatever the size of a batch, and in whichever range."""
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()")
+    execute(url, "SELECT tenancy.prepare_backfill()")
     deleting, worker = Session(url), Session(url)
     for table in ("booking_stats", "stylist_preferences", "service_preferences"):
         deleting.execute(f"DELETE FROM public.customer_{table} WHERE customer_id = 900")
@@ -219,7 +216,7 @@ def test_the_sweep_comes_back_to_who_was_being_deleted(url: str, outcome: str) -
         worker.commit()
     assert state == "waiting"
     getattr(deleting, outcome)()
-    psql(url, "-c", f"{BY_HAND}()")
+    execute(url, f"{BY_HAND}()")
     there = value(url, "SELECT count(*) FROM public.customer_shop_profiles WHERE customer_id = 900")
     assert (there == "0") == (outcome == "commit")
     assert_all_right(url)
@@ -273,11 +270,11 @@ def test_under_the_legacy_application(recorded_database: str) -> None:
     url = recorded_database
     with LegacyLoad(url, clients=4, seed=SEED) as load:
         move_to(url, "profiles/run_backfill")
-        psql(url, "-c", SMALL)
+        execute(url, SMALL)
         load.go_on(20)
         workers = [_by_hand(url, 5) for _ in range(2)]
         _wait_until_done(url, 300)
-        psql(url, "-c", "CALL tenancy.close_shop(3)")
+        execute(url, "CALL tenancy.close_shop(3)")
         load.go_on(20)
         assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
     assert load.errors == []
@@ -307,11 +304,9 @@ def test_a_table_that_was_taken_over(small_at: Callable[[str | None], str]) -> N
         CHANGES.index("profiles/adoption") + 1 : CHANGES.index("profiles/backfill_profiles")
     ]
     run_scripts(url, (f"deploy/{change}" for change in after), "adopt=yes")
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE tenancy.settings SET backfill_batch_size = 4",
-        "-c",
         "SELECT tenancy.prepare_backfill()",
     )
     chance = random.Random(SEED)  # noqa: S311
@@ -473,7 +468,7 @@ def test_a_cancellation_between_two_statements_comes_again(
         return one(connection, kind, *words)
 
     monkeypatch.setattr("convo_tenancy.backfill.workers.one", late)
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()")
+    execute(url, "SELECT tenancy.prepare_backfill()")
     _leave(url, "900")
     connection = Announced.connect(url, autocommit=True, cursor_factory=psycopg.RawCursor)
     connection.told = Event()

@@ -10,7 +10,7 @@ import pytest
 
 from support.at_once import move_to
 from support.attacks import OTHER, OWN, TOO_MUCH
-from support.commands import psql, value
+from support.commands import execute, psql, value
 from support.health import health
 
 EDGE = 2147483647
@@ -25,11 +25,11 @@ def owner(phase2_database: str) -> Iterator[psycopg.Connection[Any]]:
 
 @pytest.fixture
 def clerk(phase2_database: str) -> Iterator[psycopg.Connection[Any]]:
-    psql(phase2_database, "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
+    execute(phase2_database, "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
     with psycopg.connect(phase2_database, user="clerk", autocommit=True) as connection:
         connection.execute(f"SET app.current_shop_id = '{OWN}'")
         yield connection
-    psql(phase2_database, "-c", "DROP ROLE clerk")
+    execute(phase2_database, "DROP ROLE clerk")
 
 
 def shared_customer(owner: psycopg.Connection[Any]) -> int:
@@ -159,17 +159,12 @@ def test_no_profile_is_below_zero(owner: psycopg.Connection[Any], column: str) -
 def test_rows_below_zero_stop_no_deploy(phase1_database: str) -> None:
     """They came with a table that was there, or after the reconcile; or both sides are wrong."""
     url = phase1_database
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE public.customer_shop_profiles SET total_bookings = -1 WHERE customer_id = 7",
-        "-c",
         "UPDATE public.customer_shop_profiles SET no_show_count = -1 WHERE customer_id = 9",
-        "-c",
         "UPDATE public.customers SET no_show_count = -3 WHERE id = 9",
-        "-c",
         "UPDATE public.customer_shop_profiles SET total_spend_cents = -1 WHERE customer_id = 11",
-        "-c",
         "UPDATE public.customer_booking_stats SET total_spend_cents = -9 WHERE customer_id = 11",
     )
     move_to(url, "mirror/reconcile_profiles")

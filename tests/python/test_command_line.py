@@ -20,7 +20,7 @@ from rich.console import Console
 from convo_tenancy.cli import app
 from convo_tenancy.display import Meter, shown
 from support.command_line import call, in_terminal
-from support.commands import CONVO_TENANCY, convo_tenancy, environment, psql, run
+from support.commands import CONVO_TENANCY, convo_tenancy, environment, execute, run
 
 NO_DATABASE = {"DATABASE_URL": None}
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
@@ -177,7 +177,7 @@ def test_quiet(phase2_database: str) -> None:
         assert in_terminal(url, command, "--quiet") == (0, "")
     assert call(url, "health", "--quiet", "--format", "json").stdout.startswith("{")
 
-    psql(url, "-c", "ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles")
+    execute(url, "ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles")
     said = call(url, "health", "--quiet").stdout.splitlines()
     assert len(said) == 2
     assert said[0].startswith("convo-tenancy health: critical")

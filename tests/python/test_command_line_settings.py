@@ -13,7 +13,7 @@ from convo_tenancy.database import connect
 from support.at_once import move_to
 from support.cluster import Cluster
 from support.command_line import call, refusal
-from support.commands import psql, value
+from support.commands import execute, psql, value
 from support.health import Health, health
 from support.profiles import wrong_profiles
 from support.sides import drift
@@ -101,14 +101,13 @@ def turn_against(url: str, trap: Path) -> None:
     database = url.split("@/")[1].split("?")[0]
     for name, setting in SETTINGS.items():
         statements.append(f"ALTER DATABASE {database} SET {name} = {setting}")
-    psql(url, "-c", "; ".join(statements))
+    execute(url, "; ".join(statements))
 
 
 def make_drift(url: str) -> None:
     """Of both kinds of values, and of a customer without a profile."""
-    psql(
+    execute(
         url,
-        "-c",
         """
         SET tenancy.mirroring = 'on';
         UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1
@@ -156,7 +155,7 @@ def test_no_setting_is_left(phase2_database: str, trap: Path) -> None:
 def test_looking_and_repairing(phase2_database: str, trap: Path) -> None:
     url = phase2_database
     make_drift(url)
-    psql(url, "-c", "CREATE EXTENSION pg_stat_statements SCHEMA public")
+    execute(url, "CREATE EXTENSION pg_stat_statements SCHEMA public")
     before = asked(url)
     assert before[0].said("drift")[:2] == ("critical", 4)
     turn_against(url, trap)
@@ -186,20 +185,14 @@ def test_a_whole_backfill(recorded_database: str, trap: Path) -> None:
 def reset(url: str) -> None:
     """Take the settings back, for who looks at the results."""
     database = url.split("@/")[1].split("?")[0]
-    psql(
-        url,
-        "-c",
-        "SET default_transaction_read_only = off",
-        "-c",
-        f"ALTER DATABASE {database} RESET ALL",
-    )
+    execute(url, "SET default_transaction_read_only = off", f"ALTER DATABASE {database} RESET ALL")
 
 
 def test_session_replication_role(phase2_database: str) -> None:
     url = phase2_database
     make_drift(url)
     database = url.split("@/")[1].split("?")[0]
-    psql(url, "-c", f"ALTER DATABASE {database} SET session_replication_role = replica")
+    execute(url, f"ALTER DATABASE {database} SET session_replication_role = replica")
     for command in (["repair"], ["repair", "--dry-run"], ["backfill"]):
         assert refusal(url, *command) == (
             "convo-tenancy: session_replication_role is replica, so triggers and foreign keys would"

@@ -14,7 +14,7 @@ import pytest
 from support import bookings
 from support.attacks import IN_OWN, OTHER, OWN, Target, target
 from support.bookings import HERE, THERE, held
-from support.commands import psql, value
+from support.commands import execute, value
 from support.isolation import as_role, roles
 from support.legacy_replay import Booking, Customer
 from support.sessions import Session
@@ -41,7 +41,7 @@ PRICES = f"""
 
 @pytest.fixture
 def url(phase2_database: str) -> str:
-    psql(phase2_database, "-c", PRICES)
+    execute(phase2_database, PRICES)
     return phase2_database
 
 
@@ -300,7 +300,7 @@ def test_in_phase_3(phase3_database: str) -> None:
     """The same, on profiles alone."""
     connection = psycopg.connect(phase3_database, cursor_factory=psycopg.RawCursor)
     with connection:
-        psql(phase3_database, "-c", PRICES)
+        execute(phase3_database, PRICES)
         customer = Customer(0, "new@example.test", None, "New")
         here = held(phase3_database, customer, HERE)
         assert bookings.confirm(connection, here)
@@ -337,7 +337,7 @@ UNKNOWN_PHONE = "+19990001111"
 @pytest.fixture
 def isolated(isolated_database: str) -> Iterator[str]:
     with roles(isolated_database, "shop_clerk"):
-        psql(isolated_database, "-c", "GRANT convo_shop TO shop_clerk")
+        execute(isolated_database, "GRANT convo_shop TO shop_clerk")
         yield isolated_database
 
 
@@ -530,9 +530,8 @@ def test_beyond_the_limit_of_introductions(
 def test_who_may_not_write_bookings(url: str, here: Booking) -> None:
     """It has the rights of who calls it, and no more."""
     with roles(url, "app_without"), psycopg.connect(as_role(url, "app_without")) as app:
-        psql(
+        execute(
             url,
-            "-c",
             "GRANT USAGE ON SCHEMA tenancy TO app_without; GRANT EXECUTE ON FUNCTION"
             " tenancy.confirm_booking, tenancy.get_or_create_customer, tenancy.record_booking,"
             " tenancy.customer_context TO app_without",
@@ -541,9 +540,8 @@ def test_who_may_not_write_bookings(url: str, here: Booking) -> None:
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="table bookings"):
             app.execute(call, (here.id, HERE.shop))
         app.rollback()
-        psql(
+        execute(
             url,
-            "-c",
             "GRANT SELECT, UPDATE ON public.bookings TO app_without;"
             " GRANT SELECT ON public.services TO app_without",
         )

@@ -7,7 +7,7 @@ import pytest
 
 from support.at_once import move_to, verify
 from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
+from support.commands import execute, pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
 from support.plan import CONTRACT
 from support.sides import drift
@@ -62,19 +62,16 @@ def test_two_operators(phase2_database: str) -> None:
 def test_who_is_deleted_between_two_attempts(phase2_database: str) -> None:
     """An attempt that was given up has copied them; the next one does not fail for it."""
     url = phase2_database
-    psql(
+    execute(
         url,
-        "-c",
         "CALL tenancy.create_archive_schema()",
-        "-c",
         "CALL tenancy.create_archive()",
-        "-c",
         "CALL tenancy.run_archive()",
     )
     customer = value(url, "SELECT max(customer_id) FROM tenancy_archive.customers")
     for table in ("customer_stylist_preferences", "customer_booking_stats"):
-        psql(url, "-c", f"DELETE FROM public.{table} WHERE customer_id = {customer}")
-    psql(url, "-c", f"DELETE FROM public.customers WHERE id = {customer}")
+        execute(url, f"DELETE FROM public.{table} WHERE customer_id = {customer}")
+    execute(url, f"DELETE FROM public.customers WHERE id = {customer}")
     move_to(url, "@phase3")
     archived = f"SELECT count(*) FROM tenancy_archive.customers WHERE customer_id = {customer}"
     assert value(url, archived) == "0"
@@ -84,7 +81,7 @@ def test_back_without_the_archive(phase3_database: str, phase2_database: str) ->
     """Totals are the sums over the profiles; the schema is the same."""
     url = phase3_database
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"SELECT tenancy.purge_archive('{name}')")
+    execute(url, f"SELECT tenancy.purge_archive('{name}')")
     assert value(url, "SELECT to_regnamespace('tenancy_archive') IS NULL") == "t"
     verify(url)
 
@@ -105,7 +102,7 @@ def test_back_without_the_archive(phase3_database: str, phase2_database: str) ->
 def test_the_contract_again_after_a_purge(phase3_database: str) -> None:
     url = phase3_database
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"SELECT tenancy.purge_archive('{name}')")
+    execute(url, f"SELECT tenancy.purge_archive('{name}')")
     move_to(url, "@phase2")
     history = legacy_history(url)
     move_to(url, "@phase3")

@@ -14,7 +14,7 @@ import pytest
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import Running, call, refusal
-from support.commands import pg_dump_data, pg_dump_schema, psql, sqitch, value
+from support.commands import execute, pg_dump_data, pg_dump_schema, sqitch, value
 from support.health import role
 from support.waiting import wait_until
 
@@ -53,9 +53,8 @@ def gate(url: str, *args: str, exit_code: int = 0) -> dict[str, Any]:
 
 def slow_drift(url: str, seconds: float) -> None:
     """A drift, and whoever looks at it, looks at it for so long."""
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         CREATE OR REPLACE VIEW tenancy.drift AS
         SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
@@ -66,7 +65,7 @@ def slow_drift(url: str, seconds: float) -> None:
 
 def test_what_it_says_is_what_happens(phase2_database: str) -> None:
     url = phase2_database
-    psql(url, "-c", WATCHED)
+    execute(url, WATCHED)
     schemas = ("public", "tenancy", "sqitch")
     before = pg_dump_schema(url), pg_dump_data(url, *schemas)
     found = gate(url)
@@ -94,7 +93,7 @@ def test_what_it_says_is_what_happens(phase2_database: str) -> None:
         WHERE attrelid = 'public.customers'::regclass AND attnum > 0 AND NOT attisdropped
     """
     columns_before = value(url, columns).split(",")
-    psql(url, "-c", found["restore_point"])
+    execute(url, found["restore_point"])
     command, *args = shlex.split(found["deploy"])
     assert (command, sqitch(url, *args).returncode) == ("sqitch", 0)
     assert value(url, "SELECT tenancy.has_legacy_side()") == "f"
@@ -116,9 +115,9 @@ def test_the_tables_that_it_names_are_those_that_are_locked(phase2_database: str
 
 def test_the_gate_is_shut(phase2_database: str) -> None:
     url = phase2_database
-    psql(url, "-c", WATCHED)
-    psql(url, "-c", LEGACY_WRITE)
-    psql(url, "-c", DRIFT)
+    execute(url, WATCHED)
+    execute(url, LEGACY_WRITE)
+    execute(url, DRIFT)
     with psycopg.connect(url) as connection:
         expected = connection.execute(FINDINGS).fetchall()
     writer = 'writer "old front desk" as postgres'
@@ -157,9 +156,9 @@ def test_the_gate_is_shut(phase2_database: str) -> None:
 
 def test_the_time_since_the_last_legacy_write(phase2_database: str) -> None:
     url = phase2_database
-    psql(url, "-c", LEGACY_WRITE)
-    psql(url, "-c", "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
-    psql(url, "-c", WATCHED)
+    execute(url, LEGACY_WRITE)
+    execute(url, "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
+    execute(url, WATCHED)
     shut = gate(url, exit_code=1)
     assert (shut["quiet_period"], shut["deploy"]) == ("1 day", "sqitch deploy --set contract=yes")
     found = gate(url, "--legacy-quiet-period", "1 hour")
@@ -168,7 +167,7 @@ def test_the_time_since_the_last_legacy_write(phase2_database: str) -> None:
         "sqitch deploy --set contract=yes --set legacy_quiet_period='1 hour'"
     )
     gate(url, "--legacy-quiet-period", "3 hours", exit_code=1)
-    psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '1 hour'")
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '1 hour'")
     assert gate(url)["quiet_period"] == "01:00:00"
 
     for wrong in ("soon", "", "-1 day", "300000 years", "999999999999 years", "1\nhour or so"):
@@ -243,9 +242,8 @@ def test_a_role_without_rights(phase2_database: str) -> None:
 
 
 def test_it_only_reads(phase2_database: str) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         CREATE FUNCTION public.writes() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
         BEGIN
@@ -291,7 +289,7 @@ def test_a_statement_that_takes_long(phase2_database: str) -> None:
     """
     with Running(url, "gate") as running:
         wait_until(lambda: value(url, f"SELECT count(*) {asking}") == "1", "it asks the gate")
-        psql(url, "-c", f"SELECT pg_cancel_backend(pid) {asking}")
+        execute(url, f"SELECT pg_cancel_backend(pid) {asking}")
         assert running.end() == (
             1,
             "convo-tenancy: somebody cancelled the statement (canceling statement due to user"

@@ -12,7 +12,7 @@ import pytest
 
 from support.at_once import move_to
 from support.closing import close_shop
-from support.commands import psql, sqitch
+from support.commands import execute, psql, sqitch
 from support.plan import CONTRACT
 from support.shop_calls import calls
 from support.sides import drift
@@ -103,7 +103,7 @@ def test_three_cycles(phase2_database: str, role: str, seed: int) -> None:
         sqitch(url, "deploy", *CONTRACT, "--set", f"contract_despite={despite(url)}")
         after_the_contract(url, dice, ledger)
         if cycle == 1:
-            psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
+            execute(url, "SELECT tenancy.purge_archive(current_database())")
         move_to(url, "@phase2")
 
         assert drift(url) == [], cycle

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to
-from support.commands import psql, sqitch, value
+from support.commands import execute, psql, sqitch, value
 from support.plan import below
 from support.sides import drift
 from support.users_definitions import USERS, despite, schema
@@ -27,7 +27,7 @@ def test_definitions_come_back(phase2_database: str, role: str, purge: bool) -> 
             *("--set", f"contract_despite={despite(url)}"),
         )
         if purge:
-            psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
+            execute(url, "SELECT tenancy.purge_archive(current_database())")
         done = sqitch(url, "revert", "-y", "--to", "@phase2")
         assert "WARNING" not in done.stdout + done.stderr
         changed = "\n".join(difflib.unified_diff(before, schema(url), lineterm="", n=0))
@@ -69,7 +69,7 @@ def test_defaults_of_before_phase_2(small_at: Callable[[str | None], str]) -> No
     """Phase 2 sets its own; its revert gives back theirs."""
     change = "api/customer_defaults"
     url = small_at(below(change))
-    psql(url, "-c", "ALTER TABLE public.customers ALTER COLUMN no_show_count SET DEFAULT 3")
+    execute(url, "ALTER TABLE public.customers ALTER COLUMN no_show_count SET DEFAULT 3")
     before = schema(url)
     for _ in range(2):
         move_to(url, change)

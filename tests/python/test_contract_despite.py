@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
-from support.commands import psql, sqitch, value
+from support.commands import execute, sqitch, value
 from support.soak import share
 
 _FUNCTION = "RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN ({}); END $$"
@@ -288,7 +288,7 @@ def test_a_dependent(phase2_database: str, what: str) -> None:
     """It is found, and PostgreSQL lets the contract pass it where the gate says so."""
     url, dependent = phase2_database, DEPENDENTS[what]
     assert found(url) == {}
-    psql(url, "-c", dependent.made)
+    execute(url, dependent.made)
     assert found(url) == {dependent.name: (dependent.goes_along, False)}
     assert found(url, dependent.name) == {
         dependent.name: (dependent.goes_along, dependent.goes_along)
@@ -315,16 +315,15 @@ def test_a_dependent(phase2_database: str, what: str) -> None:
 
 @pytest.mark.parametrize("what", NO_DEPENDENTS)
 def test_no_dependent(phase2_database: str, what: str) -> None:
-    psql(phase2_database, "-c", NO_DEPENDENTS[what])
+    execute(phase2_database, NO_DEPENDENTS[what])
     assert found(phase2_database) == {}
 
 
 def test_a_parent(phase2_database: str) -> None:
     """A column that customers inherits cannot be dropped there."""
     url = phase2_database
-    psql(
+    execute(
         url,
-        "-c",
         """
         CREATE TABLE public.people (no_show_count integer NOT NULL);
         ALTER TABLE public.customers INHERIT public.people
@@ -335,9 +334,8 @@ def test_a_parent(phase2_database: str) -> None:
 
 def test_a_subscription(phase2_database: str) -> None:
     url = phase2_database
-    psql(
+    execute(
         url,
-        "-c",
         """
         CREATE SUBSCRIPTION head_office CONNECTION 'dbname=nowhere' PUBLICATION p
         WITH (connect = FALSE, slot_name = NONE);
@@ -349,23 +347,22 @@ def test_a_subscription(phase2_database: str) -> None:
     try:
         assert found(url) == {"subscription head_office": (True, False)}
     finally:
-        psql(url, "-c", "DROP SUBSCRIPTION head_office")
+        execute(url, "DROP SUBSCRIPTION head_office")
 
 
 def test_each_by_its_name(phase2_database: str) -> None:
     """The refusal shows what overrides all that may be; less of it overrides less."""
     url = phase2_database
     for what in ("a publication of the schema", "a function that names the table", "an index"):
-        psql(url, "-c", DEPENDENTS[what].made)
-    psql(
+        execute(url, DEPENDENTS[what].made)
+    execute(
         url,
-        "-c",
         """
         SET application_name = 'old "web", as app';
         UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 10
         """,
     )
-    psql(url, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
+    execute(url, "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
     names = [
         'writer "old ""web"", as app" as postgres',
         "index public.fans",
@@ -414,7 +411,7 @@ def test_each_by_its_name(phase2_database: str) -> None:
 )
 def test_a_name_that_names_nothing(phase2_database: str, typo: str) -> None:
     url = phase2_database
-    psql(url, "-c", DEPENDENTS["an index"].made)
+    execute(url, DEPENDENTS["an index"].made)
     done = sqitch(
         url, "deploy", *QUIET, "--set", f"contract_despite=index public.fans, {typo}", check=False
     )
@@ -422,7 +419,7 @@ def test_a_name_that_names_nothing(phase2_database: str, typo: str) -> None:
     assert "contract_despite names a finding that the gate does not have" in done.stderr
     assert found(url, typo)["index public.fans"] == (True, False)
     # What is gone by now does not pass, either.
-    psql(url, "-c", "DROP INDEX public.fans")
+    execute(url, "DROP INDEX public.fans")
     assert found(url, "index public.fans") == {"index public.fans": (False, False)}
 
 
@@ -455,7 +452,7 @@ def test_a_name_that_names_nothing(phase2_database: str, typo: str) -> None:
 def test_what_no_name_overrides(phase2_database: str, cause: str, name: str) -> None:
     """It would lose data, and there is a remedy of ours for each."""
     url = phase2_database
-    psql(url, "-c", cause)
+    execute(url, cause)
     assert found(url, name) == {name: (False, False)}
     done = sqitch(url, "deploy", *QUIET, "--set", f"contract_despite={name}", check=False)
     assert done.returncode != 0

@@ -14,6 +14,7 @@ from support.at_once import move_to
 from support.cluster import Cluster
 from support.commands import (
     Completed,
+    execute,
     pg_dump_data,
     pg_dump_schema,
     psql,
@@ -168,7 +169,7 @@ def state(url: str) -> tuple[str, str]:
 
 def watched(url: str) -> None:
     """The mirrors watch for longer than the quiet period."""
-    psql(url, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
+    execute(url, "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
 
 
 def findings(url: str, despite: str = "") -> list[str]:
@@ -202,7 +203,7 @@ def test_refused(small_at: Callable[[str | None], str], name: str) -> None:
     url, refusal = small_at("@phase2"), REFUSALS[name]
     watched(url)
     assert findings(url) == []
-    psql(url, "-c", refusal.cause)
+    execute(url, refusal.cause)
     before = state(url)
 
     done = contract(url)
@@ -219,7 +220,7 @@ def test_refused(small_at: Callable[[str | None], str], name: str) -> None:
     assert set(findings(url)) <= {"watch"}
     watched(url)
     if findings(url):
-        psql(url, "-c", "CALL tenancy.restart_watch()")
+        execute(url, "CALL tenancy.restart_watch()")
         watched(url)
     assert findings(url) == []
 
@@ -230,7 +231,7 @@ def test_everything_at_once(phase2_database: str) -> None:
     first = REFUSALS["recent legacy writer"]  # what is disabled takes no note
     blind = REFUSALS["a drift view that sees nothing"]
     for refusal in (first, *(each for each in REFUSALS.values() if each not in (first, blind))):
-        psql(url, "-c", refusal.cause)
+        execute(url, refusal.cause)
     output = contract(url).stderr
     for what in (
         "drift: customers drift",
@@ -247,9 +248,8 @@ def test_a_dozen_is_enough(phase2_database: str) -> None:
     """Of more than that, the message says where they all are; the names are all there."""
     url = phase2_database
     watched(url)
-    psql(
+    execute(
         url,
-        "-c",
         """
         INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)
         SELECT format('old %s', lpad(n::text, 2, '0')), 'app', now()
@@ -282,8 +282,8 @@ def test_not_unasked(phase2_database: str) -> None:
 def test_a_shorter_time_since_the_last_legacy_write(phase2_database: str) -> None:
     """By the variable that the refusal names, and by the setting."""
     url = phase2_database
-    psql(url, "-c", _LEGACY_WRITE)
-    psql(url, "-c", "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
+    execute(url, _LEGACY_WRITE)
+    execute(url, "UPDATE tenancy.legacy_writes SET written_at = now() - interval '2 hours'")
     watched(url)
     refused = contract(url)
     assert_refused(url, refused)
@@ -292,9 +292,9 @@ def test_a_shorter_time_since_the_last_legacy_write(phase2_database: str) -> Non
     for wrong in ("soon", "-1 day"):
         assert_refused(url, contract(url, "--set", f"legacy_quiet_period={wrong}"))
     assert_refused(url, contract(url, "--set", "legacy_quiet_period=3 hours"))
-    psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '1 hour'")
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '1 hour'")
     assert findings(url) == []
-    psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = DEFAULT")
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = DEFAULT")
     assert contract(url, "--set", "legacy_quiet_period=1 hour").returncode == 0
 
 
@@ -346,12 +346,8 @@ LATE = {
 def test_between_check_and_lock(small_at: Callable[[str | None], str], name: str) -> None:
     """Caught under the lock."""
     url = small_at("@phase2")
-    psql(url, "-c", "INSERT INTO public.shops (id, name) VALUES (99, 'New')")
-    psql(
-        url,
-        "-c",
-        "INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (10, 99)",
-    )
+    execute(url, "INSERT INTO public.shops (id, name) VALUES (99, 'New')")
+    execute(url, "INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (10, 99)")
     watched(url)
     statement, message = LATE[name]
     reader = Session(url)
@@ -360,7 +356,7 @@ def test_between_check_and_lock(small_at: Callable[[str | None], str], name: str
         reader.execute("SELECT FROM public.stylists LIMIT 1")  # what it locks last
         contracting = start_sqitch(url, "deploy", "--set", "contract=yes")
         wait_until(lambda: waiting_for(url, reader.pid), "it was checked, and wants the lock")
-        psql(url, "-c", statement)
+        execute(url, statement)
         before = state(url)
         reader.rollback()
         output = contracting.communicate()[0]
@@ -388,8 +384,8 @@ def test_deletions_meanwhile_are_no_drift(phase2_database: str) -> None:
             "customer_stylist_preferences",
             "customer_service_preferences",
         ):
-            psql(url, "-c", f"DELETE FROM public.{table} WHERE customer_id = 10")
-        psql(url, "-c", "DELETE FROM public.customers WHERE id = 10")
+            execute(url, f"DELETE FROM public.{table} WHERE customer_id = 10")
+        execute(url, "DELETE FROM public.customers WHERE id = 10")
         reader.rollback()
         output = contracting.communicate()[0]
     finally:
@@ -430,12 +426,8 @@ def test_a_restored_dump(cluster: Cluster, phase2_database: str) -> None:
 def test_a_database_that_was_altered_by_hand(phase2_database: str) -> None:
     """What is meant can be declared: then it is what later alterations are compared with."""
     url = phase2_database
-    psql(
-        url,
-        "-c",
-        "ALTER FUNCTION tenancy.record_booking SET work_mem = '8MB'",
-    )
+    execute(url, "ALTER FUNCTION tenancy.record_booking SET work_mem = '8MB'")
     watched(url)
     assert len(findings(url)) == 1
-    psql(url, "-c", "SELECT tenancy.accept_parts()")
+    execute(url, "SELECT tenancy.accept_parts()")
     assert findings(url) == []

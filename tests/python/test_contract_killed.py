@@ -11,7 +11,7 @@ import pytest
 
 from support.at_once import verify
 from support.cluster import Cluster, children
-from support.commands import pg_dump_schema, psql, psql_file, sqitch, start_sqitch, value
+from support.commands import execute, pg_dump_schema, psql_file, sqitch, start_sqitch, value
 from support.history import legacy_history
 from support.holding import wait_until_gone
 from support.plan import CONTRACT
@@ -92,7 +92,7 @@ def test_after_each_statement(cluster: Cluster, stages: Stages, script: str) -> 
     assert len(chunks) > 5
 
     with stages.at(SCRIPTS[script]) as url:
-        psql(url, "-c", BOOK)
+        execute(url, BOOK)
         psql_file(url, script, *variables)
         expected, schema = everything(url), pg_dump_schema(url, "public", "tenancy*")
 
@@ -107,7 +107,7 @@ def test_after_each_statement(cluster: Cluster, stages: Stages, script: str) -> 
                 kill(running)
                 cluster.start()
             assert_before_or_behind(url)
-            psql(url, "-c", BOOK)
+            execute(url, BOOK)
             psql_file(url, script, *variables)
             assert_before_or_behind(url)
             assert everything(url) == expected, (number, chunks[number - 1])
@@ -130,7 +130,7 @@ def test_sqitch_at_the_switch(
     url = small_at(start)
     holder = Session(url)
     holder.execute("LOCK TABLE tenancy.contracted IN EXCLUSIVE MODE")
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_timeout_ms = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_timeout_ms = 1000")
     running = start_sqitch(url, command, *arguments, env={"PGAPPNAME": "killed"})
     wait_until(lambda: waiting_for(url, holder.pid), "the script is at its end")
     if victim == "sqitch and psql":

@@ -15,7 +15,7 @@ from convo_tenancy.watch.looks import Looker
 from support.at_once import move_to, run_scripts, verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
-from support.commands import psql, run, sqitch, value
+from support.commands import execute, run, sqitch, value
 from support.health import health, role
 from support.plan import CHANGES, CONTRACT, TAGS
 
@@ -61,10 +61,10 @@ def template(own_cluster: Cluster) -> str:
     """A database in it, deployed to @phase2, with the extension in a schema of its own."""
     url = own_cluster.create_database("template")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
-    psql(url, "-c", "CREATE SCHEMA statements")
-    psql(url, "-c", "CREATE EXTENSION pg_stat_statements SCHEMA statements")
+    execute(url, "CREATE SCHEMA statements")
+    execute(url, "CREATE EXTENSION pg_stat_statements SCHEMA statements")
     move_to(url, "@phase2")
-    psql(url, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
+    execute(url, "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
     own_cluster.mark_template("template")
     return "template"
 
@@ -107,7 +107,7 @@ def test_an_application_that_kept_its_models(salon: str) -> None:
 
     # The remedy forgets this one.
     [forget] = re.findall(r"SELECT \w+\.pg_stat_statements_reset\([^)]*\)", finding["remedy"])
-    psql(salon, "-c", forget)
+    execute(salon, forget)
     assert gate(salon)["is_open"]
     with psycopg.connect(salon, autocommit=True) as application:
         application.execute(ORM, (1,))
@@ -181,12 +181,12 @@ def test_it_says_who_is_not_seen(salon: str) -> None:
         assert said[2].endswith(
             "; statements of other roles are hidden: GRANT pg_read_all_stats TO watcher"
         )
-    psql(salon, "-c", "SELECT statements.pg_stat_statements_reset()")
+    execute(salon, "SELECT statements.pg_stat_statements_reset()")
 
     name = value(salon, "SELECT current_database()")
-    psql(salon, "-c", f"ALTER DATABASE {name} SET pg_stat_statements.track = 'none'")
+    execute(salon, f"ALTER DATABASE {name} SET pg_stat_statements.track = 'none'")
     assert gate(salon)["unseen_readers"] == "pg_stat_statements.track is none: set it to top"
-    psql(salon, "-c", f"ALTER DATABASE {name} RESET ALL")
+    execute(salon, f"ALTER DATABASE {name} RESET ALL")
 
     for extension, unseen in (
         ("DROP EXTENSION pg_stat_statements", "CREATE EXTENSION pg_stat_statements"),
@@ -195,7 +195,7 @@ def test_it_says_who_is_not_seen(salon: str) -> None:
             "run ALTER EXTENSION pg_stat_statements UPDATE",
         ),
     ):
-        psql(salon, "-c", extension)
+        execute(salon, extension)
         found = gate(salon)
         assert found["is_open"]
         assert found["unseen_readers"].endswith(unseen)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to
-from support.commands import psql, psql_file, sqitch, start_sqitch, value
+from support.commands import execute, psql, psql_file, sqitch, start_sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session, waiting_for
 from support.sides import drift
@@ -46,7 +46,7 @@ WRITES = {
 
 def hold_and_write(url: str, write: str, *command: str) -> str:
     """It is written when everybody has been copied and the script wants its locks."""
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1000")
     reader = Session(url)
     try:
         reader.execute("SELECT FROM public.stylists LIMIT 1")  # what the script locks last
@@ -120,7 +120,7 @@ def test_written_before_the_lock_of_the_revert(phase3_database: str, write: str)
 def test_held_while_the_columns_are_filled(small_at: Callable[[str], str]) -> None:
     """Whom the batches of the revert pass over gets values before all must have some."""
     url = small_at("contract/switch")
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1000")
     script = "revert/contract/switch.sql"
     chunks = statements(script)
     before = next(at for at, chunk in enumerate(chunks) if "run_restore()" in chunk)
@@ -171,14 +171,14 @@ def test_past_the_triggers(phase2_database: str, damage: str) -> None:
         ALTER TABLE public.customer_shop_profiles ENABLE TRIGGER refuse_truncate;
         """,
     )
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1000")
     reader = Session(url)
     try:
         reader.execute("SELECT FROM public.services LIMIT 1")
         reader.execute("LOCK TABLE public.stylists IN ACCESS SHARE MODE")
         running = start_sqitch(url, "deploy", *CONTRACT)
         wait_until(lambda: waiting_for(url, reader.pid), "the script wants its locks")
-        psql(url, "-c", statement)
+        execute(url, statement)
         reader.rollback()
         output = running.communicate()[0]
     finally:
@@ -198,23 +198,23 @@ def test_past_the_triggers(phase2_database: str, damage: str) -> None:
 def test_what_a_refusal_leaves(phase2_database: str) -> None:
     """One command takes it away; it costs each write something until then."""
     url = phase2_database
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1")
     with psycopg.connect(url) as holder:
         holder.execute("SELECT FROM public.bookings")  # in the way of the last lock alone
         done = sqitch(url, "deploy", *CONTRACT, check=False)
         assert "could not lock public.bookings within 1 attempts" in done.stderr
     noted = "SELECT count(*) > 0 FROM tenancy.tracking"
     assert value(url, noted) == "t"
-    psql(url, "-c", "UPDATE public.customers SET name = name WHERE id = 10")
+    execute(url, "UPDATE public.customers SET name = name WHERE id = 10")
     assert value(url, "SELECT customer_id FROM tenancy.tracked_customers") == "10"
 
     archived = "SELECT to_regclass('tenancy_archive.customers') IS NOT NULL"
     assert value(url, archived) == "t"
 
-    psql(url, "-c", "CALL tenancy.give_up_contract()")
+    execute(url, "CALL tenancy.give_up_contract()")
     assert value(url, noted) == "f"
     assert value(url, archived) == "f"
-    psql(url, "-c", "UPDATE public.customers SET name = name WHERE id = 10")
+    execute(url, "UPDATE public.customers SET name = name WHERE id = 10")
     assert value(url, "SELECT count(*) FROM tenancy.tracked_customers") == "0"
     assert value(url, "SET search_path = pg_catalog; TABLE tenancy.part_problems") == ""
 
@@ -236,7 +236,7 @@ def test_what_the_check_refuses_leaves_nothing(phase2_database: str) -> None:
 
 def test_the_copy_of_a_script_that_runs_is_not_given_up(phase2_database: str) -> None:
     url = phase2_database
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1000")
     reader = Session(url)
     try:
         reader.execute("SELECT FROM public.stylists LIMIT 1")
@@ -255,7 +255,7 @@ def test_the_copy_of_a_script_that_runs_is_not_given_up(phase2_database: str) ->
 def test_somebody_vacuums_the_archive(phase3_database: str, table: str) -> None:
     """The revert waits for it as for everybody else."""
     url = phase3_database
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1000")
     vacuum = Session(url)
     try:
         vacuum.execute(f"LOCK TABLE tenancy_archive.{table} IN SHARE UPDATE EXCLUSIVE MODE")
@@ -272,9 +272,8 @@ def test_somebody_vacuums_the_archive(phase3_database: str, table: str) -> None:
 def test_who_does_not_fit_is_named(phase3_database: str) -> None:
     """Nobody else is stopped, and the page's commands put them right."""
     url = phase3_database
-    psql(
+    execute(
         url,
-        "-c",
         """
         UPDATE public.customer_shop_profiles SET total_spend_cents = 2000000000
         WHERE customer_id = (
@@ -309,7 +308,7 @@ def test_who_does_not_fit_is_named(phase3_database: str) -> None:
 def test_a_publication_of_all_tables(small_at: Callable[[str | None], str]) -> None:
     """It would refuse to delete from a table whose rows have no identity."""
     url = small_at("@phase2")
-    psql(url, "-c", "CREATE PUBLICATION everything FOR ALL TABLES")
+    execute(url, "CREATE PUBLICATION everything FOR ALL TABLES")
     despite = ("--set", "contract_despite=publication everything")
     sqitch(url, "deploy", "--to", "@phase3", *CONTRACT, *despite)
     sqitch(url, "revert", "--to", "@phase2", "-y")

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from support.api_client import ApiClient
-from support.commands import psql, sqitch, start_sqitch, value
+from support.commands import execute, sqitch, start_sqitch, value
 from support.salon import SEED, Salon
 from support.sessions import Session, waiting_for
 from support.sides import drift
@@ -86,11 +86,9 @@ def test_contract_and_revert_under_load(phase2_database: str) -> None:
 
 def patient(url: str) -> None:
     """A script that holds its locks waits longer for the next one: time for a test to look."""
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE tenancy.settings SET lock_timeout_ms = 1000",
-        "-c",
         """
         DO $$
         BEGIN
@@ -184,7 +182,7 @@ def test_what_is_written_before_the_lock(request: pytest.FixtureRequest, command
         reader.execute("SELECT FROM public.stylists LIMIT 1")  # what the script locks last
         switching = start_sqitch(url, command, *arguments)
         wait_until(lambda: waiting_for(url, reader.pid), "the script wants its locks")
-        psql(url, "-c", CALLS[0], "-c", CALLS[1])
+        execute(url, CALLS[0], CALLS[1])
         before = value(url, written_at)
         reader.rollback()
         output = switching.communicate()[0]

@@ -38,7 +38,7 @@ from convo_tenancy.customer_memory import (
 from convo_tenancy.retries import retrying
 from convo_tenancy.shop_context import shop_context
 from convo_tenancy.sqlalchemy import get_customer_by_email
-from support.commands import psql, value
+from support.commands import execute, value
 from support.drivers import Connect, raises
 from support.drivers.sqlalchemy import url_for
 
@@ -77,9 +77,8 @@ DRIVERS: dict[str, Connect] = {
 @pytest.fixture
 def url(phase2_database: str) -> str:
     """With Ann, who has never booked."""
-    psql(
+    execute(
         phase2_database,
-        "-c",
         f"""
         INSERT INTO public.customers
             (id, email, phone, name, average_spend_cents, no_show_count)
@@ -181,9 +180,8 @@ def test_a_booking_is_counted_in_its_shop(call: Call, url: str) -> None:
 def _hold(url: str, who: str) -> uuid.UUID:
     """A booking of Ann's, or of nobody."""
     booking = uuid.uuid4()
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         INSERT INTO public.bookings (
             id, shop_id, service_id, stylist_id, customer_email, discount_cents, start_at_utc,
@@ -199,16 +197,16 @@ def _hold(url: str, who: str) -> uuid.UUID:
 
 def test_a_booking_is_confirmed_and_counted_once(call: Call, url: str) -> None:
     confirm = "confirm_booking"
-    psql(url, "-c", f"UPDATE public.services SET price_cents = 4000 WHERE shop_id = {SHOP}")
+    execute(url, f"UPDATE public.services SET price_cents = 4000 WHERE shop_id = {SHOP}")
     booking = _hold(url, "ann@example.test")
     before = _everything(url)
     for wrong, shop, state in [(uuid.uuid4(), SHOP, "23503"), (booking, OTHER_SHOP, "23503")]:
         with raises(state):
             call(confirm, wrong, shop)
-    psql(url, "-c", "UPDATE public.bookings SET hold_expires_at_utc = now() WHERE status = 'HOLD'")
+    execute(url, "UPDATE public.bookings SET hold_expires_at_utc = now() WHERE status = 'HOLD'")
     with raises("55000"):
         call(confirm, booking, SHOP)
-    psql(url, "-c", "UPDATE public.bookings SET hold_expires_at_utc = NULL WHERE status = 'HOLD'")
+    execute(url, "UPDATE public.bookings SET hold_expires_at_utc = NULL WHERE status = 'HOLD'")
     for value_of_another_type in (str(booking), None):
         with pytest.raises(TypeError, match="must be a UUID"):
             call(confirm, value_of_another_type, SHOP)
@@ -219,7 +217,7 @@ def test_a_booking_is_confirmed_and_counted_once(call: Call, url: str) -> None:
     profile = Profile(ANN, SHOP, STYLIST, 1, 4000, BOOKED_AT, 0)
     assert call(confirm, booking, SHOP) == Confirmation(True, profile)
     assert call(confirm, booking, SHOP) == Confirmation(False, profile)
-    psql(url, "-c", f"DELETE FROM public.bookings WHERE id = '{booking}'")  # its slot
+    execute(url, f"DELETE FROM public.bookings WHERE id = '{booking}'")  # its slot
     assert call(confirm, _hold(url, "noat"), SHOP) == Confirmation(False, None)
     assert value(url, "SELECT * FROM tenancy.drift") == ""
 
@@ -292,13 +290,12 @@ def test_the_context_is_that_of_one_shop(call: Call, url: str) -> None:
 
     call("update_customer_stats", ANN, SHOP, STYLIST, 4000, BOOKED_AT)
     call("update_customer_stats", ANN, SHOP, STYLIST, 5001, BOOKED_AT)
-    psql(url, "-c", f"SELECT tenancy.record_no_show({ANN}, {SHOP})")
+    execute(url, f"SELECT tenancy.record_no_show({ANN}, {SHOP})")
     service, service_name = value(
         url, f"SELECT id, name FROM public.services WHERE shop_id = {SHOP} ORDER BY id LIMIT 1"
     ).split("|")
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         INSERT INTO public.bookings (
             id, shop_id, service_id, stylist_id, customer_phone, discount_cents, start_at_utc,
@@ -468,7 +465,7 @@ def test_why_the_call_stands_in_from(url: str) -> None:
     """A composite that is expanded in the select list is computed once for each column."""
     once = f"tenancy.record_booking({ANN}, {SHOP}, {STYLIST}, 4000, now())"
     counted = f"SELECT total_bookings FROM public.customer_shop_profiles WHERE customer_id = {ANN}"
-    psql(url, "-c", f"SELECT * FROM {once}")
+    execute(url, f"SELECT * FROM {once}")
     assert value(url, counted) == "1"
-    psql(url, "-c", f"SELECT ({once}).*")
+    execute(url, f"SELECT ({once}).*")
     assert value(url, counted) == "11"

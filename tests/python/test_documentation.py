@@ -17,7 +17,7 @@ import typer
 from convo_tenancy.cli import app
 from convo_tenancy.verbosity import common_options
 from support.cluster import ROOT, Cluster
-from support.commands import convo_tenancy, psql, run, value
+from support.commands import convo_tenancy, execute, psql, run, value
 from support.front_desk import STEPS
 
 # The ADR is older than all of it.
@@ -467,7 +467,7 @@ def test_templates(tmp_path: Path) -> None:
 def test_rights(cluster: Cluster, phase2_database: str) -> None:
     """With what the page grants, and nothing else, a role can make all calls."""
     [grants] = [block for language, block in shown(MOVING_CODE) if language == "sql"]
-    psql(cluster.url(), "-c", "CREATE ROLE app LOGIN")
+    execute(cluster.url(), "CREATE ROLE app LOGIN")
     psql(phase2_database, stdin=grants)
     psql(
         phase2_database,

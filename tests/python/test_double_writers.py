@@ -10,7 +10,7 @@ import pytest
 from support import bookings
 from support.bookings import HERE, held, new_and_known
 from support.cluster import ROOT
-from support.commands import psql, value
+from support.commands import execute, value
 from support.legacy_replay import Booking, Connection, statement
 from support.sides import LEGACY, drift, sides
 
@@ -153,9 +153,8 @@ def test_nobody_waits_for_the_record(phase2_database: str) -> None:
 def test_many_customers_in_one_transaction(phase2_database: str) -> None:
     """The notes are cut off; whoever writes thousands is on record all the same."""
     url = phase2_database
-    psql(
+    execute(
         url,
-        "-c",
         """
         BEGIN;
         UPDATE public.customer_booking_stats SET total_bookings = total_bookings + 1;
@@ -170,12 +169,12 @@ def test_the_double_counts_are_put_right(phase2_database: str) -> None:
     """As far as bookings and counts agree, by the statement of docs/phase-2.md."""
     url = phase2_database
     new, known = new_and_known(url)
-    psql(url, "-c", f"UPDATE public.services SET price_cents = {HERE.price} WHERE id = 1")
+    execute(url, f"UPDATE public.services SET price_cents = {HERE.price} WHERE id = 1")
     with psycopg.connect(url, cursor_factory=psycopg.RawCursor) as connection:
         legacy_then_profile(connection, held(url, new, HERE))
     assert sides(url, new.id).bookings == {LEGACY: (2, 8000), 1: (2, 8000)}
     before = sides(url, known.id)
-    psql(url, "-c", correction(), "-c", "DELETE FROM tenancy.double_writes")
+    execute(url, correction(), "DELETE FROM tenancy.double_writes")
     assert sides(url, new.id).bookings == {LEGACY: (1, 4000), 1: (1, 4000)}
     assert sides(url, known.id) == before
     assert (value(url, WRITERS), drift(url)) == ("nobody", [])

@@ -23,7 +23,7 @@ from examples import drivers
 from examples.legacy import legacy
 from examples.models import Booking, BookingStatus
 from support.cluster import ROOT
-from support.commands import psql, value
+from support.commands import execute, psql, value
 from support.drivers.sqlalchemy import url_for
 from support.lost_answer import losing_an_answer
 from support.waiting import wait_until
@@ -187,7 +187,7 @@ def test_why_a_locked_read_populates_what_is_there(phase2_database: str, held: u
         async with sessions() as session:
             booking = await session.get_one(Booking, held)  # to learn its shop, say
             assert booking.status is BookingStatus.HOLD
-            psql(phase2_database, "-c", CONFIRM.replace("$1", f"'{held}'"))
+            execute(phase2_database, CONFIRM.replace("$1", f"'{held}'"))
             locked = await session.get_one(Booking, held, with_for_update=True)
             assert locked.status is BookingStatus.HOLD  # and would be counted again
             again = await session.get_one(

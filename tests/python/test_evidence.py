@@ -14,7 +14,7 @@ import pytest
 from support.at_once import move_to
 from support.closing import close_shop, prefer_nobody
 from support.cluster import Cluster
-from support.commands import psql, psql_file, run
+from support.commands import execute, psql, psql_file, run
 from support.legacy_replay import (
     Booking,
     Client,
@@ -115,7 +115,7 @@ def agreement(url: str) -> Agreement:
 def make_gap(url: str) -> None:
     """Phase 2 is taken back, everybody books twice, phase 2 comes again."""
     move_to(url, "@phase1")
-    psql(url, "-c", GAP)
+    execute(url, GAP)
     move_to(url, "@phase2")
 
 
@@ -185,7 +185,7 @@ def profiles(url: str) -> set[tuple[object, ...]]:
 def test_statistics_that_come_back(phase2_database: str, away_and_back: str) -> None:
     """Each profile has again what it held, and nothing is remembered."""
     before = profiles(phase2_database)
-    psql(phase2_database, "-c", away_and_back)
+    execute(phase2_database, away_and_back)
     assert profiles(phase2_database) == before
     for table in ("remembered_profiles", "inserted_statistics"):
         assert (
@@ -198,7 +198,7 @@ def test_legacy_data_in_an_empty_database(recorded_database: str, cluster: Clust
     url = cluster.create_database("evidence_restored")
     try:
         psql_file(url, "tests/legacy/schema.sql")
-        psql(url, "-c", "INSERT INTO public.shops (name) VALUES ('Salon 0')")
+        execute(url, "INSERT INTO public.shops (name) VALUES ('Salon 0')")
         move_to(url, "@phase2")
         dump = run("pg_dump", "--data-only", "--schema=public", "-d", recorded_database).stdout
         dump = re.sub(r"^\\(un)?restrict .*\n", "", dump, flags=re.MULTILINE)
@@ -208,7 +208,7 @@ def test_legacy_data_in_an_empty_database(recorded_database: str, cluster: Clust
         psql(url, "-f", "-", stdin=dump)
         agreement(url)
         assert drift(url) == []
-        psql(url, "-c", "CALL tenancy.run_reconcile()")
+        execute(url, "CALL tenancy.run_reconcile()")
         assert agreement(url).customers >= 96
         assert drift(url) == []
         assert psql(url, "-Atc", "SELECT count(*) FROM tenancy.inserted_statistics").stdout == "0\n"

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to, verify
-from support.commands import psql, psql_file, run, sqitch, value
+from support.commands import execute, psql, psql_file, run, sqitch, value
 from support.plan import CONTRACT
 from support.sessions import Session
 from support.soak import share
@@ -123,9 +123,8 @@ CHANGES = [
 def leave_traces(url: str, customer: int) -> None:
     """As far as it stands: calls, writes of both sides at once, statistics that came and went."""
     if value(url, "SELECT to_regclass('tenancy.profile_origins') IS NOT NULL") == "t":
-        psql(
+        execute(
             url,
-            "-c",
             f"""
             INSERT INTO public.customer_shop_profiles (customer_id, shop_id)
             VALUES ({customer}, 1) ON CONFLICT DO NOTHING;
@@ -149,9 +148,8 @@ def leave_traces(url: str, customer: int) -> None:
             " WHERE customer_id = %s",
             (customer,),
         )
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         CREATE TEMPORARY TABLE gone AS
         SELECT * FROM public.customer_booking_stats WHERE customer_id = {customer};
@@ -168,7 +166,7 @@ def test_at_a_change(small_at: Callable[[str | None], str], change: str) -> None
     leave_traces(url, customer)
     traces = {line.split(":")[0] for line in rows_of(url, customer)}
     if change == "@phase3":
-        psql(url, "-c", "TRUNCATE tenancy.double_writes")
+        execute(url, "TRUNCATE tenancy.double_writes")
         move_to(url, "@phase3")
     elif change in ("mirror/mirrors", "api/deprecated", "@phase2"):
         assert traces >= {
@@ -187,11 +185,9 @@ def test_of_many_at_once(phase2_database: str) -> None:
     url = phase2_database
     others = "SELECT count(*) FROM {} WHERE customer_id NOT IN (10, 20, 30)"
     tables = ("tenancy.profile_origins", "tenancy.double_writes", "public.customer_shop_profiles")
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE public.customer_shop_profiles SET no_show_count = 7",
-        "-c",
         "INSERT INTO tenancy.double_writes"
         " (application_name, role_name, kind, customer_id, written_at)"
         " SELECT '', '', 'bookings', id, now() FROM public.customers",
@@ -202,8 +198,8 @@ def test_of_many_at_once(phase2_database: str) -> None:
         "customer_stylist_preferences",
         "customer_service_preferences",
     ):
-        psql(url, "-c", f"DELETE FROM public.{table} WHERE customer_id IN (10, 20, 30)")
-    psql(url, "-c", "DELETE FROM public.customers WHERE id IN (10, 20, 30)")
+        execute(url, f"DELETE FROM public.{table} WHERE customer_id IN (10, 20, 30)")
+    execute(url, "DELETE FROM public.customers WHERE id IN (10, 20, 30)")
     assert [rows_of(url, customer) for customer in (10, 20, 30)] == [[], [], []]
     assert [value(url, others.format(table)) for table in tables] == before
 
@@ -253,7 +249,7 @@ HALF_WAY = {
 
 def stop_half_way(url: str, *command: str) -> None:
     """Everything is copied, and the locks are not to be had."""
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 2")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 2")
     reader = Session(url)
     try:
         reader.execute("SELECT FROM public.stylists LIMIT 1")
@@ -271,7 +267,7 @@ def test_half_way(small_at: Callable[[str | None], str], name: str) -> None:
     if start == "@phase3":
         move_to(url, "@phase3")
     if purged:
-        psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
+        execute(url, "SELECT tenancy.purge_archive(current_database())")
     stop_half_way(url, *command)
     assert "tenancy_archive.customers: 1" in rows_of(url, customer)
 
@@ -285,7 +281,7 @@ def test_a_contract_that_is_given_up(small_at: Callable[[str | None], str]) -> N
     url = small_at("@phase2")
     customer = known_customer(url)
     stop_half_way(url, "deploy", *CONTRACT)
-    psql(url, "-c", "CALL tenancy.give_up_contract()")
+    execute(url, "CALL tenancy.give_up_contract()")
     assert value(url, "SELECT to_regclass('tenancy_archive.customers') IS NULL") == "t"
     delete_customer(url, customer)
     assert_forgotten(url, customer)
@@ -324,8 +320,8 @@ def test_a_stray_table(small_at: Callable[[str | None], str], has_key: bool) -> 
 def delete_customer_but_not_the_stray(url: str, customer: int) -> None:
     """The old application does not know of it, or its table has no foreign key."""
     for table in ("customer_stylist_preferences", "customer_service_preferences"):
-        psql(url, "-c", f"DELETE FROM public.{table} WHERE customer_id = {customer}")
-    psql(url, "-c", f"DELETE FROM public.customers WHERE id = {customer}")
+        execute(url, f"DELETE FROM public.{table} WHERE customer_id = {customer}")
+    execute(url, f"DELETE FROM public.customers WHERE id = {customer}")
 
 
 def test_each_part_of_the_rule_is_seen(small_at: Callable[[str | None], str]) -> None:
@@ -333,7 +329,7 @@ def test_each_part_of_the_rule_is_seen(small_at: Callable[[str | None], str]) ->
     url = small_at("@phase2")
     customer = known_customer(url)
     leave_traces(url, customer)
-    psql(url, "-c", "DROP TRIGGER forget_customers ON public.customers")
+    execute(url, "DROP TRIGGER forget_customers ON public.customers")
     delete_customer(url, customer)
     assert rows_of(url, customer) == ["tenancy.double_writes: 1"]
     assert (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.commands import psql, value
+from support.commands import execute, value
 
 FOUND = "SELECT q.name, q.detail FROM tenancy.quick_findings('0', '{}') AS q"
 
@@ -31,5 +31,5 @@ FOUND = "SELECT q.name, q.detail FROM tenancy.quick_findings('0', '{}') AS q"
 )
 def test_found(phase2_database: str, table: str, trigger: str, damage: str, detail: str) -> None:
     assert value(phase2_database, FOUND) == ""
-    psql(phase2_database, "-c", damage.format(table, trigger))
+    execute(phase2_database, damage.format(table, trigger))
     assert value(phase2_database, FOUND) == f"trigger {trigger} on public.{table}|{detail}"

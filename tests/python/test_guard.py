@@ -10,7 +10,7 @@ import pytest
 
 from support import bookings
 from support.bookings import HERE, THERE, held
-from support.commands import psql
+from support.commands import execute, psql
 from support.legacy_replay import Customer, statement
 from support.sessions import Session
 from support.sides import LEGACY, Place, drift, sides
@@ -194,7 +194,7 @@ def _trigger(url: str, name: str, event: str, *statements: str, condition: str =
 def test_a_write_from_a_trigger_on_another_table(
     url: str, session: Session, known: Customer, write: Write
 ) -> None:
-    psql(url, "-c", "CREATE TABLE public.events (customer_id integer NOT NULL)")
+    execute(url, "CREATE TABLE public.events (customer_id integer NOT NULL)")
     query = write.query.replace("$1", "NEW.customer_id")
     _trigger(
         url, "on_event", "AFTER INSERT ON public.events", query.replace("SELECT FROM", "PERFORM")
@@ -379,7 +379,7 @@ def test_an_error_in_the_middle_of_a_mirror(
     """Nothing is left of it, neither of the write nor of the guard, and the next one is right."""
     write = (CALLS | WRITES)[name]
     table, check = BROKEN[name]
-    psql(url, "-c", f"ALTER TABLE public.{table} ADD CONSTRAINT broken CHECK ({check}) NOT VALID")
+    execute(url, f"ALTER TABLE public.{table} ADD CONSTRAINT broken CHECK ({check}) NOT VALID")
 
     with pytest.raises(psycopg.errors.CheckViolation), session.connection.transaction():
         session.execute(write.query, known.id)

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 
 from support.cluster import Cluster
-from support.commands import CONVO_TENANCY, psql, psql_file, run, sqitch, value
+from support.commands import CONVO_TENANCY, execute, psql_file, run, sqitch, value
 from support.front_desk import STEPS, FrontDesk, Source
 from support.health import health
 from support.sides import drift
@@ -50,15 +50,11 @@ def own_cluster() -> Iterator[Cluster]:
 def salons(own_cluster: Cluster) -> str:
     """URL of a small legacy database, whose tables are the application's."""
     url = own_cluster.create_database("salons")
-    psql(
+    execute(
         url,
-        "-c",
         f"CREATE ROLE {OWNER} LOGIN",
-        "-c",
         f"GRANT CREATE ON SCHEMA public TO {OWNER}",
-        "-c",
         f"GRANT pg_read_all_stats TO {OWNER}",
-        "-c",
         "CREATE EXTENSION pg_stat_statements",
     )
     owners = url.replace("postgres@", f"{OWNER}@")
@@ -87,13 +83,10 @@ class Walk:
     def deploy(self, phase: int) -> None:
         """One phase on; to phase 3 days later, as its gate asks for."""
         if phase == 3:
-            psql(
+            execute(
                 self._url,
-                "-c",
                 "UPDATE tenancy.legacy_writes SET written_at = written_at - interval '2 days'",
-                "-c",
                 "UPDATE tenancy.mirror_watch SET since = since - interval '2 days'",
-                "-c",
                 "SELECT pg_stat_statements_reset()",
             )
         self._sqitch(phase, "deploy", "--to", f"@phase{phase}", "--set", "contract=yes")

@@ -18,7 +18,7 @@ from convo_tenancy.health.phase import Change, Phase, Registered, Registry
 from convo_tenancy.health.ways import LEGACY, Ways, ways
 from convo_tenancy.preflight.locks import locks_of
 from support.cluster import ROOT, Cluster
-from support.commands import environment, psql, psql_file, run, sqitch, value
+from support.commands import environment, execute, psql, psql_file, run, sqitch, value
 from support.health import Health, go, health
 from support.plan import CHANGES, PLAN, TAGS, below, place
 from support.sessions import Session, waiting_for
@@ -201,7 +201,7 @@ def check_both_ways(cluster: Cluster, state: str, forward: str, back: str) -> He
         copy = cluster.create_database("half_copy", str(conninfo_to_dict(state)["dbname"]))
         try:
             if forward == "@phase3":  # the commands do not wait for the quiet period
-                psql(copy, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+                execute(copy, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
             go(copy, command)
             after = health(copy)
             assert is_whole(after, goal), (command, after.checks["phase"])
@@ -252,7 +252,7 @@ def test_taken_back_and_still_registered(cluster: Cluster, small_at: Small, chan
 
 def killed(url: str, direction: str, change: str, lock: str) -> None:
     """Its script is killed where it waits for a lock."""
-    psql(url, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
+    execute(url, "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
     holder = Session(url)
     try:
         holder.execute(lock)
@@ -286,9 +286,8 @@ def killed(url: str, direction: str, change: str, lock: str) -> None:
 def unregister(url: str, change: str) -> None:
     """As though Sqitch had never heard of it."""
     for table in ("tags", "dependencies", "changes"):
-        psql(
+        execute(
             url,
-            "-c",
             f"DELETE FROM sqitch.{table} WHERE change_id IN"
             f" (SELECT change_id FROM sqitch.changes WHERE change = '{change}')",
         )
@@ -310,9 +309,8 @@ def test_killed_half_way(
     direction, change, lock = script
     state = small_at(change if direction == "revert" else below(change))
     if change == "profiles/foreign_keys":
-        psql(
+        execute(
             state,
-            "-c",
             "INSERT INTO public.customer_shop_profiles (customer_id, shop_id) VALUES (9999, 1)",
         )
     killed(state, direction, change, lock)
@@ -332,7 +330,7 @@ def test_a_contract_that_has_to_ask_the_gate_anew(cluster: Cluster, small_at: Sm
     before = value(state, "SELECT count(*) FROM tenancy.contracted")
     killed(state, *REVERT)
     assert value(state, "SELECT count(*) FROM tenancy.contracted") == before
-    psql(state, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (100, 40)")
+    execute(state, "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (100, 40)")
     told, found = status(state), health(state)
     step = told["next"]
     assert found.said("phase")[2].endswith(
@@ -368,10 +366,8 @@ def test_a_legacy_side_that_is_back_already(cluster: Cluster, small_at: Small) -
     """The gate can be asked now: the end of the revert begins nothing again."""
     state = small_at("contract/switch")
     psql_file(state, "revert/contract/switch.sql")
-    psql(
-        state,
-        "-c",
-        "UPDATE tenancy.changes SET state = 'reverting' WHERE change = 'contract/switch'",
+    execute(
+        state, "UPDATE tenancy.changes SET state = 'reverting' WHERE change = 'contract/switch'"
     )
     step = status(state)["next"]
     since = value(state, "SELECT since + '1 day' FROM tenancy.watch")
@@ -379,7 +375,7 @@ def test_a_legacy_side_that_is_back_already(cluster: Cluster, small_at: Small) -
     assert (step["is_safe"], step["first"]) == (False, [READY])
     said = health(state).said("phase")[2]
     assert said.endswith("but to go forward the gate of phase 3 must be open")
-    psql(state, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
+    execute(state, "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
     told = status(state)
     assert (told["next"]["is_safe"], told["in_the_way"]) == (True, [])
     go(state, told["next"]["command"])
@@ -389,8 +385,8 @@ def test_a_legacy_side_that_is_back_already(cluster: Cluster, small_at: Small) -
 def test_ways_that_deploy_nothing(cluster: Cluster, small_at: Small) -> None:
     """Nothing is asked, locked or waited for where no deploy script runs."""
     lost, renamed = small_at("@phase2"), small_at("@phase2")
-    psql(lost, "-c", "DROP SCHEMA sqitch CASCADE")
-    psql(renamed, "-c", "ALTER SCHEMA sqitch RENAME TO ours")
+    execute(lost, "DROP SCHEMA sqitch CASCADE")
+    execute(renamed, "ALTER SCHEMA sqitch RENAME TO ours")
     taken_back = small_at("@phase2")
     sqitch(taken_back, "deploy", "--log-only", "--no-verify", "--to", "contract/switch")
     for state in (lost, renamed):
@@ -435,7 +431,7 @@ def test_a_registry_of_an_older_backup(cluster: Cluster, small_at: Small) -> Non
     """It knows phase 1; the database has got into phase 3."""
     old = run("pg_dump", "--schema=sqitch", "-d", small_at("@phase1")).stdout
     state = small_at("contract/switch")
-    psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(state, "DROP SCHEMA sqitch CASCADE")
     psql(state, stdin=old)
     check_both_ways(cluster, state, "@phase3", "@phase2")
 
@@ -444,7 +440,7 @@ def test_a_database_of_an_older_backup(cluster: Cluster, small_at: Small) -> Non
     """Sqitch's registry knows phase 3; the database has half of phase 1."""
     state = small_at("profiles/drift")
     registry = run("pg_dump", "--schema=sqitch", "-d", small_at("@phase3")).stdout
-    psql(state, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(state, "DROP SCHEMA sqitch CASCADE")
     psql(state, stdin=registry)
     check_both_ways(cluster, state, "@phase1", LEGACY)
 
@@ -452,9 +448,9 @@ def test_a_database_of_an_older_backup(cluster: Cluster, small_at: Small) -> Non
 def test_a_registry_that_is_lost_half_way(cluster: Cluster, small_at: Small) -> None:
     """And has another name."""
     state = small_at("contract/switch")
-    psql(state, "-c", "ALTER SCHEMA sqitch RENAME TO ours")
-    psql(state, "-c", "UPDATE tenancy.settings SET registry = 'ours'")
+    execute(state, "ALTER SCHEMA sqitch RENAME TO ours")
+    execute(state, "UPDATE tenancy.settings SET registry = 'ours'")
     killed(state, "revert", "contract/switch", "LOCK TABLE public.stylists IN EXCLUSIVE MODE")
-    psql(state, "-c", "DROP SCHEMA ours CASCADE")
+    execute(state, "DROP SCHEMA ours CASCADE")
     check_both_ways(cluster, state, "@phase3", "@phase2")
     assert value(state, "SELECT to_regnamespace('sqitch') IS NULL") == "t"

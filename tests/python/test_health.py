@@ -18,7 +18,7 @@ from convo_tenancy.health.prometheus import escape
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal
-from support.commands import CONVO_TENANCY, psql, value
+from support.commands import CONVO_TENANCY, execute, psql, value
 from support.health import AS_DEPLOYED, follow, health, recorded, role, samples, shop_profiles
 
 # In every phase, and before the first.
@@ -153,7 +153,7 @@ DRIFT = """
 
 
 def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
-    psql(phase1_database, "-c", DRIFT)
+    execute(phase1_database, DRIFT)
     found = health(phase1_database)
     status, value, detail = found.said("drift")
     assert (found.exit_code, status, value) == (1, "warning", 6)
@@ -172,7 +172,7 @@ def test_drift_is_a_warning_until_phase_2(phase1_database: str) -> None:
 
 
 def test_a_view_that_is_gone(phase1_database: str) -> None:
-    psql(phase1_database, "-c", "DROP VIEW tenancy.drift CASCADE")
+    execute(phase1_database, "DROP VIEW tenancy.drift CASCADE")
     found = health(phase1_database)
     assert found.said("drift")[::2] == (
         "unknown",
@@ -185,9 +185,8 @@ def test_a_view_that_is_gone(phase1_database: str) -> None:
 
 
 def test_the_advice_of_the_details_helps(phase1_database: str) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         """
         ALTER TABLE public.customer_shop_profiles
             DROP CONSTRAINT customer_shop_profiles_preferred_stylist_shop_fkey,
@@ -221,9 +220,8 @@ def test_the_advice_of_the_details_helps(phase1_database: str) -> None:
 
 
 def test_what_somebody_added(phase1_database: str) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         """
         ALTER TABLE public.customer_shop_profiles ADD COLUMN note text;
         CREATE TRIGGER mine BEFORE TRUNCATE ON public.stylists
@@ -247,7 +245,7 @@ def test_what_somebody_added(phase1_database: str) -> None:
         "mine on public.stylists left over: run DROP TRIGGER mine ON public.stylists",
     )
     follow(phase1_database, triggers[2])
-    psql(phase1_database, "-c", "SET search_path = pg_catalog; SELECT tenancy.accept_parts()")
+    execute(phase1_database, "SET search_path = pg_catalog; SELECT tenancy.accept_parts()")
     assert health(phase1_database).exit_code == 0
 
 
@@ -284,7 +282,7 @@ def test_views_of_another_version(
     if by_hand:
         text = value(url, "SELECT pg_get_viewdef('tenancy.evidence'::regclass)")
         altered = text.replace(" = ", " <> ", 1)
-        psql(url, "-c", f"CREATE OR REPLACE VIEW tenancy.evidence {INVOKER} AS {altered}")
+        execute(url, f"CREATE OR REPLACE VIEW tenancy.evidence {INVOKER} AS {altered}")
     assert value(url, ENTERED.format(newer=newer)).startswith("tenancy.evidence")
     found = value(
         url,
@@ -295,7 +293,7 @@ def test_views_of_another_version(
 
 def test_the_backfill_is_on_its_way(phase1_database: str) -> None:
     def stand(change: str) -> tuple[str, Any, str]:
-        psql(phase1_database, "-c", f"UPDATE tenancy.backfill_progress SET {change}")
+        execute(phase1_database, f"UPDATE tenancy.backfill_progress SET {change}")
         found = health(phase1_database)
         assert found.exit_code == 1
         return found.said("backfill")
@@ -335,9 +333,8 @@ def test_a_deploy_that_stopped_half_way(legacy_database: str) -> None:
     assert not any("drift_rows" in name for name in samples(legacy_database)[1])
 
     move_to(legacy_database, "profiles/drift")
-    psql(
+    execute(
         legacy_database,
-        "-c",
         "INSERT INTO public.customers (phone, average_spend_cents, no_show_count)"
         " VALUES ('+15550000001', 0, 1)",
     )
@@ -460,9 +457,8 @@ def test_it_stands_in_nobodys_way(phase1_database: str) -> None:
 
 
 def test_it_only_reads(phase1_database: str) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         """
         CREATE FUNCTION public.writes() RETURNS integer LANGUAGE plpgsql VOLATILE AS $$
         BEGIN
@@ -482,9 +478,8 @@ def test_it_only_reads(phase1_database: str) -> None:
 
 
 def test_a_statement_that_takes_too_long(phase1_database: str) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         """
         CREATE OR REPLACE VIEW tenancy.drift AS
         SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,
@@ -500,9 +495,8 @@ def test_a_statement_that_takes_too_long(phase1_database: str) -> None:
 
 
 def test_a_connection_that_breaks(phase1_database: str) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         """
         CREATE OR REPLACE VIEW tenancy.drift AS
         SELECT 'totals'::text AS kind, 1 AS customer_id, 1 AS shop_id,

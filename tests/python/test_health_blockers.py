@@ -13,7 +13,7 @@ import pytest
 
 from support.cluster import Cluster
 from support.command_line import call
-from support.commands import psql, value
+from support.commands import execute, value
 from support.health import Health, health, role, samples
 from support.sessions import Session
 from support.waiting import wait_until
@@ -109,7 +109,7 @@ def test_a_long_transaction(
         found = health(watcher, *eager)
         assert (found.exit_code, found.said("long_transactions")[:2]) == (1, ("warning", 1))
 
-    psql(url, "-c", re.findall(r"run (SELECT .+)", detail)[0])
+    execute(url, re.findall(r"run (SELECT .+)", detail)[0])
     gone = f"SELECT count(*) FROM pg_stat_activity WHERE pid = {session.pid}"
     wait_until(lambda: value(url, gone) == "0", "the session has ended")
     assert health(url, *eager).exit_code == 0
@@ -119,7 +119,7 @@ def test_a_prepared_transaction(
     cluster: Cluster, phase2_database: str, eager: tuple[str, ...]
 ) -> None:
     url = phase2_database
-    psql(url, "-c", r"BEGIN; LOCK TABLE public.shops; PREPARE TRANSACTION 'it''s a \ one'")
+    execute(url, r"BEGIN; LOCK TABLE public.shops; PREPARE TRANSACTION 'it''s a \ one'")
     try:
         assert health(cluster.url(), *eager).said("phase")[2].startswith('database "postgres" does')
         found = health(url, *eager, "--threshold", "prepared_critical_seconds = 0 ")
@@ -130,7 +130,7 @@ def test_a_prepared_transaction(
             detail,
         ), detail
     finally:
-        psql(url, "-c", re.findall(r"ROLLBACK PREPARED E'[^ ]+ a \S+ one'", detail)[0])
+        execute(url, re.findall(r"ROLLBACK PREPARED E'[^ ]+ a \S+ one'", detail)[0])
     assert health(url, *eager).exit_code == 0
 
 
@@ -143,7 +143,7 @@ def alone_or_locked(found: Health, name: str) -> tuple[str, object, str]:
 
 def test_lock_waits(phase2_database: str, session: Session, eager: tuple[str, ...]) -> None:
     url = phase2_database
-    psql(url, "-c", "CREATE TABLE public.other (id integer)")
+    execute(url, "CREATE TABLE public.other (id integer)")
     foreign, first, second = Session(url), Session(url), Session(url)
     options = ("--threshold", "lock_wait_warning_seconds=0")
     try:
@@ -185,7 +185,7 @@ def test_lock_waits(phase2_database: str, session: Session, eager: tuple[str, ..
             assert found.said("lock_waits")[:2] == ("warning", 2)
             assert f"behind pid {session.pid} (user postgres" in found.said("lock_waits")[2]
 
-        psql(url, "-c", re.findall(r"run (SELECT .+)", detail)[0])
+        execute(url, re.findall(r"run (SELECT .+)", detail)[0])
         row.result()
         first.rollback()
         table.result()
@@ -198,10 +198,8 @@ def test_lock_waits(phase2_database: str, session: Session, eager: tuple[str, ..
 
 def test_a_lock_that_a_prepared_transaction_holds(phase2_database: str, session: Session) -> None:
     url = phase2_database
-    psql(
-        url,
-        "-c",
-        "BEGIN; UPDATE public.customers SET name = name WHERE id = 7; PREPARE TRANSACTION 'it'",
+    execute(
+        url, "BEGIN; UPDATE public.customers SET name = name WHERE id = 7; PREPARE TRANSACTION 'it'"
     )
     waits = session.start("UPDATE public.customers SET name = 'x' WHERE id = 7")
     wait_until(
@@ -210,7 +208,7 @@ def test_a_lock_that_a_prepared_transaction_holds(phase2_database: str, session:
     said = health(url, "--threshold", "lock_wait_warning_seconds=0").said("lock_waits")
     assert said[0] == "warning"
     assert said[2].endswith("; behind a prepared transaction: see prepared_transactions")
-    psql(url, "-c", "ROLLBACK PREPARED 'it'")
+    execute(url, "ROLLBACK PREPARED 'it'")
     waits.result()
 
 
@@ -248,7 +246,7 @@ def test_deadlocks_since_the_last_look(phase2_database: str, tmp_path: Path) -> 
     assert health(url, *state).exit_code == 0
 
     # The counter begins anew.
-    psql(url, "-c", "SELECT pg_stat_reset()")
+    execute(url, "SELECT pg_stat_reset()")
     wait_until(lambda: value(url, count) == "0", "the counter begins anew")
     assert health(url, *state).said("deadlocks") == ("ok", 0, "no new deadlock")
     done = call(url, "health", "--state", str(tmp_path))
@@ -259,18 +257,16 @@ def test_deadlocks_since_the_last_look(phase2_database: str, tmp_path: Path) -> 
 def test_the_last_booking_that_python_cannot_read(phase2_database: str) -> None:
     url = phase2_database
     for moment in ("infinity", "0044-03-15 12:00:00+00 BC"):
-        psql(
+        execute(
             url,
-            "-c",
             f"UPDATE public.customer_shop_profiles SET last_booking_at = '{moment}'"
             " WHERE customer_id = 7 AND shop_id = 2",
         )
         status, number, detail = alone(health(url), "last_bookings")
         assert (status, number) == ("warning", 1)
         assert f"(customer 7 in shop 2: {moment})" in detail
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE public.customer_shop_profiles SET last_booking_at = NULL"
         " WHERE customer_id = 7 AND shop_id = 2",
     )

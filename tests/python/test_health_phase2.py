@@ -12,7 +12,7 @@ import pytest
 from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
 from support.command_line import call
-from support.commands import psql, run, value
+from support.commands import execute, run, value
 from support.health import AS_DEPLOYED, follow, go, health, recorded, role, samples, shop_profiles
 from support.waiting import wait_until
 
@@ -69,9 +69,8 @@ def test_everything_is_right(phase2_database: str) -> None:
 
 
 def test_drift_is_critical(phase2_database: str) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         SET session_replication_role = replica;
         UPDATE public.customers SET no_show_count = 7 WHERE id IN (3, 4);
@@ -197,7 +196,7 @@ def test_drift_is_critical(phase2_database: str) -> None:
 def test_what_is_broken_is_critical_and_the_advice_helps(
     phase2_database: str, damage: str, check: str, detail: str
 ) -> None:
-    psql(phase2_database, "-c", damage)
+    execute(phase2_database, damage)
     found = health(phase2_database)
     assert (found.exit_code, found.said(check)[0], found.said(check)[2]) == (2, "critical", detail)
     others = {name: seen["status"] for name, seen in found.checks.items() if name != check}
@@ -208,9 +207,8 @@ def test_what_is_broken_is_critical_and_the_advice_helps(
 
 
 def test_a_trigger_that_always_fires_is_enabled(phase2_database: str) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         "ALTER TABLE public.customers ENABLE ALWAYS TRIGGER mirror_customer_to_profiles",
     )
     assert health(phase2_database).said("triggers")[::2] == ("ok", AS_DEPLOYED)
@@ -228,9 +226,8 @@ def test_the_reconcile_is_not_finished(phase1_database: str) -> None:
 
 
 def test_a_trigger_of_the_reconcile_is_left_over(phase2_database: str) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         CREATE TRIGGER catch_up_booking BEFORE UPDATE ON public.bookings
         FOR EACH ROW EXECUTE FUNCTION tenancy.catch_up_customer()
@@ -248,9 +245,8 @@ def test_a_trigger_of_the_reconcile_is_left_over(phase2_database: str) -> None:
 
 
 def test_triggers_of_others(phase2_database: str) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
@@ -287,11 +283,10 @@ def test_who_has_triggers_switched_off_by_setting(phase2_database: str) -> None:
     database = phase2_database.split("@/")[1].split("?")[0]
     roles = ("loader", "copier", "reader", "unconcerned")
     for name in roles:
-        psql(phase2_database, "-c", f"CREATE ROLE {name}")
+        execute(phase2_database, f"CREATE ROLE {name}")
     try:
-        psql(
+        execute(
             phase2_database,
-            "-c",
             f"""
             ALTER ROLE loader SET session_replication_role = 'Replica';
             ALTER ROLE copier IN DATABASE {database} SET session_replication_role = replica;
@@ -310,13 +305,9 @@ def test_who_has_triggers_switched_off_by_setting(phase2_database: str) -> None:
         )
     finally:
         for name in roles:
-            psql(phase2_database, "-c", f"DROP ROLE {name}")
+            execute(phase2_database, f"DROP ROLE {name}")
 
-    psql(
-        phase2_database,
-        "-c",
-        f"ALTER DATABASE {database} SET session_replication_role = replica",
-    )
+    execute(phase2_database, f"ALTER DATABASE {database} SET session_replication_role = replica")
     found = health(phase2_database)
     assert (found.exit_code, *found.said("replication_role")) == (
         2,
@@ -333,9 +324,8 @@ def test_who_writes_to_the_legacy_side(phase2_database: str) -> None:
             legacy.execute(
                 "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 3"
             )
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         UPDATE tenancy.legacy_writes SET written_at = '2030-01-02 03:04:05+00'
         WHERE application_name <> '';
@@ -395,7 +385,7 @@ def test_who_writes_both_sides(phase2_database: str) -> None:
         connection.execute(both)
         connection.execute("UPDATE tenancy.double_writes SET written_at = '2030-01-02 03:04:05+00'")
     name = value(phase2_database, "SELECT current_database()")
-    psql(phase2_database, "-c", f"ALTER DATABASE {name} SET timezone = 'UTC'")
+    execute(phase2_database, f"ALTER DATABASE {name} SET timezone = 'UTC'")
     found = health(phase2_database)
     assert (found.exit_code, *found.said("double_writers")) == (
         2,
@@ -409,7 +399,7 @@ def test_who_writes_both_sides(phase2_database: str) -> None:
     assert found.said("drift") == ("ok", 0, "the profiles say what the legacy side says")
     labels = '{application="by the letter",role="postgres",kind="bookings"}'
     assert samples(phase2_database)[1][f"convo_tenancy_double_writes_total{labels}"] == 1
-    psql(phase2_database, "-c", "DELETE FROM tenancy.double_writes")
+    execute(phase2_database, "DELETE FROM tenancy.double_writes")
     assert health(phase2_database).said("double_writers") == (
         "ok",
         0,
@@ -428,9 +418,8 @@ def test_bookings_in_a_wrong_shop(phase2_database: str) -> None:
         r"; public_confirms \d+ \(customer \d+ in shop \d: profile \d+, bookings \d+, counts \d+\)",
         detail,
     )
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         UPDATE public.customer_shop_profiles SET total_bookings = total_bookings - 3
         WHERE customer_id = 7 AND shop_id = 4;
@@ -454,7 +443,7 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
     """As information, whatever it is."""
     url = phase2_database
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"ALTER DATABASE {name} SET timezone = 'UTC'")
+    execute(url, f"ALTER DATABASE {name} SET timezone = 'UTC'")
     moment = r"20\d\d-\d\d-\d\d \d\d:\d\d UTC"
     watching = rf"the mirrors watch who writes since {moment}"
     for statement, hours, detail in (
@@ -481,7 +470,7 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
             r"the mirrors do not watch who writes: CALL tenancy\.restart_watch\(\) restarts it",
         ),
     ):
-        psql(url, "-c", statement)
+        execute(url, statement)
         found = health(url)
         status, number, said = found.said("legacy_watch")
         assert (found.exit_code, status, number) == (0, "ok", hours)
@@ -491,11 +480,9 @@ def test_since_when_the_mirrors_watch(phase2_database: str) -> None:
 def test_a_write_moves_the_end_of_the_quiet_period(phase2_database: str) -> None:
     """One rule for health, its metric, and the next step of status."""
     url = phase2_database
-    psql(
+    execute(
         url,
-        "-c",
         "UPDATE tenancy.mirror_watch SET since = now() - interval '3 days'",
-        "-c",
         "INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)"
         " VALUES ('web', 'app', now() - interval '1 hour')",
     )
@@ -503,7 +490,7 @@ def test_a_write_moves_the_end_of_the_quiet_period(phase2_database: str) -> None
     moment = f"to_char(({end}) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI')"
     said = value(url, f"SELECT {moment} FROM tenancy.legacy_writes")
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"ALTER DATABASE {name} SET timezone = 'UTC'")
+    execute(url, f"ALTER DATABASE {name} SET timezone = 'UTC'")
     detail = health(url).said("legacy_watch")[2]
     assert detail.endswith(f"; the quiet period of 1 day is over at {said} UTC")
     seconds = float(value(url, f"SELECT extract(EPOCH FROM {end}) FROM tenancy.legacy_writes"))
@@ -514,9 +501,8 @@ def test_a_write_moves_the_end_of_the_quiet_period(phase2_database: str) -> None
 
 
 def test_many_writers(phase2_database: str) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         INSERT INTO tenancy.legacy_writes (application_name, role_name, written_at)
         SELECT 'application ' || n, 'postgres', now() - n * interval '1 second'
@@ -530,7 +516,7 @@ def test_many_writers(phase2_database: str) -> None:
 
 
 def test_the_extension_without_its_library(phase2_database: str) -> None:
-    psql(phase2_database, "-c", "CREATE EXTENSION pg_stat_statements")
+    execute(phase2_database, "CREATE EXTENSION pg_stat_statements")
     found = health(phase2_database)
     assert (found.exit_code, found.said("legacy_readers")) == (
         0,
@@ -601,20 +587,16 @@ def salon(own_cluster: Cluster) -> str:
     url = own_cluster.create_database("salon")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
     move_to(url, "@phase2")
-    psql(url, "-c", "ALTER DATABASE salon SET timezone = 'UTC'")
+    execute(url, "ALTER DATABASE salon SET timezone = 'UTC'")
     return url
 
 
 def test_who_reads_the_legacy_side(salon: str) -> None:
-    psql(
+    execute(
         salon,
-        "-c",
         'CREATE SCHEMA "X-statements"',
-        "-c",
         'CREATE EXTENSION pg_stat_statements SCHEMA "X-statements"',
-        "-c",
         "CREATE ROLE legacy LOGIN IN ROLE pg_read_all_data, pg_write_all_data",
-        "-c",
         'SELECT "X-statements".pg_stat_statements_reset()',
     )
     # What we do ourselves is not meant.
@@ -669,16 +651,13 @@ def test_a_logical_subscription(own_cluster: Cluster, salon: str) -> None:
     """What it brings is not mirrored; the check says so."""
     publisher = own_cluster.create_database("publisher")
     run(ROOT / "scripts/load-legacy.sh", publisher, "minimal")
-    psql(
+    execute(
         publisher,
-        "-c",
         "CREATE PUBLICATION changes FOR TABLE public.customers, public.services",
-        "-c",
         "SELECT pg_create_logical_replication_slot('brings', 'pgoutput')",
     )
-    psql(
+    execute(
         salon,
-        "-c",
         f"""
         CREATE SUBSCRIPTION brings
         CONNECTION 'host={own_cluster.directory} user=postgres dbname=publisher'
@@ -686,9 +665,8 @@ def test_a_logical_subscription(own_cluster: Cluster, salon: str) -> None:
         """,
     )
     try:
-        psql(
+        execute(
             publisher,
-            "-c",
             "INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)"
             " VALUES (900, '+15550000900', 0, 2)",
         )
@@ -715,10 +693,10 @@ def test_a_logical_subscription(own_cluster: Cluster, salon: str) -> None:
             WHERE tgrelid = 'public.customers'::regclass AND NOT tgisinternal
             """,
         )
-        psql(salon, "-c", triggers)
+        execute(salon, triggers)
         found = health(salon)
         assert found.said("subscriptions") == ("ok", 0, "none writes mirrored tables")
         assert found.said("triggers")[2] == AS_DEPLOYED
     finally:
-        psql(salon, "-c", "DROP SUBSCRIPTION brings")
-        psql(salon, "-c", "DELETE FROM public.customers WHERE id = 900")
+        execute(salon, "DROP SUBSCRIPTION brings")
+        execute(salon, "DELETE FROM public.customers WHERE id = 900")

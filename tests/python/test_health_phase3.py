@@ -10,7 +10,7 @@ import pytest
 
 from support.at_once import move_to
 from support.command_line import call
-from support.commands import psql, start_sqitch, value
+from support.commands import execute, start_sqitch, value
 from support.health import AS_DEPLOYED, Health, follow, go, health, role, samples, shop_profiles
 from support.sessions import Session
 from support.waiting import wait_until
@@ -146,18 +146,18 @@ def test_monitoring_roles(phase3_database: str) -> None:
     with role(phase3_database, "GRANT pg_read_all_data TO watcher") as url:
         found = health(url)
         assert found.checks == {**owner.checks, "connection": found.checks["connection"]}
-    psql(phase3_database, "-c", "REVOKE SELECT ON tenancy.contracted FROM convo_health")
+    execute(phase3_database, "REVOKE SELECT ON tenancy.contracted FROM convo_health")
     with role(phase3_database, "GRANT convo_health TO watcher") as url:
         found = health(url)
         status, number, detail = found.said("archive")
         assert (status, number) == ("unknown", None)
         assert "SELECT on tenancy.contracted to convo_health" in found.said("isolation")[2]
         assert detail.startswith("permission denied for table contracted: run it as the owner ")
-        psql(phase3_database, "-c", "GRANT SELECT ON tenancy.contracted TO convo_health")
+        execute(phase3_database, "GRANT SELECT ON tenancy.contracted TO convo_health")
         found = health(url)
         assert found.checks == {**owner.checks, "connection": found.checks["connection"]}
         # What it may not count is there all the same.
-        psql(phase3_database, "-c", OLD_TABLE)
+        execute(phase3_database, OLD_TABLE)
         status, number, detail = alone(health(url), "stray_legacy_table")
         assert (status, number) == ("critical", 1)
         assert "of role postgres, with an unknown number of rows: stop the old appl" in detail
@@ -181,7 +181,7 @@ def test_monitoring_roles(phase3_database: str) -> None:
 def test_what_is_broken_is_critical_and_the_advice_helps(
     phase3_database: str, damage: str, check: str, words: str
 ) -> None:
-    psql(phase3_database, "-c", damage)
+    execute(phase3_database, damage)
     status, _number, detail = alone(health(phase3_database), check)
     assert status == "critical"
     assert words in detail
@@ -196,9 +196,8 @@ def test_the_wrong_word_on_whether_the_legacy_side_is_there(
     """The calls go by it, so it matters most; it must not lead astray here."""
     url = request.getfixturevalue(f"{phase}_database")
     answer = "FALSE" if phase == "phase2" else "TRUE"
-    psql(
+    execute(
         url,
-        "-c",
         "CREATE OR REPLACE FUNCTION tenancy.has_legacy_side() RETURNS boolean"
         f" LANGUAGE sql STABLE PARALLEL SAFE RETURN {answer}",
     )
@@ -214,13 +213,9 @@ def test_the_wrong_word_on_whether_the_legacy_side_is_there(
 
 def test_an_old_application_made_its_table(phase3_database: str) -> None:
     url = phase3_database
-    psql(url, "-c", "CREATE ROLE front_desk")
+    execute(url, "CREATE ROLE front_desk")
     try:
-        psql(
-            url,
-            "-c",
-            f"{OLD_TABLE}; ALTER TABLE public.customer_booking_stats OWNER TO front_desk",
-        )
+        execute(url, f"{OLD_TABLE}; ALTER TABLE public.customer_booking_stats OWNER TO front_desk")
         found = health(url)
         seen = "table public.customer_booking_stats is there again, of role front_desk, with"
         status, number, detail = alone(found, "stray_legacy_table")
@@ -231,7 +226,7 @@ def test_an_old_application_made_its_table(phase3_database: str) -> None:
             f"{seen} 0 rows: stop the old application that made it, then run DROP TABLE"
             " public.customer_booking_stats",
         )
-        psql(url, "-c", "INSERT INTO public.customer_booking_stats VALUES (10, 1), (20, 1)")
+        execute(url, "INSERT INTO public.customer_booking_stats VALUES (10, 1), (20, 1)")
         assert health(url).said("stray_legacy_table")[2] == (
             f"{seen} 2 rows: stop the old application that made it, then copy what the"
             " profiles lack, and move the table away (docs/phase-3.md)"
@@ -239,13 +234,12 @@ def test_an_old_application_made_its_table(phase3_database: str) -> None:
         follow(url, detail)
         assert health(url).exit_code == 0
     finally:
-        psql(url, "-c", "DROP OWNED BY front_desk", "-c", "DROP ROLE front_desk")
+        execute(url, "DROP OWNED BY front_desk", "DROP ROLE front_desk")
 
 
 def test_a_view_in_its_place(phase3_database: str) -> None:
-    psql(
+    execute(
         phase3_database,
-        "-c",
         "CREATE VIEW public.customer_booking_stats AS SELECT * FROM tenancy.customer_totals",
     )
     status, number, detail = alone(health(phase3_database), "stray_legacy_table")
@@ -259,7 +253,7 @@ def test_a_view_in_its_place(phase3_database: str) -> None:
 
 
 def test_an_old_application_added_its_columns(phase3_database: str) -> None:
-    psql(phase3_database, "-c", ADD_COLUMNS)
+    execute(phase3_database, ADD_COLUMNS)
     status, number, detail = alone(health(phase3_database), "stray_legacy_table")
     assert (status, number, detail) == (
         "critical",
@@ -268,7 +262,7 @@ def test_an_old_application_added_its_columns(phase3_database: str) -> None:
         " that added them, read their values, then run ALTER TABLE public.customers"
         " DROP COLUMN no_show_count, DROP COLUMN preferred_stylist_id",
     )
-    psql(phase3_database, "-c", OLD_TABLE)
+    execute(phase3_database, OLD_TABLE)
     status, number, both = alone(health(phase3_database), "stray_legacy_table")
     assert (status, number) == ("critical", 3)
     assert both.endswith(f"; {detail}")
@@ -278,11 +272,11 @@ def test_an_old_application_added_its_columns(phase3_database: str) -> None:
 
 def test_the_archive_is_purged(phase3_database: str) -> None:
     url = phase3_database
-    psql(url, "-c", "DROP TABLE tenancy_archive.customers, tenancy_archive.customer_booking_stats")
+    execute(url, "DROP TABLE tenancy_archive.customers, tenancy_archive.customer_booking_stats")
     status, size, detail = health(url).said("archive")
     assert (status, size) == ("warning", 0)
     assert "customer_booking_stats and tenancy_archive.customers: restore it, or purge" in detail
-    psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
+    execute(url, "SELECT tenancy.purge_archive(current_database())")
     found = health(url)
     status, number, detail = alone(found, "archive")
     assert (found.exit_code, status, number) == (0, "ok", 0)
@@ -364,11 +358,7 @@ def test_a_revert_that_is_killed(phase3_database: str) -> None:
 
 def test_an_archive_that_is_old_or_big(phase3_database: str) -> None:
     url = phase3_database
-    psql(
-        url,
-        "-c",
-        "UPDATE tenancy.contracted SET contracted_at = contracted_at - interval '40 days'",
-    )
+    execute(url, "UPDATE tenancy.contracted SET contracted_at = contracted_at - interval '40 days'")
     status, _size, detail = alone(health(url), "archive")
     assert status == "warning"
     assert (
@@ -378,5 +368,5 @@ def test_an_archive_that_is_old_or_big(phase3_database: str) -> None:
     assert health(url, "--threshold", "archive_warning_days=41").exit_code == 0
     options = ("--threshold", "archive_warning_days=inf", "--threshold", "archive_warning_bytes=9")
     assert alone(health(url, *options), "archive")[0] == "warning"
-    psql(url, "-c", re.findall(r"run (SELECT .+\))", detail.partition(" (docs")[0])[0])
+    execute(url, re.findall(r"run (SELECT .+\))", detail.partition(" (docs")[0])[0])
     assert health(url).exit_code == 0

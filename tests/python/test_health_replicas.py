@@ -6,7 +6,7 @@ import re
 
 from support.cluster import Cluster
 from support.command_line import call
-from support.commands import psql, value
+from support.commands import execute, value
 from support.health import health, role, samples
 from support.standby import standby
 from support.status import in_the_way, status
@@ -22,7 +22,7 @@ def test_a_standby(cluster: Cluster, phase2_database: str) -> None:
     with standby(cluster, "near", "for_near") as near:
         streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
         wait_until(lambda: value(url, streaming) == "1", "the standby follows")
-        psql(url, "-c", "CREATE TABLE public.much (words text)")
+        execute(url, "CREATE TABLE public.much (words text)")
         caught_up = "SELECT pg_current_wal_lsn() = replay_lsn FROM pg_stat_replication"
         wait_until(lambda: value(url, caught_up) == "t", "it has replayed all there is")
         found = health(url, *KEEPS)
@@ -45,11 +45,9 @@ def test_a_standby(cluster: Cluster, phase2_database: str) -> None:
         assert call(near.url(database), "health", "--format", "nagios").returncode == 0
         assert in_the_way(status(near.url(database)))["standby"] == "critical"
 
-        psql(near.url(), "-c", "SELECT pg_wal_replay_pause()")
-        psql(
-            url,
-            "-c",
-            "INSERT INTO public.much SELECT repeat('x', 2000) FROM generate_series(1, 999)",
+        execute(near.url(), "SELECT pg_wal_replay_pause()")
+        execute(
+            url, "INSERT INTO public.much SELECT repeat('x', 2000) FROM generate_series(1, 999)"
         )
         lag = "pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)"
         behind = f"SELECT {lag} > 1e6 FROM pg_stat_replication"
@@ -74,7 +72,7 @@ def test_a_standby(cluster: Cluster, phase2_database: str) -> None:
             )
         with role(url, "GRANT convo_health, pg_read_all_stats TO watcher") as watcher:
             assert health(watcher, *BEHIND).said("replicas")[0] == "critical"
-        psql(near.url(), "-c", "SELECT pg_wal_replay_resume()")
+        execute(near.url(), "SELECT pg_wal_replay_resume()")
         wait_until(lambda: health(url, *BEHIND).exit_code == 0, "it has caught up")
 
         near.stop()
@@ -83,5 +81,5 @@ def test_a_standby(cluster: Cluster, phase2_database: str) -> None:
         detail = found.said("replicas")[2]
         assert re.match(r"slot for_near is inactive and keeps \d", detail), detail
         assert 'convo_tenancy_slot_kept_bytes{slot="for_near"}' in samples(url, *KEEPS)[1]
-        psql(url, "-c", re.findall(r"run (SELECT .+)", detail)[0])
+        execute(url, re.findall(r"run (SELECT .+)", detail)[0])
         assert health(url, *KEEPS).said("replicas")[2] == "no standby, no replication slot"

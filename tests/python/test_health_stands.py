@@ -19,7 +19,7 @@ from convo_tenancy.health.model import Check, Report
 from convo_tenancy.health.parts import KINDS
 from support.at_once import move_to
 from support.cluster import ROOT
-from support.commands import environment, psql, psql_file, sqitch, value
+from support.commands import environment, execute, psql, psql_file, sqitch, value
 from support.health import Health, go, health, role
 from support.plan import CHANGES, TAGS
 from support.waiting import wait_until
@@ -104,7 +104,7 @@ def test_a_registry_that_is_lost(request: pytest.FixtureRequest, stage: str) -> 
         "DROP SCHEMA sqitch CASCADE",
         "TRUNCATE sqitch.changes, sqitch.tags, sqitch.dependencies, sqitch.events",
     ):
-        psql(url, "-c", loss)
+        execute(url, loss)
         found = health(url)
         assert found.said("plan")[2] == "skipped: what Sqitch has registered is not known"
         assert found.phase == f"@{stage}"
@@ -120,23 +120,22 @@ def test_a_registry_that_is_lost(request: pytest.FixtureRequest, stage: str) -> 
 def test_a_registry_of_another_name(phase1_database: str) -> None:
     url = phase1_database
     move_to(url, CHANGES[TAGS["@phase2"] - 1])
-    psql(url, "-c", 'ALTER SCHEMA sqitch RENAME TO "Our registry"')
+    execute(url, 'ALTER SCHEMA sqitch RENAME TO "Our registry"')
     sqitch(url, "deploy", "--to", "@phase2", "--registry", "Our registry")
     found = health(url)
     assert (found.exit_code, found.phase) == (0, "@phase2")
     assert found.said("plan")[2].startswith("deployed from this plan")
     with role(url, "GRANT convo_health TO watcher") as watcher:
         assert health(watcher).said("plan") == found.said("plan")
-    psql(url, "-c", 'DROP SCHEMA "Our registry" CASCADE')
+    execute(url, 'DROP SCHEMA "Our registry" CASCADE')
     go(url, health(url).forward)
     assert health(url).exit_code == 0
     assert value(url, "SELECT to_regnamespace('sqitch') IS NULL") == "t"
 
 
 def test_a_registry_of_another_plan(phase1_database: str) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         "UPDATE sqitch.changes SET change = 'expand/tenancy' WHERE change = 'support/schema'",
     )
     assert said(phase1_database) == (
@@ -290,16 +289,16 @@ def test_a_phase_that_stands_in_part(recorded_database: str) -> None:
         assert ": sqitch runs now (pid " in detail
         assert detail.endswith("): wait for it")
     # As a look sees it that began before the table was filled.
-    psql(url, "-c", "DELETE FROM tenancy.backfill_progress")
+    execute(url, "DELETE FROM tenancy.backfill_progress")
     assert health(url).said("backfill") == ("ok", None, "skipped: not deployed yet")
-    psql(url, "-c", "INSERT INTO tenancy.backfill_progress DEFAULT VALUES")
+    execute(url, "INSERT INTO tenancy.backfill_progress DEFAULT VALUES")
     move_to(url, "@phase1")
-    psql(url, "-c", "DELETE FROM tenancy.backfill_progress")
+    execute(url, "DELETE FROM tenancy.backfill_progress")
     assert health(url).said("backfill")[0] == "critical"
 
 
 def test_a_schema_of_an_older_plan(legacy_database: str) -> None:
-    psql(legacy_database, "-c", "CREATE SCHEMA tenancy")
+    execute(legacy_database, "CREATE SCHEMA tenancy")
     found = health(legacy_database)
     assert (found.exit_code, found.phase) == (3, "none")
     assert found.said("phase")[2].endswith(

@@ -8,7 +8,16 @@ import pytest
 
 from support.at_once import move_to, run_scripts, verify
 from support.cluster import Cluster
-from support.commands import pg_dump_schema, psql, psql_file, run, sqitch, start_sqitch, value
+from support.commands import (
+    execute,
+    pg_dump_schema,
+    psql,
+    psql_file,
+    run,
+    sqitch,
+    start_sqitch,
+    value,
+)
 from support.history import legacy_history
 from support.plan import CHANGES, CONTRACT
 from support.server import need_icu
@@ -144,7 +153,7 @@ def test_all_the_way_and_back(recorded_database: str) -> None:
     assert called(url) == ""
     run_scripts(url, (f"revert/{change}" for change in reversed(CHANGES)))
     assert called(url) == ""
-    psql(url, "-c", f"ALTER DATABASE {value(url, 'SELECT current_database()')} RESET ALL")
+    execute(url, f"ALTER DATABASE {value(url, 'SELECT current_database()')} RESET ALL")
     assert pg_dump_schema(url, "public") == before
     assert legacy_history(url) == history
 
@@ -158,7 +167,7 @@ def test_the_same_schema(request: pytest.FixtureRequest, recorded_database: str,
     sqitch(url, "deploy", "--to", tag, *CONTRACT)
     verify(url)
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"ALTER DATABASE {name} RESET ALL")
+    execute(url, f"ALTER DATABASE {name} RESET ALL")
     schemas = ("public", "tenancy", "tenancy_archive")
     assert pg_dump_schema(url, *schemas) == pg_dump_schema(usual, *schemas)
     assert value(url, "SET search_path = pg_catalog; TABLE tenancy.part_problems") == ""
@@ -168,7 +177,7 @@ def test_a_booking_during_the_contract_is_not_lost(phase2_database: str) -> None
     """With repeatable read as the default, what is read behind a lock is read anew."""
     url = phase2_database
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
+    execute(url, f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     writer = Session(url)
     try:
         writer.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
@@ -209,7 +218,7 @@ def test_replication_role(phase1_database: str) -> None:
 def test_our_own_settings(phase1_database: str, setting: str, script: str) -> None:
     """Set for a database, they would switch mirrors off: refused by name."""
     name = value(phase1_database, "SELECT current_database()")
-    psql(phase1_database, "-c", f"ALTER DATABASE {name} SET {setting} = 'on'")
+    execute(phase1_database, f"ALTER DATABASE {name} SET {setting} = 'on'")
     done = psql_file(phase1_database, f"deploy/{script}.sql", check=False)
     assert "tenancy.mirroring or tenancy.confirmed is set" in done.stderr
 
@@ -230,7 +239,7 @@ def test_a_planted_type(request: pytest.FixtureRequest, database: str, procedure
         CREATE DOMAIN public.timestamptz AS pg_catalog.timestamptz CHECK (public.planted(VALUE));
         """,
     )
-    psql(url, "-c", "SET search_path = public, pg_catalog", "-c", f"CALL tenancy.{procedure}()")
+    execute(url, "SET search_path = public, pg_catalog", f"CALL tenancy.{procedure}()")
 
 
 def test_psqlrc_and_variables(phase1_database: str) -> None:
@@ -251,9 +260,8 @@ def test_psqlrc_and_variables(phase1_database: str) -> None:
 def test_another_encoding_and_locale(cluster: Cluster, encoding: str) -> None:
     if encoding != "SQL_ASCII":
         need_icu(cluster)
-    psql(
+    execute(
         cluster.url(),
-        "-c",
         f"CREATE DATABASE encoded TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
         + ("" if encoding == "SQL_ASCII" else " LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR'"),
     )

@@ -12,7 +12,7 @@ import pytest
 
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
-from support.commands import psql, psql_file, sqitch, value
+from support.commands import execute, psql, psql_file, sqitch, value
 from support.server import need_icu
 
 SEED = 16
@@ -73,7 +73,7 @@ def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[tuple
     """URL and encoding of one with the two functions alone, as the script has them."""
     need_icu(cluster)
     made = LOCALES[request.param]
-    psql(cluster.url(), "-c", f"CREATE DATABASE identity TEMPLATE template0 {made}")
+    execute(cluster.url(), f"CREATE DATABASE identity TEMPLATE template0 {made}")
     script = (ROOT / "deploy/api/customer_identity.sql").read_text()
     functions = re.findall(
         r"CREATE OR REPLACE FUNCTION tenancy\.normalized_\w+.*?;\n", script, re.DOTALL
@@ -82,7 +82,7 @@ def database(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[tuple
     url = cluster.url("identity")
     try:
         known = "".join(functions).replace(':"letters"', '"und-x-icu"')
-        psql(url, "-c", "CREATE SCHEMA tenancy", "-c", known)
+        execute(url, "CREATE SCHEMA tenancy", known)
         yield url, request.param.split(",")[0]
     finally:
         cluster.drop_database("identity")
@@ -109,7 +109,7 @@ def test_normalised_as_the_legacy_code_does(database: tuple[str, str]) -> None:
 def test_where_nobody_knows_other_letters(cluster: Cluster, encoding: str) -> None:
     """It is said before the first change; A to Z have a lower case."""
     made = f"CREATE DATABASE letters TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
-    psql(cluster.url(), "-c", made)
+    execute(cluster.url(), made)
     url = cluster.url("letters")
     try:
         psql_file(url, "tests/legacy/schema.sql")

@@ -10,7 +10,7 @@ import pytest
 
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
-from support.commands import psql, run, value
+from support.commands import execute, run, value
 from support.isolation import OWNER, TABLES, as_role, findings, secured, state
 from support.walk import marked_steps, take
 
@@ -46,7 +46,7 @@ def test_each_command_of_the_page(salon: str) -> None:
     before = ""
     for number, (kind, commands) in enumerate(STEPS):
         if kind == "override":
-            psql(salon, "-c", FOUND)
+            execute(salon, FOUND)
             assert set(findings(owner)) == set(re.findall(r"'([^']+)'", commands))
         if kind == "dump":
             assert "would be affected by row-level security" in _dump(backup)

@@ -13,7 +13,7 @@ import pytest
 from support import bookings
 from support.bookings import HERE, THERE, held
 from support.cluster import ROOT
-from support.commands import psql
+from support.commands import execute, psql
 from support.legacy_replay import Booking, Customer, Slot, statement
 from support.sessions import Session
 from support.sides import LEGACY, Place, Sides, drift, sides
@@ -108,14 +108,14 @@ def _plus(before: dict[Place, tuple[int, int]], *slots: Slot) -> dict[Place, tup
 
 def _unmirrored(url: str, query: str) -> None:
     """Write to one side only."""
-    psql(url, "-c", f"BEGIN; SET LOCAL tenancy.mirroring = 'on'; {query}; COMMIT")
+    execute(url, f"BEGIN; SET LOCAL tenancy.mirroring = 'on'; {query}; COMMIT")
     assert drift(url) != []
 
 
 def _be_patient(url: str, *functions: str) -> None:
     """What gives way after half a second waits as long as it takes, for a test that shows how."""
     for function in functions:
-        psql(url, "-c", f"ALTER FUNCTION tenancy.{function} SET lock_timeout = '60s'")
+        execute(url, f"ALTER FUNCTION tenancy.{function} SET lock_timeout = '60s'")
 
 
 # --- Two bookings

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from support.cluster import Cluster
-from support.commands import psql, psql_file, run, value
+from support.commands import execute, psql, psql_file, run, value
 from support.health import health
 from support.isolation import OWNER, TABLES, as_role, findings, granted, isolate, secured, state
 
@@ -47,7 +47,7 @@ def target(other_cluster: Cluster) -> Iterator[str]:
     other_cluster.drop_database("restored")
     names = "SELECT rolname FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"
     for name in value(other_cluster.url(), names).split():
-        psql(other_cluster.url(), "-c", f"DROP ROLE {name}")
+        execute(other_cluster.url(), f"DROP ROLE {name}")
 
 
 @pytest.fixture(scope="module")
@@ -79,14 +79,14 @@ def _restore(url: str, path: Path, **env: str) -> None:
 
 
 def _create(url: str, *names: str) -> None:
-    psql(url, "-c", "; ".join(f"CREATE ROLE {name}" for name in names))
+    execute(url, "; ".join(f"CREATE ROLE {name}" for name in names))
 
 
 GROUPS = ("convo_shop", "convo_back_office", "convo_health")
 
 
 def _member(url: str) -> str:
-    psql(url, "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop; CREATE ROLE nobody LOGIN")
+    execute(url, "CREATE ROLE clerk LOGIN IN ROLE convo_shop; CREATE ROLE nobody LOGIN")
     return as_role(url, "clerk")
 
 
@@ -157,8 +157,8 @@ def test_without_rights(target: str, dumped: Callable[..., Path], options: tuple
     """Also where the dump is of another owner, and who restores it becomes the owner."""
     _create(target, OWNER, "heir", *GROUPS)
     if "--no-owner" in options:
-        psql(target, "-c", "GRANT CREATE ON DATABASE restored TO heir")
-        psql(target, "-c", "ALTER SCHEMA public OWNER TO heir")
+        execute(target, "GRANT CREATE ON DATABASE restored TO heir")
+        execute(target, "ALTER SCHEMA public OWNER TO heir")
         _restore(target, dumped(*options), PGOPTIONS="-c role=heir")
     else:
         _restore(target, dumped(*options))
@@ -197,7 +197,7 @@ def test_without_policies(target: str, dumped: Callable[..., Path], tmp_path: Pa
     assert _shops_seen(clerk) == NOTHING
 
     psql_file(target, POLICIES)
-    psql(target, "-c", "CALL tenancy.enforce_isolation()")
+    execute(target, "CALL tenancy.enforce_isolation()")
     _holds(target, clerk)
 
 
@@ -205,18 +205,18 @@ def test_two_databases(cluster: Cluster, owned_template: str) -> None:
     """A login of the one has no right in the other, and each has a switch of its own."""
     first, second = (cluster.create_database(name, owned_template) for name in ("first", "second"))
     try:
-        psql(first, "-c", "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
+        execute(first, "CREATE ROLE clerk LOGIN IN ROLE convo_shop")
         isolate(first)
         assert (state(first), state(second)) == ("on", "off")
         assert (secured(second), granted(second)) == ([], [])
         assert _shops_seen(as_role(first, "clerk"), context="2") == SHOP_2
         assert _shops_seen(as_role(second, "clerk"), context="2") == NOTHING
         isolate(second)
-        psql(first, "-c", "CALL tenancy.relax_isolation()")
+        execute(first, "CALL tenancy.relax_isolation()")
         assert _shops_seen(as_role(first, "clerk"), context="2") == NOTHING
         assert _shops_seen(as_role(second, "clerk"), context="2") == SHOP_2
         assert (findings(first), findings(second)) == ([], [])
     finally:
         for name in ("first", "second"):
             cluster.drop_database(name)
-        psql(cluster.url(), "-c", "DROP ROLE clerk")
+        execute(cluster.url(), "DROP ROLE clerk")

@@ -10,7 +10,7 @@ import pytest
 
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
-from support.commands import Completed, pg_dump_schema, psql, psql_file, run, sqitch, value
+from support.commands import Completed, execute, pg_dump_schema, psql, psql_file, run, sqitch, value
 from support.health import health
 from support.isolation import (
     OWNER,
@@ -72,12 +72,12 @@ EXEMPT = {"the owner", "a superuser"}
 @contextmanager
 def _before_it(url: str, rights: str) -> Iterator[str]:
     with roles(url, "before_it"):
-        psql(url, "-c", rights)
+        execute(url, rights)
         try:
             yield as_role(url, "before_it")
         finally:
             if "readers" in rights:
-                psql(url, "-c", "DROP OWNED BY readers", "-c", "DROP ROLE readers")
+                execute(url, "DROP OWNED BY readers", "DROP ROLE readers")
 
 
 def _dump(url: str, *options: str) -> Completed:
@@ -97,7 +97,7 @@ def test_a_dump(owned_database: str, who: str) -> None:
             isolate(owned_database)
             assert _rows(_dump(url).stdout) == _rows(whole)
             return
-        psql(owned_database, "-c", "CALL tenancy.enforce_isolation(ARRAY['role before_it'])")
+        execute(owned_database, "CALL tenancy.enforce_isolation(ARRAY['role before_it'])")
         assert "would be affected by row-level security policy" in _dump(url).stderr
         assert _rows(_dump(url, "--enable-row-security").stdout) == _rows(whole)
 
@@ -111,10 +111,10 @@ def test_copy_from(owned_database: str, who: str) -> None:
     with _before_it(owned_database, LOADERS[who]) as url:
         assert _copy(url) is None
         name = "" if who in EXEMPT else "ARRAY['role before_it']"
-        psql(owned_database, "-c", f"CALL tenancy.enforce_isolation({name})")
+        execute(owned_database, f"CALL tenancy.enforce_isolation({name})")
         refused = None if who in EXEMPT else "COPY FROM not supported with row-level security"
         assert _copy(url) == refused
-        psql(owned_database, "-c", OFF)
+        execute(owned_database, OFF)
         assert _copy(url) is None
 
 
@@ -144,17 +144,17 @@ def test_the_deploy_secures_and_grants_nothing(owned_database: str) -> None:
 def test_there_and_back(owned_database: str) -> None:
     before = pg_dump_schema(owned_database)
     with roles(owned_database, "clerk"):
-        psql(owned_database, "-c", "GRANT convo_shop TO clerk")
+        execute(owned_database, "GRANT convo_shop TO clerk")
         with psycopg.connect(owned_database, user="clerk", autocommit=True) as clerk:
             clerk.execute("SET app.current_shop_id = '2'")
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 clerk.execute(SHOPS)
-            psql(owned_database, "-c", ON)
+            execute(owned_database, ON)
             assert clerk.execute(SHOPS).fetchone() == (1,)
             assert (state(owned_database), secured(owned_database)) == ("on", list(TABLES))
-            psql(owned_database, "-c", ON)  # again
+            execute(owned_database, ON)  # again
             assert clerk.execute(SHOPS).fetchone() == (1,)
-            psql(owned_database, "-c", OFF)
+            execute(owned_database, OFF)
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 clerk.execute(SHOPS)
     assert pg_dump_schema(owned_database) == before
@@ -178,9 +178,8 @@ def test_not_inside_of_a_transaction(owned_database: str) -> None:
 
 
 def test_what_somebody_took_is_given_back(isolated_database: str) -> None:
-    psql(
+    execute(
         isolated_database,
-        "-c",
         "ALTER TABLE public.stylists DISABLE ROW LEVEL SECURITY;"
         " REVOKE ALL ON public.services FROM convo_shop",
     )
@@ -191,15 +190,14 @@ def test_what_somebody_took_is_given_back(isolated_database: str) -> None:
         "SELECT (created_at, duration_minutes, id, name, price_cents, shop_id) on public.services"
         " to convo_shop",
     ]
-    psql(isolated_database, "-c", ON)
+    execute(isolated_database, ON)
     assert (findings(isolated_database), secured(isolated_database)) == ([], list(TABLES))
 
 
 def test_a_mending_call_that_was_interrupted(isolated_database: str) -> None:
     """Rights that no policy limits are critical in every state."""
-    psql(
+    execute(
         isolated_database,
-        "-c",
         "ALTER TABLE public.stylists DISABLE ROW LEVEL SECURITY;"
         " UPDATE tenancy.isolation SET state = 'enforcing'",
     )
@@ -212,12 +210,12 @@ def test_the_tables_get_an_ordinary_owner(phase2_database: str) -> None:
     """By the script for tables of a superuser."""
     assert "the SQL API would run with the rights of a superuser" in _refused(phase2_database, ON)
     try:
-        psql(phase2_database, "-c", "CREATE ROLE heir LOGIN")
+        execute(phase2_database, "CREATE ROLE heir LOGIN")
         psql(phase2_database, "-v", "owner=heir", "-f", str(ROOT / "scripts/change-owner.sql"))
         isolate(phase2_database)
         assert findings(phase2_database) == []
     finally:
-        psql(phase2_database, "-c", "DROP OWNED BY heir CASCADE", "-c", "DROP ROLE heir")
+        execute(phase2_database, "DROP OWNED BY heir CASCADE", "DROP ROLE heir")
 
 
 # Refused
@@ -631,10 +629,9 @@ def test_no_false_alarm(on: psycopg.Connection, what: str) -> None:
 
 def test_what_somebody_else_gave_is_taken_before_it_is_off(strangers: str) -> None:
     """Else the right would open all shops as soon as no policy limits it."""
-    psql(strangers, "-c", ON)
-    psql(
+    execute(strangers, ON)
+    execute(
         strangers,
-        "-c",
         "GRANT SELECT ON public.bookings TO oscar WITH GRANT OPTION; SET ROLE oscar;"
         " GRANT SELECT (id, shop_id) ON public.bookings TO convo_shop",
     )
@@ -642,12 +639,10 @@ def test_what_somebody_else_gave_is_taken_before_it_is_off(strangers: str) -> No
         strangers, OFF
     )
     assert (state(strangers), secured(strangers)) == ("on", list(TABLES))
-    psql(
-        strangers,
-        "-c",
-        "SET ROLE oscar; REVOKE SELECT (id, shop_id) ON public.bookings FROM convo_shop",
+    execute(
+        strangers, "SET ROLE oscar; REVOKE SELECT (id, shop_id) ON public.bookings FROM convo_shop"
     )
-    psql(strangers, "-c", OFF)
+    execute(strangers, OFF)
     assert (state(strangers), secured(strangers)) == ("off", [])
 
 
@@ -671,7 +666,7 @@ def strangers(owned_database: str) -> Iterator[str]:
 @pytest.mark.parametrize("what", SOME)
 def test_it_is_refused(strangers: str, what: str) -> None:
     statements, said = FOUND[what]
-    psql(strangers, "-c", statements)
+    execute(strangers, statements)
     assert said in _refused(strangers, ON)
     assert (state(strangers), secured(strangers), granted(strangers)) == ("off", [], [])
 
@@ -679,9 +674,9 @@ def test_it_is_refused(strangers: str, what: str) -> None:
 @pytest.mark.parametrize("what", share([*SOME, "who could no longer dump"], 2))
 def test_it_is_seen_once_it_is_on(strangers: str, what: str) -> None:
     """By the health check, and by the script that puts the rights back."""
-    psql(strangers, "-c", ON)
+    execute(strangers, ON)
     statements, said = FOUND[what]
-    psql(strangers, "-c", statements)
+    execute(strangers, statements)
     status, is_on, detail = health(strangers).said("isolation")
     assert (status, is_on) == ("warning" if "no longer" in what else "critical", "on")
     said = said.partition("; remedy")[0].rstrip(";")
@@ -692,10 +687,8 @@ def test_it_is_seen_once_it_is_on(strangers: str, what: str) -> None:
 
 
 def test_several_are_named_at_once_and_some_do_not_matter(strangers: str) -> None:
-    psql(
-        strangers,
-        "-c",
-        "GRANT pg_read_all_data TO mallory; GRANT SELECT ON public.services TO oscar",
+    execute(
+        strangers, "GRANT pg_read_all_data TO mallory; GRANT SELECT ON public.services TO oscar"
     )
     refused = _refused(strangers, ON)
     assert "Findings: 2." in refused
@@ -704,16 +697,16 @@ def test_several_are_named_at_once_and_some_do_not_matter(strangers: str) -> Non
     assert "Findings: 1. role oscar" in _refused(
         strangers, "CALL tenancy.enforce_isolation(ARRAY['role mallory'])"
     )
-    psql(strangers, "-c", command)
+    execute(strangers, command)
     assert health(strangers).said("isolation")[:2] == ("ok", "on")
-    psql(strangers, "-c", ON)  # what was named stays named
-    psql(strangers, "-c", OFF)
+    execute(strangers, ON)  # what was named stays named
+    execute(strangers, OFF)
     assert "Findings: 2." in _refused(strangers, ON)
 
 
 @pytest.mark.parametrize("name", ["role nobody", "PUBLIC"])
 def test_only_what_is_found_and_may_be_overridden(strangers: str, name: str) -> None:
-    psql(strangers, "-c", "GRANT TRIGGER ON public.customers TO PUBLIC")
+    execute(strangers, "GRANT TRIGGER ON public.customers TO PUBLIC")
     with (
         psycopg.connect(strangers, autocommit=True) as connection,
         pytest.raises(psycopg.errors.InvalidParameterValue, match=name),
@@ -730,7 +723,7 @@ def _half_way(url: str, call: str) -> Iterator[None]:
     """The switch was killed while it waited for a table in the middle."""
     if call == OFF:
         isolate(url)
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1000")
     holder, switcher = Session(url), Session(url)
     switcher.connection.autocommit = True
     holder.execute("LOCK TABLE public.customers IN ACCESS SHARE MODE")
@@ -763,7 +756,7 @@ def test_killed(owned_database: str, call: str, way: str) -> None:
         assert found.said("isolation")[:2] == ("warning", "enforcing" if call == ON else "relaxing")
         assert f"run {call} goes on, {OTHER_WAY[call]} goes back" in found.said("isolation")[2]
         next_call = call if way == "on" else OTHER_WAY[call]
-        psql(url, "-c", next_call)
+        execute(url, next_call)
         assert state(url) == GOAL[next_call]
         assert secured(url) == (list(TABLES) if next_call == ON else [])
         assert bool(granted(url)) == (next_call == ON)
@@ -771,20 +764,20 @@ def test_killed(owned_database: str, call: str, way: str) -> None:
 
 
 def test_a_table_that_cannot_be_locked(owned_database: str) -> None:
-    psql(owned_database, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(owned_database, "UPDATE tenancy.settings SET lock_attempts = 1")
     holder = Session(owned_database)
     holder.execute("LOCK TABLE public.stylists IN ACCESS SHARE MODE")
     refused = psql(owned_database, "-c", ON, check=False)
     assert "could not lock public.stylists within 1 attempts" in refused.stderr
     assert (state(owned_database), granted(owned_database)) == ("enforcing", [])
     holder.close()
-    psql(owned_database, "-c", ON)
+    execute(owned_database, ON)
     assert (state(owned_database), secured(owned_database)) == ("on", list(TABLES))
 
 
 def test_two_at_once(owned_database: str) -> None:
     """The second one waits, and says for whom; no script runs in between."""
-    psql(owned_database, "-c", "UPDATE tenancy.settings SET lock_attempts = 1000")
+    execute(owned_database, "UPDATE tenancy.settings SET lock_attempts = 1000")
     holder, switcher = Session(owned_database), Session(owned_database)
     switcher.connection.autocommit = True
     holder.execute("LOCK TABLE public.customers IN ACCESS SHARE MODE")
@@ -804,11 +797,11 @@ def test_two_at_once(owned_database: str) -> None:
 
 
 def test_the_other_one_was_faster(owned_database: str) -> None:
-    psql(owned_database, "-c", "UPDATE tenancy.isolation SET state = 'relaxing'")
+    execute(owned_database, "UPDATE tenancy.isolation SET state = 'relaxing'")
     assert "isolation is now relaxing" in _refused(
         owned_database, "CALL tenancy.set_isolation('on')"
     )
-    psql(owned_database, "-c", OFF)
+    execute(owned_database, OFF)
     assert "isolation is now off" in _refused(
         owned_database, "CALL tenancy.switch_table('public.bookings')"
     )
@@ -825,7 +818,7 @@ def test_phase_2_is_not_taken_back(isolated_database: str) -> None:
     assert value(isolated_database, STANDING) == before
     assert findings(isolated_database) == []
 
-    psql(isolated_database, "-c", OFF)
+    execute(isolated_database, OFF)
     move_to(isolated_database, "@phase1")
     assert (secured(isolated_database), granted(isolated_database)) == ([], [])
 
@@ -845,7 +838,7 @@ def test_the_contract_and_its_revert(owned_database: str, is_on: bool) -> None:
         assert (state(url), secured(url), granted(url)) == before
         assert findings(url) == []
     move_to(url, "@phase3")
-    psql(url, "-c", OFF if is_on else ON)
+    execute(url, OFF if is_on else ON)
     assert (state(url), bool(granted(url))) == (("off", False) if is_on else ("on", True))
 
 
@@ -853,7 +846,7 @@ def test_a_membership_does_not_undo_the_way_back(strangers: str) -> None:
     """It is for the health check to say, not for the script of the contract."""
     isolate(strangers)
     move_to(strangers, "@phase3")
-    psql(strangers, "-c", "GRANT convo_health, convo_back_office TO mallory")
+    execute(strangers, "GRANT convo_health, convo_back_office TO mallory")
     move_to(strangers, "@phase2")
     assert value(strangers, STANDING) == str(TAGS["@phase2"])
     assert health(strangers).said("isolation")[0] == "critical"
@@ -870,6 +863,6 @@ def test_scripts_that_run_again(isolated_database: str, change: str) -> None:
 
 def test_the_health_role_sees_it(isolated_database: str) -> None:
     with roles(isolated_database, "watchman"):
-        psql(isolated_database, "-c", "GRANT convo_health TO watchman")
+        execute(isolated_database, "GRANT convo_health TO watchman")
         found = health(as_role(isolated_database, "watchman"))
         assert found.said("isolation")[:2] == ("ok", "on")

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from support.attacks import DENIED, OTHER, OWN, TOO_MANY, Target, target
-from support.commands import psql, psql_file
+from support.commands import execute, psql, psql_file
 from support.health import health
 
 ROLES = {"clerk": "convo_shop", "reporter": "convo_back_office", "watcher": "convo_health"}
@@ -24,10 +24,10 @@ ROLES = {"clerk": "convo_shop", "reporter": "convo_back_office", "watcher": "con
 def url(phase2_database: str) -> Iterator[str]:
     """Of a database in which each of the roles has a member."""
     for name, role in ROLES.items():
-        psql(phase2_database, "-c", f"CREATE ROLE {name} LOGIN IN ROLE {role}")
-    psql(phase2_database, "-c", "UPDATE tenancy.settings SET introductions_per_hour = 3")
+        execute(phase2_database, f"CREATE ROLE {name} LOGIN IN ROLE {role}")
+    execute(phase2_database, "UPDATE tenancy.settings SET introductions_per_hour = 3")
     yield phase2_database
-    psql(phase2_database, "-c", f"DROP ROLE {', '.join(ROLES)}")
+    execute(phase2_database, f"DROP ROLE {', '.join(ROLES)}")
 
 
 @contextmanager
@@ -205,9 +205,9 @@ def test_a_column_that_the_application_adds(isolated_database: str) -> None:
         f"CALL tenancy.enforce_isolation(ARRAY['{name}', '{name.replace('SELECT', 'UPDATE')}'])",
         check=False,
     )
-    psql(isolated_database, "-c", "REVOKE UPDATE (agent) ON public.bookings FROM convo_shop")
-    psql(isolated_database, "-c", f"CALL tenancy.enforce_isolation(ARRAY['{name}'])")
-    psql(isolated_database, "-c", "GRANT UPDATE (agent) ON public.bookings TO convo_shop")
+    execute(isolated_database, "REVOKE UPDATE (agent) ON public.bookings FROM convo_shop")
+    execute(isolated_database, f"CALL tenancy.enforce_isolation(ARRAY['{name}'])")
+    execute(isolated_database, "GRANT UPDATE (agent) ON public.bookings TO convo_shop")
     psql_file(isolated_database, "deploy/isolation/rights.sql")  # takes the other one away
     assert health(isolated_database).said("isolation")[:2] == ("ok", "on")
     assert psql(
@@ -223,9 +223,9 @@ def test_a_column_that_the_application_adds(isolated_database: str) -> None:
 def test_a_function_of_ones_own_is_bound(url: str, way: str) -> None:
     """One with the rights of convo_shop, called by who has none: the caller is not known."""
     who = at(url)
-    psql(url, "-c", "CREATE ROLE team; CREATE ROLE temp LOGIN IN ROLE convo_shop, team")
+    execute(url, "CREATE ROLE team; CREATE ROLE temp LOGIN IN ROLE convo_shop, team")
     if way == "the health check":
-        psql(url, "-c", "GRANT convo_health TO team")
+        execute(url, "GRANT convo_health TO team")
     calls = {
         f"SELECT c::text FROM tenancy.customer_context({who.customer}, {OTHER}) AS c": DENIED,
         f"SELECT c::text FROM tenancy.customer_by_phone('{who.phone}') AS c": "None",
@@ -234,7 +234,7 @@ def test_a_function_of_ones_own_is_bound(url: str, way: str) -> None:
     }
     try:
         if way == "NOINHERIT":
-            psql(url, "-c", "ALTER ROLE temp NOINHERIT")
+            execute(url, "ALTER ROLE temp NOINHERIT")
         with logged_in(url, "temp") as login:
             login.execute("SET ROLE convo_shop")
             login.execute(
@@ -256,7 +256,7 @@ def test_a_function_of_ones_own_is_bound(url: str, way: str) -> None:
                     found = str(row[0])
                 assert found == expected, call
     finally:
-        psql(url, "-c", "DROP OWNED BY temp, team", "-c", "DROP ROLE temp, team")
+        execute(url, "DROP OWNED BY temp, team", "DROP ROLE temp, team")
 
 
 def test_phones_beside_an_email_that_is_known(url: str) -> None:
@@ -352,12 +352,12 @@ def test_so_many_new_customers_an_hour(url: str) -> None:
         assert {_introduce(clerk, number) for number in [0, 1, 2] * 5} == {"done"}
         # Another shop has its own, and so has another role.
         assert _introduce(clerk, 3, OTHER) == "done"
-        psql(url, "-c", "CREATE ROLE second_clerk LOGIN IN ROLE convo_shop")
+        execute(url, "CREATE ROLE second_clerk LOGIN IN ROLE convo_shop")
         try:
             with logged_in(url, "second_clerk") as second:
                 assert _introduce(second, 4) == "done"
         finally:
-            psql(url, "-c", "DROP ROLE second_clerk")
+            execute(url, "DROP ROLE second_clerk")
 
         assert owner.execute(
             "SELECT role_name, shop_id, introductions FROM tenancy.introducers ORDER BY 1, 2"

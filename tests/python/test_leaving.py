@@ -8,7 +8,7 @@ import psycopg
 
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
-from support.commands import psql, run, value
+from support.commands import execute, psql, run, value
 from support.isolation import OWNER
 from support.runbook import perform
 from support.walk import let_deploy, marked_steps, take
@@ -78,11 +78,7 @@ def test_nothing_is_left(
             assert done.stdout == ""
     assert "customer_shop_profiles" in run("pg_restore", "--list", dumped).stdout
 
-    psql(
-        recorded_database,
-        "-c",
-        f"{CONTRACTED}; GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}",
-    )
+    execute(recorded_database, f"{CONTRACTED}; GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
     assert dump(url, OURS) == dump(recorded_database, OURS)
     assert value(url, profiles) == before
     keys = """
@@ -98,9 +94,8 @@ def test_nothing_is_left(
         "customer_shop_profiles_shop_id_fkey",
         "uq_customer_shop_profile",
     ]
-    psql(
+    execute(
         owner,
-        "-c",
         """
         BEGIN;
         -- A stylist moves, another one goes.
@@ -126,11 +121,9 @@ def test_nothing_is_left(
 def test_what_uses_the_schema(phase3_database: str) -> None:
     """What CASCADE would drop outside it is listed: a view, and a function with its own body."""
     url = phase3_database
-    psql(
+    execute(
         url,
-        "-c",
         "CREATE VIEW public.visits AS SELECT * FROM tenancy.customer_totals",
-        "-c",
         """
         CREATE FUNCTION public.visitors() RETURNS bigint
         RETURN (SELECT count(*) FROM tenancy.customer_totals)

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from support.commands import psql
+from support.commands import execute
 from support.sides import drift
 from support.soak import SOAK, share
 from support.stops import Stopping, formatted, install, stopping_pair, waits
@@ -246,9 +246,9 @@ def url(cluster: Any, phase2_template: str) -> Iterator[str]:
     """One database for all, with new customers in new salons for each case."""
     name = f"locks_{os.getpid()}"
     made = cluster.create_database(name, phase2_template)
-    psql(made, "-c", _SALONS)
+    execute(made, _SALONS)
     # The test takes less time where what gives way after half a second does so sooner.
-    psql(made, "-c", _SOONER)
+    execute(made, _SOONER)
     install(made)
     yield made
     cluster.drop_database(name)

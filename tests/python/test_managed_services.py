@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import convo_tenancy, psql, run, sqitch, value
+from support.commands import convo_tenancy, execute, psql, run, sqitch, value
 from support.plan import CONTRACT
 
 PAGE = (ROOT / "docs/managed-services.md").read_text()
@@ -22,11 +22,11 @@ def service() -> Iterator[Cluster]:
     """A server whose administrator is no superuser, and made all that is the customer's."""
     own = Cluster.create()
     try:
-        psql(own.url(), "-c", "CREATE ROLE administrator LOGIN CREATEDB CREATEROLE")
+        execute(own.url(), "CREATE ROLE administrator LOGIN CREATEDB CREATEROLE")
         administrator = own.url().replace("postgres@", "administrator@")
-        psql(administrator, "-c", "CREATE ROLE convo LOGIN", "-c", "CREATE DATABASE convo")
+        execute(administrator, "CREATE ROLE convo LOGIN", "CREATE DATABASE convo")
         run(ROOT / "scripts/load-legacy.sh", own.url("convo"), "recorded", "convo")
-        psql(own.url("convo"), "-c", "REVOKE ALL ON SCHEMA public FROM convo")
+        execute(own.url("convo"), "REVOKE ALL ON SCHEMA public FROM convo")
         psql(_as("administrator", own), stdin=GRANTS)
         yield own
     finally:
@@ -78,11 +78,11 @@ def test_preflight_says_which_right_is_missing(
     # From PostgreSQL 16 on a membership is taken back by the role that granted it alone.
     administrator = _as("administrator", service)
     assert _deployer(service)[check] == "ok"
-    psql(administrator, "-c", taken)
+    execute(administrator, taken)
     try:
         assert _deployer(service)[check] == status
     finally:
-        psql(administrator, "-c", given)
+        execute(administrator, given)
 
 
 def test_the_whole_way_without_a_superuser(service: Cluster) -> None:

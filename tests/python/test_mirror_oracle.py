@@ -30,7 +30,7 @@ from psycopg import IsolationLevel
 
 from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import psql
+from support.commands import execute
 from support.legacy_replay import statement
 from support.mirror_clients import (
     CLIENTS,
@@ -1034,9 +1034,9 @@ def url(cluster: Cluster, legacy_template: str) -> Iterator[str]:
     """A small database at @phase2, with somebody else's triggers."""
     name = f"oracle_{os.getpid()}"
     url = cluster.create_database(name, legacy_template)
-    psql(url, "-c", SHOPS_AND_STAFF)
+    execute(url, SHOPS_AND_STAFF)
     move_to(url, "@phase2")
-    psql(url, "-c", CORRECTIONS, "-c", FAIL_INSIDE_MIRRORS)
+    execute(url, CORRECTIONS, FAIL_INSIDE_MIRRORS)
     yield url
     cluster.drop_database(name)
 

@@ -12,7 +12,7 @@ import pytest
 from convo_tenancy.health.measures import MEASURES
 from convo_tenancy.health.thresholds import Thresholds
 from support.cluster import ROOT
-from support.commands import psql, run, value
+from support.commands import execute, run, value
 from support.health import health
 from support.isolation import as_role
 from support.walk import marked_steps
@@ -110,6 +110,6 @@ def test_each_command_of_the_page(phase2_database: str, tmp_path: Path) -> None:
                 said = done.stdout.replace(f'"{name}"', '"convo"')
                 assert not follows(samples[block], said), said
     finally:
-        psql(url, "-c", f"DROP ROLE IF EXISTS {ROLE}")
+        execute(url, f"DROP ROLE IF EXISTS {ROLE}")
     assert env["DATABASE_URL"] == monitor
     assert (tmp_path / "thresholds.toml").exists()

@@ -22,7 +22,7 @@ from convo_tenancy.signals import Stopped
 from support.at_once import run_scripts
 from support.cluster import Cluster
 from support.command_line import Running, call, refusal
-from support.commands import CONVO_TENANCY, environment, psql, psql_file
+from support.commands import CONVO_TENANCY, environment, execute, psql_file
 from support.health import health
 from support.plan import CHANGES, place
 from support.waiting import wait_until
@@ -94,7 +94,7 @@ def test_a_reader_that_has_enough(phase1_database: str, command: str) -> None:
 
 
 def test_characters_that_the_output_cannot_show(phase2_database: str) -> None:
-    psql(phase2_database, "-c", 'CREATE VIEW "café ☕" AS SELECT FROM customer_booking_stats')
+    execute(phase2_database, 'CREATE VIEW "café ☕" AS SELECT FROM customer_booking_stats')
     done = _run(phase2_database, "gate", PYTHONIOENCODING="ascii:strict")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
@@ -107,10 +107,8 @@ def test_characters_that_the_output_cannot_show(phase2_database: str) -> None:
 @pytest.fixture
 def ascii_database(cluster: Cluster) -> Iterator[str]:
     """A database in SQL_ASCII, phase 2, with names that are not UTF-8."""
-    psql(
-        cluster.url(),
-        "-c",
-        "CREATE DATABASE in_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'",
+    execute(
+        cluster.url(), "CREATE DATABASE in_ascii TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'"
     )
     url = cluster.url("in_ascii")
     psql_file(url, "tests/legacy/schema.sql")
@@ -151,7 +149,7 @@ def test_bytes_that_are_not_utf_8(ascii_database: str, phase1_database: str) -> 
 @pytest.mark.parametrize("moment", ["infinity", "-infinity", "10000-01-01", "0044-03-15 BC"])
 def test_moments_that_python_cannot_read(phase1_database: str, moment: str) -> None:
     url = phase1_database
-    psql(url, "-c", f"UPDATE tenancy.backfill_progress SET finished_at = '{moment}'")
+    execute(url, f"UPDATE tenancy.backfill_progress SET finished_at = '{moment}'")
     assert "a value that Python cannot read: timestamp too" in refusal(url, "backfill", "status")
     assert health(url).said("backfill")[0] == "unknown"
 
@@ -198,9 +196,8 @@ def test_variables_that_are_wrong(phase1_database: str, variables: dict[str, str
 def test_the_health_check_is_stopped(phase1_database: str, number: signal.Signals) -> None:
     """And with it the statement at hand."""
     url = phase1_database
-    psql(
+    execute(
         url,
-        "-c",
         "CREATE OR REPLACE VIEW tenancy.drift AS SELECT 'totals'::text AS kind, 1 AS customer_id,"
         " 1 AS shop_id, pg_sleep(600)::text AS legacy_value, ''::text AS profile_value",
     )

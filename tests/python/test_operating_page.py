@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster import ROOT
-from support.commands import environment, psql, run, value
+from support.commands import environment, execute, run, value
 from support.isolation import OWNER, as_role
 from support.walk import marked_steps
 from support.wheel import Installed
@@ -71,7 +71,7 @@ def test_each_command_of_the_page(isolated_database: str, path: str, tmp_path: P
     said: dict[str, str] = {}
     before = value(url, "SELECT count(*) FROM tenancy.drift")
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"ALTER ROLE {OWNER} LOGIN; GRANT CREATE ON DATABASE {name} TO {OWNER}")
+    execute(url, f"ALTER ROLE {OWNER} LOGIN; GRANT CREATE ON DATABASE {name} TO {OWNER}")
     try:
         for kind, commands in STEPS:
             if kind == "endless":
@@ -83,7 +83,7 @@ def test_each_command_of_the_page(isolated_database: str, path: str, tmp_path: P
             assert "does not provide the extra" not in done.stderr
             said[commands.split("\n")[0]] = done.stdout
     finally:
-        psql(url, "-c", f"ALTER ROLE {OWNER} NOLOGIN")
+        execute(url, f"ALTER ROLE {OWNER} NOLOGIN")
     assert "In the way    nothing" in said["convo-tenancy status"]
     assert said["convo-tenancy health"].startswith("convo-tenancy health: ok")
     [report] = work.iterdir()

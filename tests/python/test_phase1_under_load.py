@@ -11,7 +11,7 @@ from psycopg.rows import scalar_row
 
 from support.at_once import move_to, verify
 from support.cluster import Cluster
-from support.commands import psql, start_sqitch, value
+from support.commands import execute, start_sqitch, value
 from support.legacy_application import LegacyLoad
 from support.profiles import wrong_profiles
 from support.waiting import wait_until
@@ -95,7 +95,7 @@ def test_deploy_killed_in_the_backfill_and_deployed_again(recorded_database: str
 def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str) -> None:
     url = recorded_database
     move_to(url, "profiles/run_backfill")
-    psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = 1")
+    execute(url, "UPDATE tenancy.settings SET backfill_batch_size = 1")
     deploy = start_sqitch(url, "deploy", "--to", "@phase1")
     wait_until(lambda: _done(url) > 50, "the backfill is in the middle")
     cluster.kill()
@@ -111,7 +111,7 @@ def test_server_killed_in_the_backfill(cluster: Cluster, recorded_database: str)
         ).fetchone()
         assert done == profiled, "the cursor is not where the rows are"
 
-    psql(url, "-c", "UPDATE tenancy.settings SET backfill_batch_size = DEFAULT")
+    execute(url, "UPDATE tenancy.settings SET backfill_batch_size = DEFAULT")
     move_to(url, "@phase1")
     assert wrong_profiles(url) == []
 

@@ -12,7 +12,16 @@ import pytest
 from support.adopted import run_the_adr
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
-from support.commands import environment, pg_dump_data, pg_dump_schema, psql, run, sqitch, value
+from support.commands import (
+    environment,
+    execute,
+    pg_dump_data,
+    pg_dump_schema,
+    psql,
+    run,
+    sqitch,
+    value,
+)
 from support.isolation import as_role
 from support.walk import marked_steps, take
 from test_documentation import quoted, section
@@ -34,7 +43,7 @@ def url(cluster: Cluster) -> Iterator[str]:
     )
     yield made
     cluster.drop_database("page_of_phase_1")
-    psql(cluster.url(), "-c", f"DROP ROLE {OWNER}")
+    execute(cluster.url(), f"DROP ROLE {OWNER}")
 
 
 def test_each_command_of_the_page(url: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from support.at_once import move_to
 from support.bookings import HERE, held, new_and_known
 from support.cluster import ROOT, Cluster
-from support.commands import psql, run, value
+from support.commands import execute, run, value
 from support.isolation import as_role, isolate, state
 from support.runbook import perform
 from support.sides import drift, sides
@@ -40,10 +40,10 @@ def url(cluster: Cluster, phase2_template: str) -> Iterator[str]:
     run(ROOT / "scripts/load-legacy.sh", made, "recorded", OWNER)
     move_to(made, "@phase1")
     let_deploy(made, OWNER)
-    psql(made, "-c", f"{BOOKED} WHERE customer_id <= 20")
+    execute(made, f"{BOOKED} WHERE customer_id <= 20")
     yield made
     cluster.drop_database(NAME)
-    psql(cluster.url(), "-c", f"DROP ROLE {OWNER}")
+    execute(cluster.url(), f"DROP ROLE {OWNER}")
 
 
 def test_each_command_of_the_page(url: str) -> None:
@@ -52,10 +52,10 @@ def test_each_command_of_the_page(url: str) -> None:
     twice = None
     for kind, commands in STEPS:
         if kind == "drifts":
-            psql(url, "-c", PAST_THE_MIRRORS, "-c", f"{COUNTED} WHERE customer_id <= 5")
+            execute(url, PAST_THE_MIRRORS, f"{COUNTED} WHERE customer_id <= 5")
             assert drift(url)
         if kind == "misplaced":
-            psql(url, "-c", MISPLACE)
+            execute(url, MISPLACE)
             assert value(url, MISPLACED) != "0"
         if kind == "doubled":
             twice = book_twice(url)
@@ -96,7 +96,7 @@ def test_each_command_of_the_page(url: str) -> None:
 def book_twice(url: str) -> int:
     """Count a booking of a new customer on both sides; the customer."""
     new, _ = new_and_known(url)
-    psql(url, "-c", f"UPDATE public.services SET price_cents = {HERE.price} WHERE id = 1")
+    execute(url, f"UPDATE public.services SET price_cents = {HERE.price} WHERE id = 1")
     with psycopg.connect(url, cursor_factory=psycopg.RawCursor) as connection:
         legacy_then_profile(connection, held(url, new, HERE))
     return new.id

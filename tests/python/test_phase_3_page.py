@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.cluster import ROOT
-from support.commands import psql, sqitch, value
+from support.commands import execute, psql, sqitch, value
 from support.walk import let_deploy, marked_steps, take
 
 PAGE = ROOT / "docs/phase-3.md"
@@ -16,13 +16,13 @@ def test_each_command_of_the_page(owned_database: str) -> None:
     url = owned_database
     owner = let_deploy(url)
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", "CREATE ROLE old_app LOGIN", "-c", WATCHED)
+    execute(url, "CREATE ROLE old_app LOGIN", WATCHED)
     try:
         for kind, block in STEPS:
             commands = block.replace("'salon'", f"'{name}'")
             if kind == "instead":
                 sqitch(owner, "revert", "--to", "@phase2", "-y")
-                psql(url, "-c", WATCHED)
+                execute(url, WATCHED)
             if "contract_despite" in commands:
                 psql(
                     url,
@@ -31,6 +31,6 @@ def test_each_command_of_the_page(owned_database: str) -> None:
                 )
             take(commands, owner, url)
     finally:
-        psql(url, "-c", "DROP ROLE old_app")
+        execute(url, "DROP ROLE old_app")
     assert value(url, "SELECT tenancy.has_legacy_side()") == "t"
     assert value(url, "SELECT * FROM tenancy.drift") == ""

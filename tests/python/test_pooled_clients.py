@@ -15,7 +15,7 @@ from convo_tenancy.errors import Problem
 from convo_tenancy.pooler import shares_sessions
 from support.cluster import ROOT, Cluster
 from support.command_line import call, refusal
-from support.commands import psql, psql_file, run, sqitch, value
+from support.commands import execute, psql, psql_file, run, sqitch, value
 from support.health import health
 from support.pooler import pooler
 from support.waiting import wait_until
@@ -165,7 +165,7 @@ def test_a_script_is_refused_in_a_session_that_another_ones_marked(
 def test_what_scripts_leave_is_found(pooled: str, phase1_database: str) -> None:
     """A mark, and a key that a call by hand did not live to give back."""
     psql_file(pooled, SCRIPT)
-    psql(pooled, "-c", "SELECT tenancy.join_backfill()")
+    execute(pooled, "SELECT tenancy.join_backfill()")
     assert len(left(phase1_database)) == 3
     assert "Running:   pid" in call(phase1_database, "backfill", "status").stdout
     clean_up(phase1_database)

@@ -21,7 +21,7 @@ import support.drivers.sqlalchemy
 from convo_tenancy.customer_memory import get_customer_context
 from convo_tenancy.shop_context import shop_context
 from support.cluster import Cluster
-from support.commands import psql
+from support.commands import execute
 from support.drivers import Client, Connect, raises
 from support.pooler import pooler
 
@@ -34,10 +34,10 @@ SHOPS = "SELECT array_agg(DISTINCT shop_id ORDER BY shop_id) FROM public.booking
 @pytest.fixture(scope="module")
 def login(cluster: Cluster, isolated_template: str) -> Iterator[str]:
     """A role of an application that is bound to the shop context."""
-    psql(cluster.url(), "-c", f"CREATE ROLE {LOGIN} LOGIN IN ROLE convo_shop")
+    execute(cluster.url(), f"CREATE ROLE {LOGIN} LOGIN IN ROLE convo_shop")
     yield LOGIN
     cluster.start()
-    psql(cluster.url(), "-c", f"DROP ROLE {LOGIN}")
+    execute(cluster.url(), f"DROP ROLE {LOGIN}")
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from convo_tenancy.health.model import Check, Status
 from convo_tenancy.preflight.preconditions import blocks, read_checks
 from support.cluster import ROOT
-from support.commands import pg_dump_schema, psql, psql_file, sqitch, value
+from support.commands import execute, pg_dump_schema, psql_file, sqitch, value
 from support.health import health
 from support.isolation import give_tables
 from support.plan import TAGS
@@ -390,13 +390,13 @@ def test_the_last_shop(connection: psycopg.Connection) -> None:
 def test_what_would_hold_it_up(legacy: str, connection: psycopg.Connection) -> None:
     """Timeouts of the role or database are those of a session that begins."""
     name = value(legacy, "SELECT current_database()")
-    psql(legacy, "-c", f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '90s'")
+    execute(legacy, f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '90s'")
     try:
         with psycopg.connect(legacy, cursor_factory=psycopg.RawCursor) as other:
             other.execute("SET idle_in_transaction_session_timeout = 0")
             detail = seen(other)["timeouts"].detail
     finally:
-        psql(legacy, "-c", f"ALTER DATABASE {name} RESET ALL")
+        execute(legacy, f"ALTER DATABASE {name} RESET ALL")
     assert "idle_in_transaction_session_timeout is 90s: run PGOPTIONS='-c idle_in_tran" in detail
 
     with psycopg.connect(legacy, autocommit=True) as locker:
@@ -482,9 +482,8 @@ def test_every_trigger() -> None:
 
 def test_before_the_first_change(legacy_database: str) -> None:
     """A deploy is refused as a whole: all that is wrong is said at once."""
-    psql(
+    execute(
         legacy_database,
-        "-c",
         f"""
         ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL;
         DROP INDEX public.ix_customers_email;
@@ -503,19 +502,19 @@ def test_before_the_first_change(legacy_database: str) -> None:
 def test_again_where_phase_2_begins(small_at: Callable[[str | None], str]) -> None:
     """The application altered a table since phase 1."""
     url = small_at("@phase1")
-    psql(url, "-c", f"DELETE FROM {PREFERENCES}")
-    psql(url, "-c", f"ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL")
+    execute(url, f"DELETE FROM {PREFERENCES}")
+    execute(url, f"ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL")
     refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
     assert f"column {PREFERENCES}.shop_id is NOT NULL" in refused.stderr
     standing = "SELECT count(*) FROM tenancy.changes WHERE state = 'standing'"
     assert value(url, standing) == str(TAGS["@phase1"])
-    psql(url, "-c", f"ALTER TABLE {PREFERENCES} ALTER shop_id SET DEFAULT 1")
+    execute(url, f"ALTER TABLE {PREFERENCES} ALTER shop_id SET DEFAULT 1")
     psql_file(url, "deploy/mirror/shop_context.sql")
 
 
 def test_again_before_the_policies(small_at: Callable[[str | None], str]) -> None:
     url = small_at("isolation/unproven_bookings")
-    psql(url, "-c", "ALTER TABLE public.services ENABLE ROW LEVEL SECURITY")
+    execute(url, "ALTER TABLE public.services ENABLE ROW LEVEL SECURITY")
     refused = psql_file(url, "deploy/isolation/policies.sql", check=False)
     assert "row-level security is already on: public.services" in refused.stderr
 
@@ -524,8 +523,8 @@ def test_in_the_health_check(small_at: Callable[[str | None], str]) -> None:
     """And whenever it may be altered: then a call fails, and the health check says why."""
     url = small_at("@phase2")
     assert health(url).said("preconditions")[0] == "ok"
-    psql(url, "-c", f"DELETE FROM {PREFERENCES}")
-    psql(url, "-c", f"ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL")
+    execute(url, f"DELETE FROM {PREFERENCES}")
+    execute(url, f"ALTER TABLE {PREFERENCES} ADD shop_id integer NOT NULL")
     with (
         psycopg.connect(url) as connection,
         pytest.raises(psycopg.errors.NotNullViolation),

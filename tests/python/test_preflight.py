@@ -12,7 +12,7 @@ import psycopg
 from convo_tenancy.preflight.locks import Lock, locks, locks_of
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal, refusal
-from support.commands import pg_dump_data, pg_dump_schema, psql
+from support.commands import execute, pg_dump_data, pg_dump_schema, psql
 
 TAGS = ["@phase1", "@phase2", "@phase3"]
 
@@ -64,7 +64,7 @@ def test_where_phases_stand(small_at: Callable[[str | None], str]) -> None:
 
 
 def test_text_and_table(legacy_database: str) -> None:
-    psql(legacy_database, "-c", "DROP INDEX public.ix_customers_email")
+    execute(legacy_database, "DROP INDEX public.ix_customers_email")
     done = call(legacy_database, "preflight", "--to", "@phase1")
     lines = done.stdout.splitlines()
     assert done.returncode == 2
@@ -81,18 +81,18 @@ def test_text_and_table(legacy_database: str) -> None:
 
 def test_who_only_reads(cluster: Cluster, legacy_database: str) -> None:
     """A role with no right but to connect is told who may deploy."""
-    psql(cluster.url(), "-c", "CREATE ROLE looker LOGIN")
+    execute(cluster.url(), "CREATE ROLE looker LOGIN")
     try:
         url = legacy_database.replace("postgres@", "looker@")
         found = report(url)
         assert found["status"] == "warning"
         assert "role looker may not read public.shops" in details(found)["default_shop"]
         assert "deploy as postgres" in details(found)["deployer"]
-        psql(legacy_database, "-c", "GRANT SELECT ON public.shops TO looker")
+        execute(legacy_database, "GRANT SELECT ON public.shops TO looker")
         found = report(url)
         assert "default_shop" not in details(found)
     finally:
-        psql(legacy_database, "-c", "DROP OWNED BY looker", "-c", "DROP ROLE looker")
+        execute(legacy_database, "DROP OWNED BY looker", "DROP ROLE looker")
 
 
 def test_what_holds_it_up(legacy_database: str) -> None:
@@ -104,12 +104,8 @@ def test_what_holds_it_up(legacy_database: str) -> None:
     try:
         prepared = own.create_database("prepared")
         psql(prepared, "-f", str(ROOT / "tests/legacy/schema.sql"))
-        psql(prepared, "-c", "INSERT INTO public.shops (name) VALUES ('One')")
-        psql(
-            prepared,
-            "-c",
-            "BEGIN; LOCK TABLE public.customers; PREPARE TRANSACTION 'transfer'",
-        )
+        execute(prepared, "INSERT INTO public.shops (name) VALUES ('One')")
+        execute(prepared, "BEGIN; LOCK TABLE public.customers; PREPARE TRANSACTION 'transfer'")
         found = report(prepared)
         assert found["status"] == "warning"
         assert "ROLLBACK PREPARED 'transfer'" in details(found)["prepared"]
@@ -119,7 +115,7 @@ def test_what_holds_it_up(legacy_database: str) -> None:
 
 def test_the_default_shop(legacy_database: str) -> None:
     assert "default_shop" in details(report(legacy_database, "--default-shop-id", "7"))
-    psql(legacy_database, "-c", "INSERT INTO public.shops (id, name) VALUES (2147483647, 'Last')")
+    execute(legacy_database, "INSERT INTO public.shops (id, name) VALUES (2147483647, 'Last')")
     assert details(report(legacy_database, "--default-shop-id", "2147483647")) == {}
 
 

@@ -15,7 +15,7 @@ from convo_tenancy.display import printable
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal
-from support.commands import psql, run, sqitch, value
+from support.commands import execute, run, sqitch, value
 from support.health import health, samples
 from support.plan import CONTRACT
 
@@ -66,7 +66,7 @@ def evil_role(url: str, *rights: str) -> Iterator[sql.Identifier]:
 def test_who_holds_a_lock(small_at: Callable[[str | None], str], held: str, kind: str) -> None:
     """A refused deploy says who, since when, and which kind of statement."""
     url = small_at("support/has_legacy_side")
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 2")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 2")
     with (
         evil_role(url, "GRANT SELECT, UPDATE, DELETE ON public.customers TO {}"),
         psycopg.connect(url, user=EVIL, application_name=EVIL) as holder,
@@ -201,9 +201,8 @@ def test_whoever_runs_the_backfill(phase1_database: str) -> None:
         psycopg.connect(phase1_database, user=EVIL, application_name=EVIL) as runner,
     ):
         runner.execute("SELECT pg_advisory_lock(4711)")
-        psql(
+        execute(
             phase1_database,
-            "-c",
             f"INSERT INTO tenancy.backfill_workers VALUES ({runner.info.backend_pid}, 4711)",
         )
         status = call(phase1_database, "backfill", "status")
@@ -248,9 +247,9 @@ def watched() -> Iterator[Cluster]:
 def test_statements_that_read_the_legacy_side(watched: Cluster) -> None:
     url = watched.create_database("salon")
     run(ROOT / "scripts/load-legacy.sh", url, "minimal")
-    psql(url, "-c", "CREATE EXTENSION pg_stat_statements")
+    execute(url, "CREATE EXTENSION pg_stat_statements")
     move_to(url, "@phase2")
-    psql(url, "-c", "SELECT pg_stat_statements_reset()")
+    execute(url, "SELECT pg_stat_statements_reset()")
     with psycopg.connect(url, autocommit=True) as application:
         for statement in READS:
             application.execute(statement.encode())

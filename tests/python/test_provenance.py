@@ -9,7 +9,7 @@ import pytest
 
 from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import psql, psql_file, run, value
+from support.commands import execute, psql, psql_file, run, value
 from support.sessions import Session
 from support.soak import SOAK
 
@@ -195,7 +195,7 @@ def profiles(connection: Connection, customer: int) -> list[tuple[object, ...]]:
     ).fetchall()
 
 
-def execute(connection: Connection, statements: str, customer: int) -> None:
+def in_one_transaction(connection: Connection, statements: str, customer: int) -> None:
     """As one transaction."""
     with connection.transaction():
         for statement in statements.split(";"):
@@ -209,7 +209,7 @@ def write(connection: Connection) -> tuple[dict[str, int], list[int]]:
     written = dict(zip(STATEMENT, candidates, strict=False))
     assert len(written) == len(STATEMENT)
     for name, customer in written.items():
-        execute(connection, STATEMENT[name], customer)
+        in_one_transaction(connection, STATEMENT[name], customer)
     untouched = candidates[len(written) : len(written) + 10]
     assert len(untouched) == 10
     return written, untouched
@@ -275,14 +275,13 @@ def test_a_deploy_that_stopped_before_its_end(url: str, last: str) -> None:
 def test_one_shop_where_somebody_wrote(legacy_database: str) -> None:
     """What a person wrote in phase 1 is on no legacy side."""
     url = legacy_database
-    psql(
+    execute(
         url,
-        "-c",
         "INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)"
         " VALUES (1, '+15550000001', 0, 0)",
     )
     move_to(url, "@phase1")
-    psql(url, "-c", "UPDATE public.customer_shop_profiles SET no_show_count = 3")
+    execute(url, "UPDATE public.customer_shop_profiles SET no_show_count = 3")
     move_to(url, None)
     move_to(url, "@phase1")
     assert value(url, "SELECT no_show_count FROM public.customer_shop_profiles") == "3"
@@ -310,7 +309,7 @@ def test_a_record_that_is_lost(url1: str) -> None:
     """Nobody knows who wrote: everything stays, and is asked for by the drift view."""
     url = url1
     move_to(url, None)
-    psql(url, "-c", "DROP TABLE tenancy_archive.profile_origins")
+    execute(url, "DROP TABLE tenancy_archive.profile_origins")
     with connected(url) as connection:
         query = "SELECT min(customer_id) FROM tenancy_archive.customer_shop_profiles"
         one = int(value(url, query))
@@ -330,7 +329,7 @@ def test_a_trigger_that_was_off(url1: str) -> None:
     url = url1
     with connected(url) as connection:
         one = int(str(connection.execute(CANDIDATES).fetchall()[0][0]))
-        psql(url, "-c", "ALTER TABLE public.customer_shop_profiles DISABLE TRIGGER record_origin")
+        execute(url, "ALTER TABLE public.customer_shop_profiles DISABLE TRIGGER record_origin")
         connection.execute(
             "UPDATE public.customer_shop_profiles SET no_show_count = 7, updated_at = now()"
             " WHERE customer_id = %s AND shop_id = 2",

@@ -13,7 +13,7 @@ import pytest
 
 from support.cluster import ROOT
 from support.command_line import call
-from support.commands import psql, value
+from support.commands import execute, value
 from support.health import health
 from support.sessions import Session
 from support.waiting import wait_until
@@ -30,11 +30,11 @@ GET_OR_CREATE = "SELECT tenancy.get_or_create_customer($1, $2, 'Ann')"
 @pytest.fixture
 def stranger(phase2_database: str) -> Iterator[psycopg.Connection]:
     """Who has no right on anything."""
-    psql(phase2_database, "-c", "CREATE ROLE stranger LOGIN")
+    execute(phase2_database, "CREATE ROLE stranger LOGIN")
     url = phase2_database.replace("postgres@", "stranger@")
     with psycopg.connect(url, autocommit=True) as connection:
         yield connection
-    psql(phase2_database, "-c", "DROP ROLE stranger")
+    execute(phase2_database, "DROP ROLE stranger")
 
 
 @pytest.fixture
@@ -132,9 +132,8 @@ def test_the_wait_ends(
     second: Session,
     identity: tuple[str | None, str | None],
 ) -> None:
-    psql(
+    execute(
         phase2_database,
-        "-c",
         "ALTER FUNCTION tenancy.queue_for_customer(text, text) SET lock_timeout = '20ms'",
     )
     first.execute(GET_OR_CREATE, *identity)
@@ -161,9 +160,9 @@ def test_other_customers_do_not_wait(first: Session, second: Session) -> None:
 @pytest.fixture
 def url(phase1_database: str) -> Iterator[str]:
     """With a role of a stranger's."""
-    psql(phase1_database, "-c", "CREATE ROLE stranger LOGIN")
+    execute(phase1_database, "CREATE ROLE stranger LOGIN")
     yield phase1_database
-    psql(phase1_database, "-c", "DROP ROLE stranger")
+    execute(phase1_database, "DROP ROLE stranger")
 
 
 def test_a_stranger_keeps_no_backfill_from_running(url: str) -> None:
@@ -232,9 +231,8 @@ def test_two_begin_the_backfill_at_once(phase1_database: str, outcome: str) -> N
 
 def test_a_stranger_does_not_pass_for_a_script(url: str) -> None:
     """Nor in the health check: a script that died left its key behind, and somebody holds it."""
-    psql(
+    execute(
         url,
-        "-c",
         """
         UPDATE tenancy.changes SET (open_pid, open_key) = (1, 4711)
         WHERE change = 'profiles/foreign_keys'

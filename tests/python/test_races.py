@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from support.commands import psql, value
+from support.commands import execute, value
 from support.legacy_replay import Customer, customers_with_history, make_bookings, new_customers
 from support.race import CORRECTIONS, RAW, amounts, deadlocks, race
 from support.sides import drift
@@ -32,9 +32,8 @@ BOOKINGS_AND_CALLS = {
 @pytest.fixture
 def url(phase2_database: str) -> str:
     """Five shops."""
-    psql(
+    execute(
         phase2_database,
-        "-c",
         """
         WITH shop AS (INSERT INTO public.shops (name) VALUES ('Fifth') RETURNING id),
         stylist AS (

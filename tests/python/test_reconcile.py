@@ -19,7 +19,7 @@ from psycopg.rows import class_row, scalar_row
 
 from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import convo_tenancy, environment, psql, sqitch, start_sqitch, value
+from support.commands import convo_tenancy, environment, execute, psql, sqitch, start_sqitch, value
 from support.legacy_replay import (
     Booking,
     Customer,
@@ -102,7 +102,7 @@ def stale_template(
     """The recorded database at @phase1, written to since, and deployed up to the mirrors."""
     name = f"template_stale_{os.getpid()}"
     url = cluster.create_database(name, phase1_template)
-    psql(url, "-c", STALENESS)
+    execute(url, STALENESS)
     newcomers += make_newcomers(url, 9)
     customers = [*customers_with_history(url, 40, SEED), *newcomers]
     book(url, make_bookings(url, customers, 200, SEED))
@@ -290,7 +290,7 @@ def test_whose_sides_agree_is_left_alone(url: str) -> None:
         SELECT p.* FROM public.customer_shop_profiles AS p
         WHERE p.customer_id NOT IN (SELECT customer_id FROM tenancy.drift)
     """
-    psql(url, "-c", f"CREATE TABLE agreeing AS {agreeing}")
+    execute(url, f"CREATE TABLE agreeing AS {agreeing}")
     legacy = "SELECT * FROM public.customer_booking_stats", "SELECT * FROM public.customers"
     before = [sorted(value(url, query).splitlines()) for query in legacy]
 
@@ -336,7 +336,7 @@ def test_a_booking_before_the_reconcile(url: str, newcomers: list[Customer]) -> 
 def test_refused_while_the_backfill_is_incomplete(url: str) -> None:
     """The deploy stops there, the mirrors stay, and it goes on when the backfill is through."""
     before = everything(url)
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()")  # as one that was interrupted
+    execute(url, "SELECT tenancy.prepare_backfill()")  # as one that was interrupted
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="not complete"):
         reconcile(url)
 
@@ -512,9 +512,8 @@ def test_a_stylist_who_moves(url: str, holder: psycopg.Connection, by: str) -> N
 def test_a_legacy_side_that_is_wrong(url: str) -> None:
     """It says so, and the deploy goes on."""
     wrong = min(one for one, kinds in drifted(url).items() if "totals" in kinds)
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         SET tenancy.mirroring = 'on';
         UPDATE public.customer_booking_stats SET total_bookings = -3 WHERE customer_id = {wrong};

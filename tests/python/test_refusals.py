@@ -15,6 +15,7 @@ from support.cluster import ROOT, Cluster
 from support.commands import (
     SQITCH,
     Completed,
+    execute,
     pg_dump_data,
     pg_dump_schema,
     psql,
@@ -75,7 +76,7 @@ def _error(done: Completed) -> str:
     ],
 )
 def test_a_database_that_does_not_fit(legacy_database: str, preparation: str, message: str) -> None:
-    psql(legacy_database, "-c", preparation)
+    execute(legacy_database, preparation)
     before = pg_dump_schema(legacy_database, "public"), pg_dump_data(legacy_database, "public")
     try:
         assert message in _error(sqitch(legacy_database, "deploy", check=False))
@@ -85,8 +86,8 @@ def test_a_database_that_does_not_fit(legacy_database: str, preparation: str, me
         assert value(legacy_database, ours) == "f"
     finally:
         if "refused_owner" in preparation:
-            psql(legacy_database, "-c", "DROP OWNED BY refused_owner CASCADE")
-            psql(legacy_database, "-c", "DROP ROLE refused_owner")
+            execute(legacy_database, "DROP OWNED BY refused_owner CASCADE")
+            execute(legacy_database, "DROP ROLE refused_owner")
 
 
 def test_not_the_legacy_database(cluster: Cluster) -> None:
@@ -105,7 +106,7 @@ def test_another_default_shop(legacy_database: str) -> None:
     refused = sqitch(legacy_database, "deploy", "--set", "default_shop_id=first", check=False)
     assert 'default_shop_id is "first", not the id of a shop' in _error(refused)
 
-    psql(legacy_database, "-c", "INSERT INTO public.shops (id, name) VALUES (7, 'Seventh')")
+    execute(legacy_database, "INSERT INTO public.shops (id, name) VALUES (7, 'Seventh')")
     move_to(legacy_database, "@phase2", "default_shop_id=7")
     assert value(legacy_database, "SELECT default_shop_id FROM tenancy.settings") == "7"
 
@@ -122,19 +123,19 @@ def test_a_server_that_is_too_old(legacy_database: str, tmp_path: Path) -> None:
 
 
 def test_a_role_without_rights(cluster: Cluster, legacy_database: str) -> None:
-    psql(cluster.url(), "-c", "CREATE ROLE visitor LOGIN")
+    execute(cluster.url(), "CREATE ROLE visitor LOGIN")
     try:
         as_visitor = legacy_database.replace("postgres@", "visitor@")
         # Sqitch needs a place for its registry before it runs the first script.
         assert "permission denied for database" in sqitch(as_visitor, "deploy", check=False).stderr
 
         name = legacy_database.split("/")[3].split("?")[0]
-        psql(cluster.url(), "-c", f"GRANT CREATE ON DATABASE {name} TO visitor")
+        execute(cluster.url(), f"GRANT CREATE ON DATABASE {name} TO visitor")
         refused = sqitch(as_visitor, "deploy", check=False)
         assert "role visitor is not the owner of the legacy tables" in _error(refused)
     finally:
-        psql(legacy_database, "-c", "DROP OWNED BY visitor CASCADE")
-        psql(cluster.url(), "-c", "DROP ROLE visitor")
+        execute(legacy_database, "DROP OWNED BY visitor CASCADE")
+        execute(cluster.url(), "DROP ROLE visitor")
 
 
 @pytest.mark.usefixtures("phase2_template")
@@ -144,9 +145,8 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
     The group roles are there, as another database of the cluster has made them.
     """
     name = legacy_database.split("/")[3].split("?")[0]
-    psql(
+    execute(
         legacy_database,
-        "-c",
         f"""
         CREATE ROLE plain_owner LOGIN;
         GRANT CREATE ON DATABASE {name} TO plain_owner;
@@ -176,9 +176,8 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
             """,
         ).stdout.split()
         assert owners == ["plain_owner"]
-        psql(
+        execute(
             as_owner,
-            "-c",
             """
             INSERT INTO public.customer_booking_stats
                 (customer_id, total_bookings, total_spend_cents)
@@ -194,8 +193,8 @@ def test_the_owner_is_enough(cluster: Cluster, legacy_database: str) -> None:
         assert value(as_owner, mirrored) == "1|1|1"
         move_to(as_owner, None)
     finally:
-        psql(legacy_database, "-c", "DROP OWNED BY plain_owner CASCADE")
-        psql(cluster.url(), "-c", "DROP ROLE plain_owner")
+        execute(legacy_database, "DROP OWNED BY plain_owner CASCADE")
+        execute(cluster.url(), "DROP ROLE plain_owner")
 
 
 @pytest.mark.parametrize(
@@ -213,10 +212,8 @@ def test_no_server(url: str, message: str) -> None:
 
 def test_an_idle_in_transaction_timeout(legacy_database: str) -> None:
     name = legacy_database.split("/")[3].split("?")[0]
-    psql(
-        legacy_database,
-        "-c",
-        f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '1min'",
+    execute(
+        legacy_database, f"ALTER DATABASE {name} SET idle_in_transaction_session_timeout = '1min'"
     )
     message = _error(sqitch(legacy_database, "deploy", check=False))
     assert "idle_in_transaction_session_timeout is 1min" in message
@@ -246,17 +243,16 @@ def test_sqitch_without_a_user_name(legacy_database: str) -> None:
     assert refused.returncode != 0
     assert "Cannot find your name" in refused.stderr
     assert sqitch(legacy_database, "deploy", check=False).returncode != 0
-    psql(legacy_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(legacy_database, "DROP SCHEMA sqitch CASCADE")
     assert pg_dump_schema(legacy_database) == before
     run(*deploy)
 
 
 def test_a_locked_table(legacy_database: str) -> None:
     move_to(legacy_database, "profiles/backfill_profiles")
-    psql(legacy_database, "-c", "UPDATE tenancy.settings SET lock_attempts = 3")
-    psql(
+    execute(legacy_database, "UPDATE tenancy.settings SET lock_attempts = 3")
+    execute(
         legacy_database,
-        "-c",
         """
         INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)
         VALUES (1, '+15550000001', 0, 0), (2, '+15550000002', 0, 0)

@@ -14,7 +14,7 @@ import pytest
 
 from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
-from support.commands import pg_dump_schema, psql, psql_file, sqitch, value
+from support.commands import execute, pg_dump_schema, psql_file, sqitch, value
 from support.health import health
 from support.history import legacy_history
 from support.plan import CHANGES, CONTRACT
@@ -104,7 +104,7 @@ def test_its_databases_upgrade(
 def upgrades(upgraded: str, alone: str, tag: str) -> None:
     """The one of a release as the other one, from a tag to the newest plan and back."""
     for url in (upgraded, alone):
-        psql(url, "-c", WRITTEN[tag])
+        execute(url, WRITTEN[tag])
 
     sqitch(upgraded, "deploy", "--to", tag, *CONTRACT)
     is_well(upgraded, tag)

@@ -14,7 +14,7 @@ import pytest
 from support.at_once import move_to
 from support.cluster import Cluster
 from support.command_line import Running, call, in_terminal, refusal
-from support.commands import Completed, convo_tenancy, pg_dump_data, psql, value
+from support.commands import Completed, convo_tenancy, execute, pg_dump_data, value
 from support.health import role
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.sides import drift
@@ -31,7 +31,7 @@ Values = dict[tuple[int, int | None, str], str | None]
 
 def make_drift(url: str, statements: str) -> None:
     """Write to one side alone."""
-    psql(url, "-c", f"SET tenancy.mirroring = 'on'; {statements}")
+    execute(url, f"SET tenancy.mirroring = 'on'; {statements}")
 
 
 # Customers 3 and 7 by totals, 13 by no-shows, 20 has no profile, 40 another stylist, 50 less.
@@ -456,7 +456,7 @@ def test_not_deployed_and_not_legacy(
 
 
 def test_before_the_backfill_is_complete(phase2_database: str) -> None:
-    psql(phase2_database, "-c", "UPDATE tenancy.backfill_progress SET finished_at = NULL")
+    execute(phase2_database, "UPDATE tenancy.backfill_progress SET finished_at = NULL")
     line = refusal(phase2_database, "repair")
     assert line.endswith("the backfill is not complete: run convo-tenancy backfill first\n")
 

@@ -12,7 +12,7 @@ import pytest
 from psycopg.errors import LockNotAvailable
 
 from support.command_line import Running, call, refusal
-from support.commands import pg_dump_data, psql, value
+from support.commands import execute, pg_dump_data, value
 from support.health import health
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.legacy_replay import Customer, make_bookings, new_customers
@@ -60,15 +60,13 @@ def test_three_bookings_moved_by_two_plain_updates(phase2_database: str) -> None
     """The check shows it, the dry run says what would move, the repair puts it right."""
     url = phase2_database
     before, booked = value(url, PROFILES), sides(url, 7)
-    psql(
+    execute(
         url,
-        "-c",
         """
         UPDATE public.customer_shop_profiles
         SET total_bookings = total_bookings - 3, total_spend_cents = total_spend_cents - 14500
         WHERE customer_id = 7 AND shop_id = 4
         """,
-        "-c",
         """
         UPDATE public.customer_shop_profiles
         SET total_bookings = total_bookings + 3, total_spend_cents = total_spend_cents + 14500
@@ -114,9 +112,8 @@ def test_three_bookings_moved_by_two_plain_updates(phase2_database: str) -> None
 def test_a_database_that_is_right(phase2_database: str) -> None:
     """Every profile is what the counts say. By bookings alone, some would be damaged."""
     url = phase2_database
-    psql(
+    execute(
         url,
-        "-c",
         """
         SET tenancy.mirroring = 'on';
         UPDATE public.customer_shop_profiles SET total_bookings = 0;
@@ -152,7 +149,7 @@ def test_many_customers_and_none_of_their_sums(phase2_database: str) -> None:
         ) AS t
     """
     summed = value(url, sums)
-    psql(url, "-c", f"SET tenancy.mirroring = 'on'; {MISPLACE}")
+    execute(url, f"SET tenancy.mirroring = 'on'; {MISPLACE}")
     misplaced = int(value(url, MISPLACED))
     assert misplaced > 500
     dry = json.loads(call(url, "repair", "--shops", "--dry-run", "--format", "json").stdout)
@@ -186,7 +183,7 @@ def test_a_side_makes_no_sense(phase2_database: str) -> None:
 def test_a_customer_whom_somebody_holds(phase2_database: str, held: str) -> None:
     """All others are repaired meanwhile; what the holder commits is seen behind the lock."""
     url = phase2_database
-    psql(url, "-c", f"SET tenancy.mirroring = 'on'; {MISPLACE}")
+    execute(url, f"SET tenancy.mirroring = 'on'; {MISPLACE}")
     right = """
         UPDATE public.customer_shop_profiles AS p SET total_bookings = c.counted_bookings
         FROM tenancy.shop_check AS c
@@ -219,7 +216,7 @@ def test_ended_in_the_middle_and_run_again(
     phase2_database: str, end_it: Callable[[Running], None], exit_code: int
 ) -> None:
     url = phase2_database
-    psql(url, "-c", f"SET tenancy.mirroring = 'on'; {MISPLACE}")
+    execute(url, f"SET tenancy.mirroring = 'on'; {MISPLACE}")
     misplaced = int(value(url, MISPLACED))
     assert value(url, f"{MISPLACED} WHERE customer_id = 900") == "1"
     with (

@@ -18,7 +18,7 @@ from convo_tenancy.health.checks import examine
 from convo_tenancy.report.facts import read_facts
 from support.browser import chromium, opened
 from support.command_line import call, refusal
-from support.commands import CONVO_TENANCY, environment, psql, value
+from support.commands import CONVO_TENANCY, environment, execute, value
 from support.health import health, role, shop_profiles
 
 Small = Callable[[str | None], str]
@@ -99,7 +99,7 @@ HAPPENED = """
 
 def let_happen(url: str) -> None:
     """What there is to see: drift, a failure and a way back, writers, names of all kinds."""
-    psql(url, "-c", HAPPENED)
+    execute(url, HAPPENED)
     with psycopg.connect(url, autocommit=True, application_name=EVIL[:60]) as writer:
         writer.execute("UPDATE public.shops SET name = %s WHERE id = 2", (EVIL,))
         writer.execute("UPDATE public.shops SET name = %s WHERE id = 3", ("long " * 50,))
@@ -255,7 +255,7 @@ def test_in_each_phase(small_at: Small, browser: Browser, tmp_path: Path) -> Non
     assert later not in words
 
     url = small_at("mirror/mirrors")
-    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")  # the database knows what stands without it
+    execute(url, "DROP SCHEMA sqitch CASCADE")  # the database knows what stands without it
     file = written(url, tmp_path)
     words = said(file)
     assert "Sqitch's registry (schema sqitch) is missing" in words
@@ -266,7 +266,7 @@ def test_in_each_phase(small_at: Small, browser: Browser, tmp_path: Path) -> Non
         assert (seen.overflow(), seen.violations()) == (0, [])
 
     url = small_at("@phase3")
-    psql(url, "-c", "UPDATE public.customer_shop_profiles SET last_booking_at = 'infinity'")
+    execute(url, "UPDATE public.customer_shop_profiles SET last_booking_at = 'infinity'")
     file = written(url, tmp_path)
     words = said(file)
     assert "Phase 3: profiles alone" in words
@@ -274,7 +274,7 @@ def test_in_each_phase(small_at: Small, browser: Browser, tmp_path: Path) -> Non
     assert "Tables of schema tenancy_archive customer_booking_stats" in " ".join(
         word for word in words.split() if word not in ("Table", "Size")
     )
-    psql(url, "-c", "TRUNCATE public.customer_shop_profiles CASCADE; DELETE FROM public.bookings")
+    execute(url, "TRUNCATE public.customer_shop_profiles CASCADE; DELETE FROM public.bookings")
     assert "0 profiles in" in said(written(url, tmp_path))
 
 
@@ -287,8 +287,8 @@ def test_somebody_who_may_not_see_all(phase2_database: str, tmp_path: Path) -> N
         assert "4,401 profiles in 4 shops count" in words
         assert "What they are called: permission denied for table shops" in words
         [grant] = re.findall(r"What Sqitch did: permission denied [^:]*: (GRANT .*?)\.(?= )", words)
-        psql(url, "-c", grant)
-        psql(url, "-c", "GRANT pg_read_all_data TO watcher")
+        execute(url, grant)
+        execute(url, "GRANT pg_read_all_data TO watcher")
         words = said(written(theirs, tmp_path))
         assert "permission denied" not in words
         assert "Salon 0" in words
@@ -303,7 +303,7 @@ def test_one_moment(phase1_database: str) -> None:
     change = "UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1"
     with connect(phase1_database, "test") as connection, on_one_snapshot(connection):
         report = examine(connection, 60, None)
-        psql(phase1_database, "-c", change)
+        execute(phase1_database, change)
         facts = read_facts(connection, report)
         assert sum(shop.bookings for shop in facts.shops.rows) == 11796
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
@@ -318,7 +318,7 @@ def test_the_file(small_at: Small, tmp_path: Path) -> None:
     link = tmp_path / "link.html"
     link.symlink_to(file)
     first = file.read_text(encoding="utf-8")
-    psql(url, "-c", "UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1")
+    execute(url, "UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1")
     call(url, "report", "--output", str(link))
     assert link.is_symlink()
     assert file.read_text(encoding="utf-8") != first
@@ -382,7 +382,7 @@ MANY = """
 def test_a_thousand_shops(small_at: Small, browser: Browser, tmp_path: Path) -> None:
     """Pictures have the biggest ten and the sum of the rest, a table all of them."""
     url = small_at("@phase1")
-    psql(url, "-c", MANY)
+    execute(url, MANY)
     file = written(url, tmp_path)
     assert file.stat().st_size < 1_000_000
     total = int(value(url, "SELECT sum(total_bookings) FROM public.customer_shop_profiles"))

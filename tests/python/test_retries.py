@@ -24,7 +24,7 @@ import support.drivers.psycopg
 import support.drivers.sqlalchemy
 from convo_tenancy import retries
 from convo_tenancy.retries import retrying
-from support.commands import psql, value
+from support.commands import execute, value
 from support.drivers import Client, Connect, raises
 from support.drivers.sqlalchemy import url_for
 
@@ -47,11 +47,9 @@ Scenario = Callable[[Client], Awaitable[None]]
 
 @pytest.fixture
 def url(legacy_database: str) -> str:
-    psql(
+    execute(
         legacy_database,
-        "-c",
         "CREATE TABLE public.counters (id integer PRIMARY KEY, n integer NOT NULL)",
-        "-c",
         "INSERT INTO public.counters VALUES (1, 0), (2, 0)",
     )
     return legacy_database
@@ -90,7 +88,7 @@ def _counters(url: str) -> str:
 def _isolate(url: str, level: str) -> None:
     """Of each session that is connected from now on."""
     name = value(url, "SELECT current_database()")
-    psql(url, "-c", f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
+    execute(url, f"ALTER DATABASE {name} SET default_transaction_isolation = '{level}'")
 
 
 def _increments(connection: psycopg.Connection, log: list[str]) -> Callable[[], str]:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from support.at_once import move_to, run_scripts, verify
-from support.commands import pg_dump_data, pg_dump_schema, psql, psql_file, value
+from support.commands import execute, pg_dump_data, pg_dump_schema, psql, psql_file, value
 from support.history import legacy_history
 from support.plan import CHANGES, TAGS
 from support.soak import SOAK, share
@@ -55,7 +55,7 @@ def test_deploy_revert_deploy(
     request: pytest.FixtureRequest, start: str, tag: str, below: str | None
 ) -> None:
     url: str = request.getfixturevalue(start)
-    psql(url, "-c", COMMENTS)
+    execute(url, COMMENTS)
     before = [dump(url, "public", "tenancy") for dump in (pg_dump_schema, pg_dump_data)]
 
     move_to(url, tag)
@@ -151,7 +151,7 @@ def test_each_change_taken_back_and_deployed_again(
     before = f"@phase{int(tag[-1]) - 1}"
     url: str = request.getfixturevalue(f"{before.removeprefix('@')}_database")
     if tag == "@phase2":
-        psql(url, "-c", COMMENTS)
+        execute(url, COMMENTS)
     changes = changes_of(tag)
     done = 0
     for change in share(changes, 10):
@@ -171,9 +171,8 @@ def test_each_change_taken_back_and_deployed_again(
 
 
 def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
-    psql(
+    execute(
         legacy_database,
-        "-c",
         """
         INSERT INTO public.customers (id, phone, average_spend_cents, no_show_count)
         VALUES (1, '+15550000001', 500, 2);
@@ -184,7 +183,7 @@ def test_one_shop_leaves_no_archive(legacy_database: str) -> None:
     before = pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")
     move_to(legacy_database, "@phase1")
     move_to(legacy_database, None)
-    psql(legacy_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(legacy_database, "DROP SCHEMA sqitch CASCADE")
     assert (pg_dump_schema(legacy_database), pg_dump_data(legacy_database, "public")) == before
 
 
@@ -289,9 +288,9 @@ def test_revert_of_a_deploy_that_stopped_half_way(recorded_database: str) -> Non
     url = recorded_database
     legacy = pg_dump_schema(url), pg_dump_data(url, "public")
     move_to(url, "profiles/run_backfill")
-    psql(url, "-c", "SELECT tenancy.prepare_backfill()", "-c", "SELECT tenancy.backfill_step(100)")
+    execute(url, "SELECT tenancy.prepare_backfill()", "SELECT tenancy.backfill_step(100)")
     move_to(url, None)
-    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(url, "DROP SCHEMA sqitch CASCADE")
     assert (pg_dump_schema(url), pg_dump_data(url, "public")) == legacy
 
 
@@ -304,7 +303,7 @@ def test_each_script_twice(
     """
     url = recorded_database
     once = dict(zip(TAGS, (phase1_database, phase2_database, phase3_database), strict=True))
-    psql(url, "-c", COMMENTS)
+    execute(url, COMMENTS)
     before = pg_dump_schema(url, "public"), legacy_history(url)
     for tag in TAGS:
         twice = ("deploy", "deploy", "verify")

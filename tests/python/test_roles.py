@@ -10,7 +10,7 @@ import pytest
 
 from support.at_once import move_to
 from support.cluster import Cluster
-from support.commands import psql, run, sqitch, value
+from support.commands import execute, psql, run, sqitch, value
 from support.legacy_replay import customers_with_history, make_bookings, replay
 from support.plan import below
 
@@ -102,14 +102,13 @@ def test_two_databases_of_a_cluster(empty_cluster: Cluster, small_at: Small) -> 
         assert _rights(url) == []
     assert _roles(first) == 3
     # Nothing holds them any more.
-    psql(first, "-c", f"DROP ROLE {', '.join(ROLES)}")
+    execute(first, f"DROP ROLE {', '.join(ROLES)}")
 
 
 def test_who_may_not_create_roles(empty_cluster: Cluster, legacy_database: str) -> None:
     url = _fill(empty_cluster, "owned", legacy_database)
-    psql(
+    execute(
         url,
-        "-c",
         "CREATE ROLE convo_owner LOGIN; GRANT CREATE ON DATABASE owned TO convo_owner;"
         " GRANT ALL ON SCHEMA public TO convo_owner",
     )
@@ -118,7 +117,7 @@ def test_who_may_not_create_roles(empty_cluster: Cluster, legacy_database: str) 
         "SELECT string_agg(format('ALTER TABLE public.%I OWNER TO convo_owner', relname), '; ')"
         " FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'",
     )
-    psql(url, "-c", tables)
+    execute(url, tables)
     mine = url.replace("postgres@", "convo_owner@")
 
     refused = sqitch(mine, "deploy", "--to", "@phase2", check=False)
@@ -126,14 +125,14 @@ def test_who_may_not_create_roles(empty_cluster: Cluster, legacy_database: str) 
     create = "; ".join(f"CREATE ROLE {role}" for role in ROLES)
     assert f'convo_owner may not create roles: have a superuser run "{create}"' in refused.stderr
 
-    psql(url, "-c", create)
+    execute(url, create)
     move_to(mine, "@phase2")
     assert _rights(mine)
 
 
 def test_a_role_that_can_log_in_is_no_group_role(empty_cluster: Cluster, small_at: Small) -> None:
     url = _fill(empty_cluster, "taken", small_at(below("isolation/roles")))
-    psql(url, "-c", "CREATE ROLE convo_shop LOGIN")
+    execute(url, "CREATE ROLE convo_shop LOGIN")
     refused = sqitch(url, "deploy", "--to", "@phase2", check=False)
     assert refused.returncode != 0
     assert "role convo_shop exists, but is not a plain group role" in refused.stderr
@@ -141,16 +140,15 @@ def test_a_role_that_can_log_in_is_no_group_role(empty_cluster: Cluster, small_a
 
 def test_somebody_else_s_row_level_security(phase1_database: str) -> None:
     """Ours would let pass what theirs keeps back."""
-    psql(phase1_database, "-c", "ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY")
+    execute(phase1_database, "ALTER TABLE public.bookings ENABLE ROW LEVEL SECURITY")
     refused = sqitch(phase1_database, "deploy", "--to", "@phase2", check=False)
     assert refused.returncode != 0
     assert "row-level security is already on: public.bookings" in refused.stderr
 
 
 def test_who_had_rights_before_sees_the_same_rows(phase1_database: str, cluster: Cluster) -> None:
-    psql(
+    execute(
         phase1_database,
-        "-c",
         "CREATE ROLE app_before LOGIN; CREATE ROLE bi_before LOGIN IN ROLE pg_read_all_data;"
         " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app_before",
     )
@@ -160,8 +158,8 @@ def test_who_had_rights_before_sees_the_same_rows(phase1_database: str, cluster:
         assert {role: _seen(phase1_database, role) for role in seen} == seen
         assert seen["app_before"] == _seen(phase1_database, "postgres")
     finally:
-        psql(phase1_database, "-c", "DROP OWNED BY app_before, bi_before")
-        psql(phase1_database, "-c", "DROP ROLE app_before, bi_before")
+        execute(phase1_database, "DROP OWNED BY app_before, bi_before")
+        execute(phase1_database, "DROP ROLE app_before, bi_before")
 
 
 def _seen(url: str, role: str) -> dict[str, object]:
@@ -180,9 +178,8 @@ def test_the_legacy_application_as_a_role_that_is_not_the_owner(
     phase2_database: str, cluster: Cluster
 ) -> None:
     """Its literal statements, by many connections: no error, nothing lost, both sides agree."""
-    psql(
+    execute(
         phase2_database,
-        "-c",
         "CREATE ROLE app_legacy LOGIN;"
         " GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app_legacy;"
         " REVOKE ALL ON public.customer_shop_profiles FROM app_legacy;"
@@ -197,11 +194,11 @@ def test_the_legacy_application_as_a_role_that_is_not_the_owner(
         assert int(value(phase2_database, COUNTED)) == counted + len(bookings)
         assert value(phase2_database, "SELECT count(*) FROM tenancy.drift") == "0"
     finally:
-        psql(phase2_database, "-c", "DROP OWNED BY app_legacy; DROP ROLE app_legacy")
+        execute(phase2_database, "DROP OWNED BY app_legacy; DROP ROLE app_legacy")
 
 
 def test_the_index_serves_a_shop(isolated_database: str, cluster: Cluster) -> None:
-    psql(cluster.url(), "-c", "CREATE ROLE planner LOGIN IN ROLE convo_shop")
+    execute(cluster.url(), "CREATE ROLE planner LOGIN IN ROLE convo_shop")
     try:
         with psycopg.connect(isolated_database, user="planner") as connection:
             connection.execute("SET LOCAL app.current_shop_id = '2'")
@@ -215,7 +212,7 @@ def test_the_index_serves_a_shop(isolated_database: str, cluster: Cluster) -> No
                 )
             )
     finally:
-        psql(cluster.url(), "-c", "DROP ROLE planner")
+        execute(cluster.url(), "DROP ROLE planner")
     condition = next(line for line in plan.splitlines() if "Index Cond" in line)
     assert "customer_id = 42" in condition
     assert "shop_id = " in condition

@@ -6,7 +6,7 @@ import json
 import re
 
 from support.cluster import ROOT
-from support.commands import convo_tenancy, psql, psql_file, sqitch, value
+from support.commands import convo_tenancy, execute, psql_file, sqitch, value
 from support.plan import CONTRACT
 from support.runbook import perform
 from support.walk import let_deploy, marked_steps, take
@@ -30,9 +30,9 @@ def test_each_command_of_the_page(owned_database: str) -> None:
     owner = let_deploy(url)
     bookings, spend = map(int, value(url, TOTALS).split("|"))
     sqitch(owner, "deploy", *CONTRACT)
-    psql(owner, "-c", BOOKS)
+    execute(owner, BOOKS)
     spend += 4500 - int(value(url, OF_42))
-    psql(owner, "-c", DOES_NOT_FIT)
+    execute(owner, DOES_NOT_FIT)
 
     table = PAGE.read_text().partition("\n## ")[0]
     for command in re.findall(r"`(sqitch revert .*?)`", table):

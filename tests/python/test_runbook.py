@@ -26,7 +26,7 @@ from convo_tenancy.health.model import Report
 from convo_tenancy.health.thresholds import read_thresholds
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
-from support.commands import Completed, psql, psql_file, run, value
+from support.commands import Completed, execute, psql, psql_file, run, value
 from support.isolation import as_role, give_tables
 from support.promtool import rules
 from support.runbook import ENTRIES, PAGE, UNKNOWN, perform
@@ -114,23 +114,23 @@ def lock_wait(url: str) -> Iterator[Values]:
 
 @contextmanager
 def prepared(url: str) -> Iterator[Values]:
-    psql(url, "-c", "BEGIN; SELECT FROM public.shops; PREPARE TRANSACTION 'forgotten ''one'")
+    execute(url, "BEGIN; SELECT FROM public.shops; PREPARE TRANSACTION 'forgotten ''one'")
     yield {"GID": "forgotten ''one"}
 
 
 @contextmanager
 def inactive_slot(url: str) -> Iterator[Values]:
-    psql(url, "-c", "SELECT pg_create_physical_replication_slot('gone', TRUE)")
+    execute(url, "SELECT pg_create_physical_replication_slot('gone', TRUE)")
     yield {"SLOT": "gone"}
 
 
 @contextmanager
 def role_setting(url: str) -> Iterator[Values]:
-    psql(url, "-c", "CREATE ROLE loader", "-c", REPLICA.format("ROLE loader"))
+    execute(url, "CREATE ROLE loader", REPLICA.format("ROLE loader"))
     try:
         yield {}
     finally:
-        psql(url, "-c", "DROP ROLE loader")
+        execute(url, "DROP ROLE loader")
 
 
 REPLICA = "ALTER {} SET session_replication_role = replica"
@@ -138,19 +138,17 @@ REPLICA = "ALTER {} SET session_replication_role = replica"
 
 @contextmanager
 def database_setting(url: str) -> Iterator[Values]:
-    psql(url, "-c", REPLICA.format(f"DATABASE {value(url, 'SELECT current_database()')}"))
+    execute(url, REPLICA.format(f"DATABASE {value(url, 'SELECT current_database()')}"))
     yield {}
 
 
 @contextmanager
 def subscription(url: str) -> Iterator[Values]:
     """As it is when the publisher cannot be reached."""
-    psql(
+    execute(
         url,
-        "-c",
         "CREATE SUBSCRIPTION brings CONNECTION 'host=/nowhere' PUBLICATION it"
         " WITH (connect = FALSE, slot_name = NONE)",
-        "-c",
         """
         INSERT INTO pg_subscription_rel (srsubid, srrelid, srsubstate)
         SELECT s.oid, 'public.customers'::regclass, 'r' FROM pg_subscription AS s
@@ -160,7 +158,7 @@ def subscription(url: str) -> Iterator[Values]:
     try:
         yield {"TABLE": "public.customers"}
     finally:
-        psql(url, "-c", "DROP SUBSCRIPTION brings")
+        execute(url, "DROP SUBSCRIPTION brings")
 
 
 @contextmanager
@@ -168,18 +166,18 @@ def server_setting(url: str) -> Iterator[Values]:
     shown = "SHOW session_replication_role"
     change = "ALTER SYSTEM {} session_replication_role{}"
     try:
-        psql(url, "-c", change.format("SET", " = replica"), "-c", "SELECT pg_reload_conf()")
+        execute(url, change.format("SET", " = replica"), "SELECT pg_reload_conf()")
         wait_until(lambda: value(url, shown) == "replica", "the server reads its configuration")
         yield {}
     finally:
-        psql(url, "-c", change.format("RESET", ""), "-c", "SELECT pg_reload_conf()")
+        execute(url, change.format("RESET", ""), "SELECT pg_reload_conf()")
         wait_until(lambda: value(url, shown) == "origin", "the server reads its configuration")
 
 
 @contextmanager
 def refused_contract(url: str) -> Iterator[Values]:
     """Under its lock, since somebody reads a table."""
-    psql(url, "-c", "UPDATE tenancy.settings SET lock_attempts = 1")
+    execute(url, "UPDATE tenancy.settings SET lock_attempts = 1")
     with psycopg.connect(url) as reader:
         reader.execute("SELECT FROM public.bookings LIMIT 1")
         variables = ("-v", "contract=yes", "-v", "legacy_quiet_period=0")
@@ -208,11 +206,11 @@ def deadlock(url: str) -> Iterator[Values]:
 
 @contextmanager
 def role_that_is_bound_to_nothing(url: str) -> Iterator[Values]:
-    psql(url, "-c", "CREATE ROLE helper LOGIN IN ROLE convo_shop, convo_back_office")
+    execute(url, "CREATE ROLE helper LOGIN IN ROLE convo_shop, convo_back_office")
     try:
         yield {"STATEMENT": "REVOKE convo_back_office FROM helper"}
     finally:
-        psql(url, "-c", "DROP ROLE helper")
+        execute(url, "DROP ROLE helper")
 
 
 MISPLACED = """
@@ -595,7 +593,7 @@ class Salons:
         if name is None:
             name = f"runbook_{next(_serial)}"
             self._cluster.create_database(name, self._template(stage))
-            psql(self._cluster.url(name), "-c", GIVE.format(name, OWNER))
+            execute(self._cluster.url(name), GIVE.format(name, OWNER))
         try:
             yield self._cluster.url(name)
         except BaseException:
@@ -619,7 +617,7 @@ class Salons:
             self._templates[stage] = name
             give_to_owner(url)
             if stage == "isolated":
-                psql(url, "-c", "CALL tenancy.enforce_isolation()")
+                execute(url, "CALL tenancy.enforce_isolation()")
             assert run_health(as_role(url, OWNER)).returncode == 0
             self._cluster.mark_template(name)
         return self._templates[stage]
@@ -628,13 +626,13 @@ class Salons:
 @pytest.fixture(scope="module")
 def salons(cluster: Cluster, stages: Stages) -> Iterator[Salons]:
     url, made = cluster.url(), Salons(cluster, stages)
-    psql(url, "-c", f"CREATE ROLE {OWNER} LOGIN IN ROLE pg_read_all_stats")
+    execute(url, f"CREATE ROLE {OWNER} LOGIN IN ROLE pg_read_all_stats")
     with made.at("@phase2", fresh=False):
         pass  # its roles are there, as a superuser may have made them before
-    psql(url, "-c", f"CREATE ROLE {MONITOR} LOGIN IN ROLE convo_health, pg_read_all_stats")
+    execute(url, f"CREATE ROLE {MONITOR} LOGIN IN ROLE convo_health, pg_read_all_stats")
     yield made
     made.remove()
-    psql(url, "-c", f"DROP ROLE {OWNER}, {MONITOR}")
+    execute(url, f"DROP ROLE {OWNER}, {MONITOR}")
 
 
 def give_to_owner(url: str) -> None:
@@ -648,11 +646,11 @@ def monitor(url: str, stage: str) -> Iterator[str]:
     if stage != "@phase1":
         yield as_role(url, MONITOR)
         return
-    psql(url, "-c", f"GRANT pg_read_all_data TO {MONITOR}")
+    execute(url, f"GRANT pg_read_all_data TO {MONITOR}")
     try:
         yield as_role(url, MONITOR)
     finally:
-        psql(url, "-c", f"REVOKE pg_read_all_data FROM {MONITOR}")
+        execute(url, f"REVOKE pg_read_all_data FROM {MONITOR}")
 
 
 def run_health(url: str, *args: str, folder: Path = ROOT) -> Completed:
@@ -717,7 +715,7 @@ def test_broken_and_mended(salons: Salons, broken: Broken) -> None:
         owner, entry = as_role(url, OWNER), ENTRIES[broken.check]
         values = dict(broken.values)
         if isinstance(broken.damage, str):
-            psql(url, "-c", broken.damage)
+            execute(url, broken.damage)
         else:
             values |= damaged.enter_context(broken.damage(url))
 
@@ -783,7 +781,7 @@ def test_each_check_has_an_entry(salons: Salons) -> None:
 def test_a_role_that_may_not_log_in(salons: Salons) -> None:
     """Nothing else is known then."""
     with salons.at("@phase2", fresh=False) as url:
-        psql(url, "-c", f"ALTER ROLE {MONITOR} NOLOGIN")
+        execute(url, f"ALTER ROLE {MONITOR} NOLOGIN")
         for output in FORMATS:
             done = run_health(as_role(url, MONITOR), "--format", output)
             assert done.returncode == 3
@@ -797,7 +795,7 @@ def test_a_role_that_may_not_log_in(salons: Salons) -> None:
 def test_a_role_without_rights(salons: Salons) -> None:
     """It sees no more than that, and the page has what gives it eyes."""
     with salons.at("@phase3", fresh=False) as url:
-        psql(url, "-c", "CREATE ROLE newcomer LOGIN")
+        execute(url, "CREATE ROLE newcomer LOGIN")
         try:
             own = as_role(url, "newcomer")
             done = run_health(own)
@@ -808,7 +806,7 @@ def test_a_role_without_rights(salons: Salons) -> None:
             assert done.returncode == 0, done.stderr
             assert run_health(own).returncode == 0
         finally:
-            psql(url, "-c", "DROP ROLE newcomer")
+            execute(url, "DROP ROLE newcomer")
 
 
 def test_another_plan(salons: Salons, tmp_path: Path) -> None:
@@ -834,10 +832,8 @@ def test_who_uses_the_legacy_side(salons: Salons) -> None:
     """It is told, and is no fault; a gap of the watch ends by the page's command."""
     with salons.at("@phase2") as url:
         owner, entry = as_role(url, OWNER), ENTRIES["legacy_watch"]
-        psql(
-            url, "-c", "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7"
-        )
-        psql(url, "-c", "ALTER FUNCTION tenancy.note_confirmed_booking() COST 99")
+        execute(url, "UPDATE public.customers SET no_show_count = no_show_count + 1 WHERE id = 7")
+        execute(url, "ALTER FUNCTION tenancy.note_confirmed_booking() COST 99")
         details = {check.name: check.detail for check in look(owner).checks}
         assert "as role postgres for shop" in details["legacy_writers"]
         assert ", with a gap: " in details["legacy_watch"]
@@ -853,8 +849,8 @@ def test_the_rollout(salons: Salons, stages: Stages) -> None:
     """Each command of its table runs, step by step, and each way back, in the opposite order."""
     with stages.at(None) as url:
         name = value(url, "SELECT current_database()")
-        psql(url, "-c", GIVE.format(name, OWNER), "-c", give_tables("public", OWNER))
-        psql(url, "-c", f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
+        execute(url, GIVE.format(name, OWNER), give_tables("public", OWNER))
+        execute(url, f"GRANT USAGE, CREATE ON SCHEMA public TO {OWNER}")
         owner = as_role(url, OWNER)
 
         def do(command: str) -> None:
@@ -871,7 +867,7 @@ def test_the_rollout(salons: Salons, stages: Stages) -> None:
                 assert run_health(owner).returncode == 0
                 [back[number]] = commands_of(way_back)
             if number == "7":  # the quiet period is over
-                psql(url, "-c", "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
+                execute(url, "UPDATE tenancy.mirror_watch SET since = now() - interval '2 days'")
         assert value(url, "SELECT purged_at IS NOT NULL FROM tenancy.contracted") == "t"
         for number in reversed(back):
             do(back[number])

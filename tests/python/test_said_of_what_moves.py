@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from support.adopted import ADOPT, run_the_adr
 from support.cluster import ROOT
-from support.commands import psql, sqitch
+from support.commands import execute, sqitch
 from support.plan import CONTRACT
 
 Small = Callable[[str | None], str]
@@ -60,13 +60,13 @@ def said(url: str, *command: str) -> list[str]:
 def test_each_phase_there_and_back(owned_database: str) -> None:
     """The tables are those of an ordinary role; others have objects beside them."""
     url = owned_database
-    psql(url, "-c", STRANGERS)
+    execute(url, STRANGERS)
     unseen, *rest = said(url, "deploy", "--to", "@phase3", *CONTRACT)
     assert unseen.startswith("the gate cannot see who reads the legacy side: ")
     assert rest == [LEAVES]
     assert said(url, "revert", "-y", "--to", "@phase2") == [RETURNS]
     assert said(url, "revert", "-y", "--to", "@phase1") == []
-    psql(url, "-c", "DROP FUNCTION tenancy.function_of_others; DROP VIEW tenancy.view_of_others")
+    execute(url, "DROP FUNCTION tenancy.function_of_others; DROP VIEW tenancy.view_of_others")
     assert said(url, "revert", "-y") == [ASIDE]
     assert said(url, "deploy", "--to", "@phase1") == [AGAIN]
     assert said(url, "deploy", "--to", "@phase2") == []

@@ -35,7 +35,7 @@ from convo_tenancy.sqlalchemy import (
     shop_context,
     sqlstate,
 )
-from support.commands import psql, value
+from support.commands import execute, value
 from support.drivers.sqlalchemy import url_for
 from support.waiting import wait_until
 
@@ -318,7 +318,7 @@ def test_a_connection_that_is_lost(url: str) -> None:
         async with shop_context(session, 2):
             pid = await session.scalar(text("SELECT pg_backend_pid()"))
             savepoint = await session.begin_nested()
-            psql(url, "-c", f"SELECT pg_terminate_backend({pid}, 10000)")
+            execute(url, f"SELECT pg_terminate_backend({pid}, 10000)")
             with pytest.raises(DBAPIError):
                 await current(session)
             with suppress(DBAPIError):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import Completed, pg_dump_data, pg_dump_schema, psql, run, value
+from support.commands import Completed, execute, pg_dump_data, pg_dump_schema, run, value
 from support.isolation import OWNER
 from support.noting import Noting
 
@@ -53,9 +53,8 @@ def test_an_empty_database_is_filled_once(empty_database: str, tmp_path: Path) -
 
 
 def test_customers_that_it_did_not_load_are_left_alone(legacy_database: str) -> None:
-    psql(
+    execute(
         legacy_database,
-        "-c",
         """
         INSERT INTO public.customers (phone, average_spend_cents, no_show_count)
         VALUES ('+15550000001', 0, 0)
@@ -67,7 +66,7 @@ def test_customers_that_it_did_not_load_are_left_alone(legacy_database: str) -> 
 
 
 def test_somebody_elses_tables_are_left_alone(empty_database: str) -> None:
-    psql(empty_database, "-c", "CREATE TABLE public.invoices (id integer)")
+    execute(empty_database, "CREATE TABLE public.invoices (id integer)")
     before = pg_dump_schema(empty_database)
     assert _refusal(empty_database)
     assert pg_dump_schema(empty_database) == before

@@ -11,7 +11,7 @@ import pytest
 from support.at_once import move_to
 from support.bookings import new_and_known
 from support.closing import close_shop, prefer_nobody
-from support.commands import psql, value
+from support.commands import execute, psql, value
 from support.legacy_replay import Customer
 from support.sessions import Session
 from support.sides import LEGACY, drift, sides
@@ -105,7 +105,7 @@ def test_a_shop_is_deleted_between_the_contract_and_its_revert(phase3_database: 
 def test_close_shop(url: str, phase: int) -> None:
     """Into the shop that it names, while the shop is still there."""
     before = _rows(url, PROFILE_TOTALS)
-    psql(url, "-c", f"CALL tenancy.close_shop({CLOSES}, 3, batch_size => 50)")
+    execute(url, f"CALL tenancy.close_shop({CLOSES}, 3, batch_size => 50)")
     assert _rows(url, PROFILE_TOTALS) == before
     history = (
         f"{PROFILES_OF_SHOP} AND (total_bookings, total_spend_cents, no_show_count) <> (0, 0, 0)"
@@ -157,7 +157,7 @@ def test_another_default_shop(url: str) -> None:
 def test_a_shop_is_deleted_and_made_the_default_one(phase2_database: str) -> None:
     """Whoever comes second finds out."""
     url = phase2_database
-    psql(url, "-c", "INSERT INTO public.shops (id, name) VALUES (99, 'Empty')")
+    execute(url, "INSERT INTO public.shops (id, name) VALUES (99, 'Empty')")
     first, second = Session(url), Session(url)
     first.execute("UPDATE tenancy.settings SET default_shop_id = 99")
     waiting = second.start("DELETE FROM public.shops WHERE id = 99")
@@ -176,9 +176,8 @@ def test_a_shop_is_deleted_and_made_the_default_one(phase2_database: str) -> Non
 def known(phase2_database: str) -> Customer:
     """With an empty profile in shop 99, which may go."""
     _, known = new_and_known(phase2_database)
-    psql(
+    execute(
         phase2_database,
-        "-c",
         "INSERT INTO public.shops (id, name) VALUES (99, 'Empty');"
         "INSERT INTO public.customer_shop_profiles (customer_id, shop_id)"
         f" VALUES ({known.id}, 99)",
@@ -199,7 +198,7 @@ def test_a_no_show_then_the_shop_is_deleted(
 ) -> None:
     """What was counted in the last moment is kept."""
     url = phase2_database
-    psql(url, "-c", "ALTER FUNCTION tenancy.keep_shop_history() SET lock_timeout = '60s'")
+    execute(url, "ALTER FUNCTION tenancy.keep_shop_history() SET lock_timeout = '60s'")
     first, second = pair
     first.execute("SELECT FROM tenancy.record_no_show($1, 99)", known.id)
     waiting = second.start("DELETE FROM public.shops WHERE id = 99")

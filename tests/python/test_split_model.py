@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from support.at_once import move_to
-from support.commands import psql
+from support.commands import execute
 
 DEFAULT_SHOP = 1
 SHOPS = (1, 2, 3)
@@ -207,9 +207,8 @@ def connection(legacy_database: str) -> Iterator[psycopg.Connection]:
         f"({service}, {service // 100}, 'Service {service}', 30, {price})"
         for service, price in PRICES.items()
     )
-    psql(
+    execute(
         legacy_database,
-        "-c",
         f"""
         INSERT INTO public.shops (id, name) VALUES (2, 'Second'), (3, 'Third');
         INSERT INTO public.stylists (id, shop_id, name, work_start, work_end, active)

@@ -18,7 +18,7 @@ from convo_tenancy.status.look import BECOMES
 from support.at_once import move_to
 from support.cluster import ROOT, Cluster
 from support.command_line import call
-from support.commands import convo_tenancy, psql, psql_file, value
+from support.commands import convo_tenancy, execute, psql_file, value
 from support.health import go, health, role
 from support.isolation import OWNER
 from support.status import in_the_way, screen, status
@@ -30,15 +30,14 @@ LINES = 24
 
 def watched_for(url: str, days: int) -> None:
     """The mirrors have watched for so long."""
-    psql(url, "-c", f"UPDATE tenancy.mirror_watch SET since = now() - interval '{days} days'")
+    execute(url, f"UPDATE tenancy.mirror_watch SET since = now() - interval '{days} days'")
 
 
 def written(url: str, ago: str, shop: int | None = 2, application: str = "web") -> None:
     """An application wrote to the legacy side, so long ago."""
     shop_id = "NULL" if shop is None else shop
-    psql(
+    execute(
         url,
-        "-c",
         "INSERT INTO tenancy.legacy_writes (application_name, role_name, shop_id, written_at)"
         f" VALUES ('{application}', 'app', {shop_id}, now() - interval '{ago}')",
     )
@@ -53,7 +52,7 @@ def test_no_legacy_schema(cluster: Cluster) -> None:
     assert (said["next"]["command"], said["back"]) == (None, None)
     assert in_the_way(said) == {"phase": "unknown"}
     assert "check DATABASE_URL or --database-url" in "\n".join(screen(url))
-    psql(url, "-c", "CREATE SCHEMA tenancy")
+    execute(url, "CREATE SCHEMA tenancy")
     assert "use the checkout that it was deployed from" in "\n".join(screen(url))
     cluster.drop_database("status_empty")
 
@@ -73,7 +72,7 @@ def test_the_legacy_schema(legacy_database: str) -> None:
 
 def test_preconditions_that_are_refused(recorded_database: str) -> None:
     url = recorded_database
-    psql(url, "-c", "ALTER TABLE public.shops RENAME TO branches")
+    execute(url, "ALTER TABLE public.shops RENAME TO branches")
     with psycopg.connect(url) as idle:
         idle.execute("SELECT 1")
         said = status(url)
@@ -105,7 +104,7 @@ def test_the_backfill_under_way(legacy_database: str) -> None:
 
 def test_phase_1(phase1_database: str) -> None:
     url = phase1_database
-    psql(url, "-c", "UPDATE public.customer_booking_stats SET total_bookings = 9")  # stale
+    execute(url, "UPDATE public.customer_booking_stats SET total_bookings = 9")  # stale
     said = status(url)
     assert (said["phase"], said["backfill"], said["in_the_way"]) == ("@phase1", "finished", [])
     assert said["next"]["command"] == "sqitch deploy --to @phase2"
@@ -182,9 +181,8 @@ def test_code_on_the_legacy_side(phase2_database: str) -> None:
 def test_a_thousand_shops_are_one_screen(phase2_database: str) -> None:
     url = phase2_database
     watched_for(url, 9)
-    psql(
+    execute(
         url,
-        "-c",
         """
         INSERT INTO public.shops (name) SELECT 'Shop ' || n FROM generate_series(1, 996) AS n;
         INSERT INTO tenancy.legacy_writes (application_name, role_name, shop_id, written_at)
@@ -205,9 +203,8 @@ def test_double_writers_and_broken_parts(phase2_database: str) -> None:
     """What health and the gate both see is there once."""
     url = phase2_database
     watched_for(url, 2)
-    psql(
+    execute(
         url,
-        "-c",
         """
         ALTER TABLE public.customers DISABLE TRIGGER mirror_customer_to_profiles;
         INSERT INTO tenancy.double_writes
@@ -232,7 +229,7 @@ def test_isolation_goes_off_first(isolated_database: str) -> None:
     said = status(isolated_database)
     assert said["isolation"] == "on"
     assert said["back"]["command"] == f"{RELAX} && sqitch revert --to @phase1 -y"
-    psql(isolated_database, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(isolated_database, "DROP SCHEMA sqitch CASCADE")
     back = status(isolated_database)["back"]["command"]
     assert back == f"{RELAX} && {health(isolated_database).back}"
     go(isolated_database, back)
@@ -242,7 +239,7 @@ def test_isolation_goes_off_first(isolated_database: str) -> None:
 def test_a_contract_that_was_refused(phase2_database: str) -> None:
     url = phase2_database
     watched_for(url, 2)
-    psql(url, "-c", "CALL tenancy.start_tracking()")
+    execute(url, "CALL tenancy.start_tracking()")
     said = status(url)
     [tracking] = [each for each in said["in_the_way"] if each["name"] == "tracking"]
     assert (tracking["status"], tracking["blocks"]) == ("warning", False)
@@ -259,11 +256,11 @@ def test_phase_3(phase3_database: str) -> None:
     assert (said["phase"], said["next"]["command"], said["code"]) == ("@phase3", None, None)
     assert said["back"]["command"] == "sqitch revert --to @phase2 -y"
     [call_of] = re.findall(r"SELECT tenancy\.purge_archive\('\w+'\)", said["next"]["goal"])
-    psql(url, "-c", call_of)
+    execute(url, call_of)
     said = status(url)
     assert said["next"]["goal"] == "nothing: all phases are deployed"
     assert said["back"]["command"] == "sqitch revert --to @phase2 -y"
-    psql(url, "-c", "CREATE TABLE public.customer_booking_stats (id integer)")
+    execute(url, "CREATE TABLE public.customer_booking_stats (id integer)")
     assert in_the_way(status(url)) == {"stray_legacy_table": "critical"}
 
 
@@ -287,23 +284,21 @@ def test_registries(phase2_database: str) -> None:
     """Of another name, of another plan, and lost."""
     url = phase2_database
     watched_for(url, 2)
-    psql(url, "-c", 'ALTER SCHEMA sqitch RENAME TO "Our registry"')
-    psql(url, "-c", "UPDATE tenancy.settings SET registry = 'Our registry'")
+    execute(url, 'ALTER SCHEMA sqitch RENAME TO "Our registry"')
+    execute(url, "UPDATE tenancy.settings SET registry = 'Our registry'")
     said = status(url)
     assert said["next"]["command"] == f"{TO_PHASE_3} --registry 'Our registry'"
     assert said["back"]["command"] == "sqitch revert --to @phase1 -y --registry 'Our registry'"
 
-    psql(
-        url,
-        "-c",
-        "UPDATE \"Our registry\".changes SET change = 'x/y' WHERE change = 'support/schema'",
+    execute(
+        url, "UPDATE \"Our registry\".changes SET change = 'x/y' WHERE change = 'support/schema'"
     )
     said = status(url)
     assert (said["next"]["command"], said["back"]) == (None, None)
     assert in_the_way(said) == {"phase": "warning"}
     assert said["in_the_way"][0]["remedy"] == "use the checkout that it was deployed from"
 
-    psql(url, "-c", 'DROP SCHEMA "Our registry" CASCADE')
+    execute(url, 'DROP SCHEMA "Our registry" CASCADE')
     said, found = status(url), health(url)
     assert (said["next"]["command"], said["back"]["command"]) == (found.forward, found.back)
     assert "is missing or knows nothing" in said["half_state"]
@@ -362,11 +357,11 @@ def test_roles(stage: str) -> None:
 def test_the_owner(owned_database: str) -> None:
     watched_for(owned_database, 2)
     url = owned_database.replace("postgres@", f"{OWNER}@")
-    psql(owned_database, "-c", f"ALTER ROLE {OWNER} LOGIN")
+    execute(owned_database, f"ALTER ROLE {OWNER} LOGIN")
     try:
         said = status(url)
     finally:
-        psql(owned_database, "-c", f"ALTER ROLE {OWNER} NOLOGIN")
+        execute(owned_database, f"ALTER ROLE {OWNER} NOLOGIN")
     assert (said["phase"], said["next"]["command"]) == ("@phase2", TO_PHASE_3)
     assert {name: state for name, state in in_the_way(said).items() if state == "unknown"} == {}
 
@@ -382,18 +377,16 @@ def test_whom_a_deploy_would_refuse(owned_database: str) -> None:
         assert said["next"]["first"][0] == f"run it as {OWNER}"
         assert not said["next"]["is_safe"]
         assert in_the_way(said)["deployer"] == "critical"
-        psql(owned_database, "-c", f"GRANT {OWNER} TO watcher")
+        execute(owned_database, f"GRANT {OWNER} TO watcher")
         said = status(watcher)
         assert said["next"]["first"][0] == grant
         assert not said["next"]["is_safe"]
         screen(watcher)
-        psql(owned_database, "-c", grant)
+        execute(owned_database, grant)
         said = status(watcher)
         assert (said["next"]["is_safe"], in_the_way(said)) == (True, {})
         # Nor may it take what only Sqitch is told.
-        psql(
-            owned_database, "-c", f"REVOKE {OWNER} FROM watcher", "-c", "DROP SCHEMA sqitch CASCADE"
-        )
+        execute(owned_database, f"REVOKE {OWNER} FROM watcher", "DROP SCHEMA sqitch CASCADE")
         said = status(watcher)
         assert said["next"]["command"].endswith("--log-only --no-verify")
         assert (said["next"]["first"], said["next"]["is_safe"]) == ([f"run it as {OWNER}"], False)

@@ -9,14 +9,14 @@ import psycopg
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import CONVO_TENANCY, LOADED, SQITCH, pg_dump_schema, psql, run
+from support.commands import CONVO_TENANCY, LOADED, SQITCH, execute, pg_dump_schema, psql, run
 from support.profiles import wrong_profiles
 
 
 def test_a_killed_cluster_starts_again_with_what_was_committed(
     cluster: Cluster, legacy_database: str
 ) -> None:
-    psql(legacy_database, "-c", "INSERT INTO shops (name) VALUES ('kept')")
+    execute(legacy_database, "INSERT INTO shops (name) VALUES ('kept')")
     cluster.kill()
     assert not cluster.running()
     cluster.start()
@@ -41,14 +41,13 @@ def test_a_dump_compares_from_run_to_run(legacy_database: str, recorded_database
 
 def test_wrong_profiles_are_seen_both_ways(phase1_database: str) -> None:
     assert wrong_profiles(phase1_database) == []
-    psql(phase1_database, "-c", "DELETE FROM public.customer_shop_profiles WHERE customer_id = 7")
+    execute(phase1_database, "DELETE FROM public.customer_shop_profiles WHERE customer_id = 7")
     lacking = wrong_profiles(phase1_database)
     assert {row[0] for row in lacking} == {7}
     assert {*wrong_profiles(phase1_database, [7])} == {*lacking}
     assert wrong_profiles(phase1_database, [50]) == []
-    psql(
+    execute(
         phase1_database,
-        "-c",
         """
         UPDATE public.customer_shop_profiles SET total_bookings = total_bookings + 1
         WHERE customer_id = 50 AND shop_id = 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster import ROOT, Cluster
-from support.commands import psql, run
+from support.commands import execute, run
 from test_documentation import plan, section, strong_locks
 
 PAGE = ROOT / "docs/tutorial.md"
@@ -22,7 +22,7 @@ _BLOCK = re.compile(
 def empty_database(cluster: Cluster) -> Iterator[str]:
     yield cluster.create_database("tutorial")
     cluster.drop_database("tutorial")
-    psql(cluster.url(), "-c", "DROP ROLE IF EXISTS front_desk")
+    execute(cluster.url(), "DROP ROLE IF EXISTS front_desk")
 
 
 def follows(sample: str, said: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.commands import psql, psql_file, sqitch, value
+from support.commands import execute, psql_file, sqitch, value
 from support.plan import CHANGES
 
 # What the record of parts does not see.
@@ -29,7 +29,7 @@ AT_PHASE_3 = {
 def assert_fails(url: str, change: str, breakage: str) -> None:
     """The script passes, and fails behind the breakage."""
     psql_file(url, f"verify/{change}.sql")
-    psql(url, "-c", breakage)
+    execute(url, breakage)
     broken = psql_file(url, f"verify/{change}.sql", check=False)
     assert broken.returncode != 0, (change, breakage)
     assert "ERROR" in broken.stderr
@@ -56,7 +56,7 @@ def test_every_change(phase2_database: str, phase3_database: str) -> None:
                 continue
             seen.add(change)
             assert_fails(url, change, differ)
-            psql(url, "-c", differ)
+            execute(url, differ)
             psql_file(url, f"verify/{change}.sql")
     assert {*CHANGES} - seen - {*BREAKAGES} == {
         "support/preconditions",  # looks at the server's version, which no statement changes
@@ -70,7 +70,7 @@ def test_it_raises(phase2_database: str, change: str) -> None:
     try:
         assert_fails(phase2_database, change, BREAKAGES[change])
     finally:
-        psql(phase2_database, "-c", "ALTER ROLE convo_health NOLOGIN")
+        execute(phase2_database, "ALTER ROLE convo_health NOLOGIN")
 
 
 @pytest.mark.parametrize("change", AT_PHASE_3)

@@ -8,7 +8,7 @@ import pytest
 
 from support.adopted import ADOPT, run_the_adr
 from support.cluster import Cluster
-from support.commands import psql, sqitch, value
+from support.commands import execute, sqitch, value
 from support.plan import CONTRACT
 from support.server import need_version
 from support.sides import drift
@@ -32,11 +32,11 @@ OF_18 = """
 def test_definitions_of_18_come_back(cluster: Cluster, phase2_database: str, purge: bool) -> None:
     need_version(cluster, 18)
     url = phase2_database
-    psql(url, "-c", OF_18)
+    execute(url, OF_18)
     before = schema(url)
     sqitch(url, "deploy", *CONTRACT, "--set", f"contract_despite={despite(url)}")
     if purge:
-        psql(url, "-c", "SELECT tenancy.purge_archive(current_database())")
+        execute(url, "SELECT tenancy.purge_archive(current_database())")
     done = sqitch(url, "revert", "-y", "--to", "@phase2")
     assert "WARNING" not in done.stdout + done.stderr
     assert "\n".join(difflib.unified_diff(before, schema(url), lineterm="", n=0)) == ""
@@ -48,9 +48,8 @@ def test_a_virtual_column_is_adopted(cluster: Cluster, legacy_database: str) -> 
     need_version(cluster, 18)
     url = legacy_database
     run_the_adr(url)
-    psql(
+    execute(
         url,
-        "-c",
         """
         ALTER TABLE public.customer_shop_profiles
         ADD COLUMN twice integer GENERATED ALWAYS AS (total_bookings * 2) VIRTUAL,
@@ -80,9 +79,8 @@ def test_a_not_null_that_is_not_valid_is_refused(
     need_version(cluster, 18)
     url = legacy_database
     run_the_adr(url)
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         ALTER TABLE public.{table}
         ALTER COLUMN {column} DROP NOT NULL,

@@ -23,7 +23,7 @@ from convo_tenancy.watch.waits import drawn, tree
 from support.at_once import move_to
 from support.cluster import Cluster
 from support.command_line import Running, refusal
-from support.commands import CONVO_TENANCY, environment, psql, value
+from support.commands import CONVO_TENANCY, environment, execute, psql, value
 from support.holding import held_in_a_batch, wait_until_gone, wait_until_held
 from support.legacy_application import LegacyClient
 from support.sessions import Session
@@ -161,7 +161,7 @@ _BY_INDEX = """
 def past_bookings(phase2_database: str) -> str:
     """URL of a database in which nothing is booked yet for the time to come."""
     earlier = "start_at_utc = start_at_utc - interval '20 years', end_at_utc = end_at_utc -"
-    psql(phase2_database, "-c", f"UPDATE public.bookings SET {earlier} interval '20 years'")
+    execute(phase2_database, f"UPDATE public.bookings SET {earlier} interval '20 years'")
     return phase2_database
 
 
@@ -169,7 +169,7 @@ def test_bookings_are_counted_by_side_and_shop_by_an_index(
     past_bookings: str,
 ) -> None:
     url = past_bookings
-    psql(url, "-c", "VACUUM ANALYZE")
+    execute(url, "VACUUM ANALYZE")
     with connect(url, "convo-tenancy watch") as connection:
         looker = Looker(connection, None, every=0.001)
         looker.look()  # the first one makes every check
@@ -206,9 +206,8 @@ def test_bookings_are_counted_by_side_and_shop_by_an_index(
 
 def test_far_bookings_are_left_out_and_the_view_says_so(past_bookings: str) -> None:
     """However many are to come, a look counts some thousands."""
-    psql(
+    execute(
         past_bookings,
-        "-c",
         """
         INSERT INTO public.bookings
             (id, shop_id, service_id, stylist_id, discount_cents, start_at_utc, end_at_utc, status)
@@ -233,7 +232,7 @@ def test_no_outcome_is_left_of_what_stood_before(phase2_database: str, runs: boo
     def line(figures: Figures) -> str:
         return next(iter(Lines().of(figures, quiet=False)))
 
-    psql(url, "-c", "ALTER TABLE public.customer_shop_profiles DISABLE TRIGGER USER")
+    execute(url, "ALTER TABLE public.customer_shop_profiles DISABLE TRIGGER USER")
     with (
         connect(url, "convo-tenancy watch") as connection,
         psycopg.connect(url, autocommit=True) as script,
@@ -243,7 +242,7 @@ def test_no_outcome_is_left_of_what_stood_before(phase2_database: str, runs: boo
             figures = watcher.see(looker.look())
             assert [check.name for check in figures.wrong] == ["triggers"]
             assert line(figures).endswith("; 1 check not ok (triggers)")
-        psql(url, "-c", "ALTER TABLE public.customer_shop_profiles ENABLE TRIGGER USER")
+        execute(url, "ALTER TABLE public.customer_shop_profiles ENABLE TRIGGER USER")
         assert len(watcher.see(looker.look()).wrong) == 1  # made every 30 seconds
         if runs:
             script.execute("SELECT pg_advisory_lock(75474063)")
@@ -426,7 +425,7 @@ def test_lines_where_there_is_no_terminal(phase1_database: str) -> None:
 
 
 def test_quiet_lines_are_of_what_is_wrong(phase1_database: str) -> None:
-    psql(phase1_database, "-c", "DROP VIEW tenancy.misplaced_bookings")
+    execute(phase1_database, "DROP VIEW tenancy.misplaced_bookings")
     with Running(phase1_database, "--quiet", *OFTEN) as running:
         assert running.process.stdout is not None
         assert re.match("  (critical|warning|unknown) ", running.process.stdout.readline())
@@ -438,7 +437,7 @@ def test_terminals_that_take_less(phase2_database: str) -> None:
         assert terminal.end(signal.SIGINT)[0] == 130
         assert b"\x1b" not in terminal.sent
     latin = {"PYTHONIOENCODING": "latin-1"}
-    psql(phase2_database, "-c", "UPDATE public.shops SET name = 'Caf\u00e9 \u4e2d' WHERE id = 1")
+    execute(phase2_database, "UPDATE public.shops SET name = 'Caf\u00e9 \u4e2d' WHERE id = 1")
     client = LegacyClient(phase2_database, 0, 1, seed=3)
     client.start()
     try:
@@ -452,11 +451,11 @@ def test_terminals_that_take_less(phase2_database: str) -> None:
 def test_roles_that_see_less(phase2_database: str, role: str) -> None:
     url = phase2_database
     login = role.strip('"')
-    psql(url, "-c", f"ALTER ROLE {role} LOGIN")
+    execute(url, f"ALTER ROLE {role} LOGIN")
     as_role = re.sub(r"//postgres@", f"//{login.replace(' ', '%20')}@", url)
     with Running(as_role, *OFTEN) as running:
         running.read_until("GRANT pg_read_all_data")
-    psql(url, "-c", f"GRANT convo_health, pg_read_all_stats TO {role}")
+    execute(url, f"GRANT convo_health, pg_read_all_stats TO {role}")
     with Running(as_role, *OFTEN) as running:
         assert "@phase2; " in running.read_until(" not ok")
 

@@ -16,7 +16,7 @@ import pytest
 from support import bookings
 from support.bookings import HERE, THERE, held
 from support.cluster import ROOT
-from support.commands import psql, value
+from support.commands import execute, value
 from support.legacy_replay import Customer, statement
 from support.sessions import Session
 from support.sides import drift
@@ -45,9 +45,8 @@ def owner(url: str) -> Iterator[psycopg.Connection]:
 @pytest.fixture
 def writer(url: str) -> Iterator[str]:
     """URL for somebody who may write the tables of both sides, and is neither owner nor bound."""
-    psql(
+    execute(
         url,
-        "-c",
         """
         CREATE ROLE writer LOGIN;
         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer;
@@ -55,7 +54,7 @@ def writer(url: str) -> Iterator[str]:
         """,
     )
     yield url.replace("postgres@", "writer@")
-    psql(url, "-c", "DROP OWNED BY writer CASCADE", "-c", "DROP ROLE writer")
+    execute(url, "DROP OWNED BY writer CASCADE", "DROP ROLE writer")
 
 
 # --- The list
@@ -197,7 +196,7 @@ def test_a_session_of_the_owner_may_write_past_the_mirrors(
     url: str, owner: psycopg.Connection, known: Customer
 ) -> None:
     """As rollback.md has it; not where it has taken somebody else's role."""
-    psql(url, "-c", "CREATE ROLE guest", "-c", "GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
+    execute(url, "CREATE ROLE guest", "GRANT ALL ON ALL TABLES IN SCHEMA public TO guest")
     try:
         for role, mirrored in (("guest", True), ("postgres", False)):
             with owner.transaction(force_rollback=True):
@@ -208,7 +207,7 @@ def test_a_session_of_the_owner_may_write_past_the_mirrors(
                 found = owner.execute("SELECT count(*) FROM tenancy.drift").fetchone()
                 assert found == (0 if mirrored else 1,)
     finally:
-        psql(url, "-c", "DROP OWNED BY guest", "-c", "DROP ROLE guest")
+        execute(url, "DROP OWNED BY guest", "DROP ROLE guest")
 
 
 def test_the_number_is_another_one_in_each_database(url: str, phase1_database: str) -> None:

@@ -15,6 +15,7 @@ from support.at_once import move_to, run_scripts, verify
 from support.cluster import ROOT, Cluster
 from support.commands import (
     Completed,
+    execute,
     pg_dump_data,
     pg_dump_schema,
     psql,
@@ -110,7 +111,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
     """Each script commits and Sqitch does not know; then a deploy, or a revert, and on."""
     url = request.getfixturevalue(f"{BELOW[tag]}_database")
     if tag == "@phase3":  # the commands that are offered do not wait for the quiet period
-        psql(url, "-c", "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+        execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
     history = legacy_history(url)
     for number in share(numbers_of(tag), 24):
         change = CHANGES[number]
@@ -231,7 +232,7 @@ def test_two_runs_at_once(small_at: Small, name: str) -> None:
     start = {"its revert": "@phase3"}
     url = small_at(start.get(name, below(change)))
     if value(url, "SELECT to_regclass('tenancy.settings') IS NOT NULL") == "t":
-        psql(url, "-c", "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
+        execute(url, "UPDATE tenancy.settings SET (lock_timeout_ms, lock_attempts) = (500, 999)")
     holder = Session(url)
     try:
         holder.execute(f"{hold} IN EXCLUSIVE MODE")
@@ -283,9 +284,8 @@ def test_a_run_that_died_is_not_waited_for(cluster: Cluster, small_at: Small, vi
 def test_a_key_that_somebody_else_holds(small_at: Small) -> None:
     """The key is in pg_locks for everybody to see; to hold it stops nobody."""
     url = small_at(below("profiles/backfill_profiles"))
-    psql(
+    execute(
         url,
-        "-c",
         """
         UPDATE tenancy.changes SET (open_pid, open_key) = (1, 4711)
         WHERE change = 'profiles/backfill_profiles'
@@ -300,12 +300,12 @@ def test_a_registry_that_is_lost(small_at: Small) -> None:
     """A dump without Sqitch's schema: a deploy registers what stands, and changes nothing."""
     tag = "@phase2" if SOAK else "@phase1"
     url = small_at(tag)
-    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(url, "DROP SCHEMA sqitch CASCADE")
     before = pg_dump_schema(url, "public", "tenancy"), pg_dump_data(url, "public", "tenancy")
     sqitch(url, "deploy", "--log-only", "--to", tag)
     assert agree(url)
 
-    psql(url, "-c", "DROP SCHEMA sqitch CASCADE")
+    execute(url, "DROP SCHEMA sqitch CASCADE")
     sqitch(url, "deploy", "--to", tag)
     assert agree(url)
     # The rights on the registry went with it.
@@ -341,7 +341,7 @@ def test_a_script_that_runs_again_later(small_at: Small, tag: str) -> None:
 
 
 def test_an_older_plan(legacy_database: str) -> None:
-    psql(legacy_database, "-c", "CREATE SCHEMA tenancy CREATE TABLE backfill_progress ()")
+    execute(legacy_database, "CREATE SCHEMA tenancy CREATE TABLE backfill_progress ()")
     refused = sqitch(legacy_database, "deploy", check=False)
     assert "schema tenancy was deployed from an older plan: revert it with the checkout" in (
         refused.stderr
@@ -352,24 +352,23 @@ def test_an_older_plan(legacy_database: str) -> None:
 def test_a_schema_of_somebody_elses(small_at: Small, schema: str, at: str | None) -> None:
     """What is planted in it would run with our rights, or be theirs to drop."""
     url = small_at(at)
-    psql(url, "-c", "DROP ROLE IF EXISTS squatter", "-c", "CREATE ROLE squatter")
-    psql(url, "-c", f"CREATE SCHEMA {schema} AUTHORIZATION squatter")
+    execute(url, "DROP ROLE IF EXISTS squatter", "CREATE ROLE squatter")
+    execute(url, f"CREATE SCHEMA {schema} AUTHORIZATION squatter")
     try:
         refused = sqitch(url, "deploy", *CONTRACT, check=False)
         assert f"schema {schema} " in refused.stderr
         assert "and public.customers have different owners" in refused.stderr
         assert "else rename the schema" in refused.stderr
     finally:
-        psql(url, "-c", f"DROP SCHEMA {schema}", "-c", "DROP ROLE squatter")
+        execute(url, f"DROP SCHEMA {schema}", "DROP ROLE squatter")
 
 
 def test_a_key_that_was_renamed(phase1_database: str) -> None:
     """The revert keeps the split by the record, whatever somebody did to a foreign key since."""
     url = phase1_database
     profiles = value(url, "SELECT count(*) FROM public.customer_shop_profiles")
-    psql(
+    execute(
         url,
-        "-c",
         "ALTER TABLE public.customer_shop_profiles"
         " RENAME CONSTRAINT customer_shop_profiles_customer_id_fkey TO renamed",
     )
@@ -384,7 +383,7 @@ def test_a_key_that_was_renamed(phase1_database: str) -> None:
 def test_without_begin_change(small_at: Small, command: tuple[str, ...]) -> None:
     """A revert that cannot ask what stands takes nothing back, and nothing out of the registry."""
     url = small_at("@phase2")
-    psql(url, "-c", "DROP FUNCTION tenancy.begin_change")
+    execute(url, "DROP FUNCTION tenancy.begin_change")
     refused = sqitch(url, *command, check=False)
     assert refused.returncode != 0
     assert "tenancy.begin_change() is gone" in refused.stderr
@@ -412,7 +411,7 @@ def test_planted_in_schema_tenancy(small_at: Small) -> None:
         done = psql_file(url, f"{script}.sql", check=False)
         assert "schema tenancy and public.customers have different owners" in done.stderr, script
         assert "planted" not in done.stderr, script
-    psql(url, "-c", "DROP SCHEMA tenancy CASCADE", "-c", "DROP ROLE squatter")
+    execute(url, "DROP SCHEMA tenancy CASCADE", "DROP ROLE squatter")
 
 
 @pytest.mark.parametrize("place", ["tenancy_archive", "public"])
@@ -434,7 +433,7 @@ def test_a_planted_table_is_not_adopted(small_at: Small, place: str) -> None:
         "public": "customer_shop_profiles exists, and this plan did not make it. It cannot be taken"
         " over: it belongs to squatter",
     }[place] in refused.stderr
-    psql(url, "-c", f"DROP TABLE {place}.customer_shop_profiles", "-c", "DROP ROLE squatter")
+    execute(url, f"DROP TABLE {place}.customer_shop_profiles", "DROP ROLE squatter")
     sqitch(url, "deploy", "--to", "@phase1")
 
 
@@ -453,7 +452,7 @@ def test_a_planted_view_is_not_read(small_at: Small) -> None:
     refused = sqitch(url, "revert", "-y", "--to", "@phase2", check=False)
     assert "public.customer_booking_stats is a view of role postgres" in refused.stderr
     assert "contract/switch" in standing(url)
-    psql(url, "-c", "DROP VIEW public.customer_booking_stats")
+    execute(url, "DROP VIEW public.customer_booking_stats")
     finish(url, "revert", "-y", "--to", "@phase2")
     assert agree(url)
 

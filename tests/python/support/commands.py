@@ -140,6 +140,13 @@ def psql(
     )
 
 
+def execute(url: str, *statements: str) -> None:
+    """Each statement as `psql -c` does, in one session; psycopg.Error if one fails."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
 def value(url: str, statement: str) -> str:
     """The value that the last statement returns, as psql -At prints it; columns divided by |."""
     with psycopg.connect(url, autocommit=True) as connection:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .command_line import call
-from .commands import psql, run, value
+from .commands import execute, run, value
 
 AS_DEPLOYED = "all there, as deployed"
 ADVICE = re.compile(
@@ -115,7 +115,7 @@ def follow(url: str, detail: str) -> None:
     assert advices, detail
     for advice in advices:
         if not advice.startswith(("psql ", "sqitch ")):
-            psql(url, "-c", advice)
+            execute(url, advice)
             continue
         command = advice.replace("psql -f", 'psql -X "$DATABASE_URL" -f')
         run("bash", "-c", command, env={"DATABASE_URL": url, "SQITCH_TARGET": f"db:{url}"})
@@ -124,13 +124,13 @@ def follow(url: str, detail: str) -> None:
 @contextmanager
 def role(url: str, *rights: str) -> Iterator[str]:
     """The URL for a role with these rights and no others, for as long as this lasts."""
-    psql(url, "-c", "CREATE ROLE watcher LOGIN")
+    execute(url, "CREATE ROLE watcher LOGIN")
     try:
         for right in rights:
-            psql(url, "-c", right)
+            execute(url, right)
         yield url.replace("postgres@", "watcher@")
     finally:
-        psql(url, "-c", "DROP OWNED BY watcher CASCADE", "-c", "DROP ROLE watcher")
+        execute(url, "DROP OWNED BY watcher CASCADE", "DROP ROLE watcher")
 
 
 CLASSES = (

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from .commands import psql, value
+from .commands import execute, value
 from .waiting import wait_until
 
 _SESSIONS = """
@@ -19,9 +19,8 @@ _SESSIONS = """
 @contextmanager
 def held_in_a_batch(url: str, event: str = "INSERT") -> Iterator[psycopg.Connection]:
     """Whoever writes a profile of customer 900 stays in the middle of that until this ends."""
-    psql(
+    execute(
         url,
-        "-c",
         f"""
         CREATE FUNCTION public.stay() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN

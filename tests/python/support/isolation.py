@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from .commands import psql, value
+from .commands import execute, psql, value
 
 OWNER = "convo_owner"
 """An ordinary role that has the tables."""
@@ -41,7 +41,7 @@ def give_tables(schema: str, role: str) -> str:
 
 def isolate(url: str) -> None:
     """Turn it on."""
-    psql(url, "-c", "CALL tenancy.enforce_isolation()")
+    execute(url, "CALL tenancy.enforce_isolation()")
 
 
 def state(url: str) -> str:
@@ -93,8 +93,8 @@ def as_role(url: str, role: str) -> str:
 def roles(url: str, *names: str) -> Iterator[None]:
     """These roles can log in, for as long as this lasts; what they got in the database goes too."""
     listed = ", ".join(names)
-    psql(url, "-c", "; ".join(f"CREATE ROLE {name} LOGIN" for name in names))
+    execute(url, "; ".join(f"CREATE ROLE {name} LOGIN" for name in names))
     try:
         yield
     finally:
-        psql(url, "-c", f"DROP OWNED BY {listed} CASCADE", "-c", f"DROP ROLE {listed}")
+        execute(url, f"DROP OWNED BY {listed} CASCADE", f"DROP ROLE {listed}")

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from .commands import psql
+from .commands import execute
 from .sessions import Session
 
 TABLES = (
@@ -50,7 +50,7 @@ _TRIGGERS = """
 
 def install(url: str) -> None:
     """The triggers, which do nothing to a session that was not told to stop."""
-    psql(url, "-c", _STOP + "".join(_TRIGGERS.format(table) for table in TABLES))
+    execute(url, _STOP + "".join(_TRIGGERS.format(table) for table in TABLES))
 
 
 class Stopping:
