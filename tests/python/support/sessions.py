@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 import psycopg
+from psycopg.pq import TransactionStatus
 
 from .commands import value
 from .legacy_replay import Connection
@@ -77,8 +78,9 @@ class Session:
 
     def close(self) -> None:
         """End it, whatever it waits for."""
-        with psycopg.connect(self._url, autocommit=True) as killer:
-            killer.execute("SELECT pg_terminate_backend(%s)", (self.pid,))
+        if self.connection.info.transaction_status is TransactionStatus.ACTIVE:
+            with psycopg.connect(self._url, autocommit=True) as killer:
+                killer.execute("SELECT pg_terminate_backend(%s)", (self.pid,))
         self._thread.shutdown()
         self.connection.close()
 
