@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from support.commands import execute, sqitch, start_sqitch, value
 from support.salon import SEED, Salon
 from support.sessions import Session, waiting_for
 from support.sides import drift
-from support.soak import PAUSE
+from support.soak import PAUSE, share
 from support.waiting import wait_until
 
 CALLS = (
@@ -125,8 +126,9 @@ def hold(url: str) -> str:
     ).splitlines()[0]
 
 
-@pytest.mark.parametrize("command", ["deploy", "revert"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("command", "call"), share([*itertools.product(("deploy", "revert"), CALLS)], 2)
+)
 def test_a_call_that_waits(request: pytest.FixtureRequest, command: str, call: str) -> None:
     """It began before the switch, and waits for it: then it does what is right behind it."""
     start, *arguments = {

@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from support.at_once import move_to
 from support.cluster import Cluster
 from support.commands import CONVO_TENANCY, execute, psql_file, run, sqitch, value
 from support.front_desk import STEPS, FrontDesk, Source
@@ -23,7 +24,7 @@ from support.waiting import wait_until
 
 OWNER = "front_desk"
 VISITS = 60 if SOAK else 3  # of each client, between two changes
-DURING_SQITCH = CLIENTS if SOAK else 1  # all of them take the machine from Sqitch
+DURING_A_MOVE = CLIENTS if SOAK else 1  # all of them take the machine from it
 
 MODELS = "models.py"
 # After each step: which files still use the legacy side. The models alone write nothing to it.
@@ -80,8 +81,8 @@ class Walk:
             self._desk.replace("legacy", first=first)
         self._visits.go_on(VISITS)
 
-    def deploy(self, phase: int) -> None:
-        """One phase on; to phase 3 days later, as its gate asks for."""
+    def move_to(self, phase: int) -> None:
+        """One phase on or back; to phase 3 by Sqitch days later, as its gate asks for."""
         if phase == 3:
             execute(
                 self._url,
@@ -89,17 +90,13 @@ class Walk:
                 "UPDATE tenancy.mirror_watch SET since = since - interval '2 days'",
                 "SELECT pg_stat_statements_reset()",
             )
-        self._sqitch(phase, "deploy", "--to", f"@phase{phase}", "--set", "contract=yes")
-
-    def revert(self, phase: int) -> None:
-        """One phase back."""
-        self._sqitch(phase, "revert", "--to", f"@phase{phase}" if phase else "@ROOT", "-y")
-
-    def _sqitch(self, phase: int, *words: str) -> None:
         self._visits.apart = min(phase, self._phase) < 2
         self._visits.go_on(1)
-        self._visits.at_once = DURING_SQITCH
-        sqitch(self._url, *words)
+        self._visits.at_once = DURING_A_MOVE
+        if phase == 3:
+            sqitch(self._url, "deploy", "--to", "@phase3", "--set", "contract=yes")
+        else:
+            move_to(self._url, f"@phase{phase}" if phase else None)
         self._visits.at_once = CLIENTS
         self._phase = phase
         self._visits.go_on(VISITS)
@@ -238,14 +235,14 @@ def test_guide(salons: str, own_cluster: Cluster, tmp_path: Path) -> None:
         startup, context, *others = STEPS
         walk.begin()
         walk.step(startup)
-        walk.deploy(1)
-        walk.deploy(2)
+        walk.move_to(1)
+        walk.move_to(2)
         for step in (context, *others):
             walk.step(step)
         walk.confirm_twice()
-        walk.deploy(3)
-        walk.revert(2)
+        walk.move_to(3)
+        walk.move_to(2)
         walk.back(context)
-        walk.revert(1)
-        walk.revert(0)
+        walk.move_to(1)
+        walk.move_to(0)
     print(f"retried: {dict(visits.retried)}")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -86,6 +87,10 @@ def children(pid: int) -> list[int]:
     return found
 
 
+# What makes and drops databases, by the cluster's folder: each test does both.
+_maintenance: dict[Path, psycopg.Connection[TupleRow]] = {}
+
+
 @dataclass(frozen=True)
 class Cluster:
     """A PostgreSQL that listens on a Unix socket in `directory` only."""
@@ -120,6 +125,8 @@ class Cluster:
 
     def remove(self) -> None:
         """Stop it and delete it."""
+        if connection := _maintenance.pop(self.directory, None):
+            connection.close()
         _cluster_script("remove", self.directory)
 
     def running(self) -> bool:
@@ -169,10 +176,19 @@ class Cluster:
         )
 
     def _execute(self, statement: sql.Composed) -> None:
+        connection = _maintenance.get(self.directory)
+        if connection is not None:
+            try:
+                connection.execute(statement)
+            except psycopg.OperationalError:
+                if not connection.closed:
+                    raise
+            else:
+                return
         try:
             connection = psycopg.connect(self.url(), autocommit=True)
         except psycopg.OperationalError:  # an earlier test may have crashed it
             self.start()
             connection = psycopg.connect(self.url(), autocommit=True)
-        with connection:
-            connection.execute(statement)
+        _maintenance[self.directory] = connection
+        connection.execute(statement)
