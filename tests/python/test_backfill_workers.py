@@ -356,7 +356,7 @@ def test_a_table_that_was_taken_over(small_at: Callable[[str | None], str]) -> N
 
 def test_the_command_with_workers(url: str) -> None:
     call(url, "backfill", "pause")
-    with Running(url, "backfill", "--workers", str(WORKERS), "--batch-size", "5") as running:
+    with Running(url, "backfill", "--workers", str(WORKERS), "--batch-size", "20") as running:
         assert "paused" in running.read_until("waiting:")
         status = json.loads(call(url, "backfill", "status", "--format", "json").stdout)
         assert len(status["workers"]) == WORKERS
@@ -376,9 +376,9 @@ def test_the_command_with_workers(url: str) -> None:
 
 def test_a_second_command_shares_the_work(url: str) -> None:
     call(url, "backfill", "pause")
-    with Running(url, "backfill", "--batch-size", "5") as running:
+    with Running(url, "backfill", "--batch-size", "20") as running:
         running.read_until("waiting:")
-        with Running(url, "backfill", "--batch-size", "5") as second:
+        with Running(url, "backfill", "--batch-size", "20") as second:
             assert f"application {APPLICATION}" in second.read_until(
                 "Note: a backfill is running, and this session shares its work: pid"
             )

@@ -31,7 +31,7 @@ def test_server_killed_under_load(cluster: Cluster, phase2_database: str) -> Non
             *(ApiClient(url, f"api {crash}.{n}", waiting, SEED) for n in range(8)),
         ]
         with BookingLoad(clients) as load:
-            load.go_on(150)
+            load.go_on(80)
             cluster.kill()
         # A connection cut, or the backend's word that the server is gone; none for who was to stop
         # before the next statement.
@@ -68,11 +68,11 @@ def test_deployed_under_load(phase1_database: str) -> None:
     assert len(exact) > 60
 
     with salon.legacy_load() as legacy:
-        legacy.go_on(150)
+        legacy.go_on(80)
         assert drift(url) != [], "nobody is stale"
         move_to(url, "@phase2")
         assert drift(url) == []
-        legacy.go_on(150)
+        legacy.go_on(80)
     assert legacy.errors == []
     assert drift(url) == []
 
@@ -91,7 +91,7 @@ def test_reverted_and_deployed_again_under_load(phase2_database: str) -> None:
     with salon.legacy_load() as legacy:
         legacy.go_on(50)
         with salon.api_load() as api:
-            api.go_on(150)
+            api.go_on(80)
             move_to(url, "@phase1")
             wait_until(lambda: len(api.errors) == len(api.clients), "the callers find it gone")
         assert {type(client.error) for client in api.clients} == {psycopg.errors.UndefinedFunction}

@@ -249,8 +249,8 @@ HAS_LATER = """
 @pytest.mark.parametrize(
     ("tag", "stays"),
     [
-        *([("@phase1", False), ("@phase2", False), ("@phase2", True)] if SOAK else []),
-        ("@phase1", True),
+        *([("@phase1", False), ("@phase1", True), ("@phase2", False)] if SOAK else []),
+        ("@phase2", True),
         ("@phase3", False),
     ],
 )

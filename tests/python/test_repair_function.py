@@ -14,6 +14,7 @@ import pytest
 
 from support.cluster import Cluster
 from support.profiles import wrong_profiles
+from support.soak import share
 from support.waiting import wait_until
 
 # What a row is called, and when it was written, is not what it says.
@@ -302,12 +303,15 @@ def differences(before: Rows, after: Rows) -> list[tuple[int, *Change]]:
 
 @pytest.mark.parametrize(
     ("name", "source"),
-    [
-        (name, source)
-        for name in CASES
-        for source in ("legacy", "profiles")
-        if (name, source) not in HOPELESS
-    ],
+    share(
+        [
+            (name, source)
+            for name in CASES
+            for source in ("legacy", "profiles")
+            if (name, source) not in HOPELESS
+        ],
+        3,
+    ),
 )
 def test_each_kind(connection: Connection, who: int, name: str, source: str) -> None:
     """It says what it changes, changes what must be, and the second time nothing."""

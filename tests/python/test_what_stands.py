@@ -113,7 +113,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
     if tag == "@phase3":  # the commands that are offered do not wait for the quiet period
         execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
     history = legacy_history(url)
-    for number in share(numbers_of(tag), 24):
+    for number in share(numbers_of(tag), 32):
         change = CHANGES[number]
         if registered(url) != CHANGES[:number]:
             move_to(url, CHANGES[number - 1])
@@ -137,7 +137,7 @@ def test_every_deploy_that_was_not_registered(request: pytest.FixtureRequest, ta
 def test_every_revert_that_was_not_registered(request: pytest.FixtureRequest, tag: str) -> None:
     """The same on the way back: a deploy must not build on what is gone."""
     url = request.getfixturevalue(f"{tag.removeprefix('@')}_database")
-    for number in share([*reversed(numbers_of(tag))], 24):
+    for number in share([*reversed(numbers_of(tag))], 32):
         change = CHANGES[number]
         if registered(url) != CHANGES[: number + 1]:
             move_to(url, change)
