@@ -29,7 +29,7 @@ part() {
     query "CREATE DATABASE pgtap TEMPLATE template0" "$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" postgres)"
     DATABASE_URL=$(scripts/cluster.sh url "$CONVO_TEST_CLUSTER" pgtap)
     scripts/load-legacy.sh "$DATABASE_URL" minimal
-    log=$(sqitch deploy --to "$tag" --set contract=yes --set legacy_quiet_period=0 --target "db:$DATABASE_URL" 2>&1) ||
+    log=$(sqitch deploy --no-verify --to "$tag" --set contract=yes --set legacy_quiet_period=0 --target "db:$DATABASE_URL" 2>&1) ||
         die "sqitch deploy --to $tag failed:"$'\n'"$log"
     for room in ${wanted:-$(rooms_at "$tag")}; do folders+=("tests/pgtap/$room/schema"); done
     for room in $completed; do folders+=("tests/pgtap/$room/behaviour"); done

@@ -22,6 +22,8 @@ from support.wheel import Installed
 LONG = (
     "test_what_stands.py",
     "test_guide.py",
+    "test_releases.py",
+    "test_wheel.py",
     "test_tag_matrix.py",
     "test_contract_killed.py",
     "test_races.py",

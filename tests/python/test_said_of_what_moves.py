@@ -69,7 +69,6 @@ def test_each_phase_there_and_back(owned_database: str) -> None:
     execute(url, "DROP FUNCTION tenancy.function_of_others; DROP VIEW tenancy.view_of_others")
     assert said(url, "revert", "-y") == [ASIDE]
     assert said(url, "deploy", "--to", "@phase1") == [AGAIN]
-    assert said(url, "deploy", "--to", "@phase2") == []
 
 
 def test_what_can_be_made_again(legacy_database: str) -> None:
