@@ -397,17 +397,20 @@ def test_each_by_its_name(phase2_database: str) -> None:
 
 @pytest.mark.parametrize(
     "typo",
-    [
-        "index public.fan",
-        "index  public.fans",
-        "public.fans",
-        "INDEX PUBLIC.FANS",
-        "index public.fans; index public.other",
-        '"index public.fans',
-        "index public.fans)",
-        "all",
-        "*",
-    ],
+    share(
+        [
+            "index public.fan",
+            "index  public.fans",
+            "public.fans",
+            "INDEX PUBLIC.FANS",
+            "index public.fans; index public.other",
+            '"index public.fans',
+            "index public.fans)",
+            "all",
+            "*",
+        ],
+        3,
+    ),
 )
 def test_a_name_that_names_nothing(phase2_database: str, typo: str) -> None:
     url = phase2_database

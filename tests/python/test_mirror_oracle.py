@@ -62,7 +62,7 @@ from support.sessions import Rows
 from support.soak import SOAK
 
 SEED = int(os.environ.get("ORACLE_SEED", "20261124"))
-EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "1000" if SOAK else "25"))
+EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "1000" if SOAK else "15"))
 STEPS = int(os.environ.get("ORACLE_STEPS", "20"))
 
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from support.sides import drift
 from support.soak import SOAK
 
 SEED = 20261123
-TRANSACTIONS = int(os.environ.get("RACE_TRANSACTIONS", "100000" if SOAK else "2000"))
+TRANSACTIONS = int(os.environ.get("RACE_TRANSACTIONS", "100000" if SOAK else "1500"))
 
 BOOKINGS_AND_CALLS = {
     "legacy booking": 40,

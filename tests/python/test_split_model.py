@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from support.at_once import move_to
 from support.commands import execute
+from support.soak import SOAK
 
 DEFAULT_SHOP = 1
 SHOPS = (1, 2, 3)
@@ -283,7 +284,7 @@ def _write(connection: psycopg.Connection, everybody: list[Customer], past: list
 
 
 @settings(
-    max_examples=300,
+    max_examples=300 if SOAK else 100,
     derandomize=True,  # the same histories each time
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
