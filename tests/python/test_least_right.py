@@ -192,10 +192,10 @@ def _introduce(clerk: psycopg.Connection[Any], number: int, shop: int = OWN) -> 
 def test_a_column_that_the_application_adds(isolated_database: str) -> None:
     """Whoever opens it says so to the switch, by name, and then it stays open."""
     name = "SELECT (channel) on public.bookings to convo_shop"
-    psql(
+    execute(
         isolated_database,
-        *("-c", "ALTER TABLE public.bookings ADD COLUMN channel text, ADD COLUMN agent text"),
-        *("-c", "GRANT SELECT (channel), UPDATE (agent) ON public.bookings TO convo_shop"),
+        "ALTER TABLE public.bookings ADD COLUMN channel text, ADD COLUMN agent text",
+        "GRANT SELECT (channel), UPDATE (agent) ON public.bookings TO convo_shop",
     )
     for column in ("channel", "agent"):
         assert f"({column}) on public.bookings" in health(isolated_database).said("isolation")[2]

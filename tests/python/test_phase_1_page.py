@@ -17,7 +17,6 @@ from support.commands import (
     execute,
     pg_dump_data,
     pg_dump_schema,
-    psql,
     run,
     sqitch,
     value,
@@ -36,10 +35,10 @@ def url(cluster: Cluster) -> Iterator[str]:
     """The recorded database, its tables those of an ordinary role that has what the page asks."""
     made = cluster.create_database("page_of_phase_1")
     run(ROOT / "scripts/load-legacy.sh", made, "recorded", OWNER)
-    psql(
+    execute(
         made,
-        *("-c", f"ALTER ROLE {OWNER} LOGIN CREATEROLE"),
-        *("-c", f"GRANT CREATE ON DATABASE page_of_phase_1 TO {OWNER}"),
+        f"ALTER ROLE {OWNER} LOGIN CREATEROLE",
+        f"GRANT CREATE ON DATABASE page_of_phase_1 TO {OWNER}",
     )
     yield made
     cluster.drop_database("page_of_phase_1")
@@ -74,10 +73,10 @@ def test_each_command_of_the_page(url: str, tmp_path: Path) -> None:
             continue
         if kind in ("instead", "adopt"):
             move_to(owner, None)
-            psql(
+            execute(
                 owner,
-                *("-c", "DROP TABLE IF EXISTS public.customer_shop_profiles"),
-                *("-c", "DROP SCHEMA IF EXISTS tenancy_archive CASCADE"),
+                "DROP TABLE IF EXISTS public.customer_shop_profiles",
+                "DROP SCHEMA IF EXISTS tenancy_archive CASCADE",
             )
         if kind == "adopt":
             run_the_adr(owner)

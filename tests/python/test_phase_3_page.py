@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from support.cluster import ROOT
-from support.commands import execute, psql, sqitch, value
+from support.commands import execute, sqitch, value
 from support.walk import let_deploy, marked_steps, take
 
 PAGE = ROOT / "docs/phase-3.md"
@@ -24,10 +24,10 @@ def test_each_command_of_the_page(owned_database: str) -> None:
                 sqitch(owner, "revert", "--to", "@phase2", "-y")
                 execute(url, WATCHED)
             if "contract_despite" in commands:
-                psql(
+                execute(
                     url,
-                    *("-c", "CREATE PUBLICATION export FOR TABLE public.customer_booking_stats"),
-                    *("-c", "CREATE INDEX fans ON public.customers (preferred_stylist_id)"),
+                    "CREATE PUBLICATION export FOR TABLE public.customer_booking_stats",
+                    "CREATE INDEX fans ON public.customers (preferred_stylist_id)",
                 )
             take(commands, owner, url)
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from .commands import Completed, psql, value
+from .commands import Completed, execute, value
 from .isolation import OWNER, as_role, give_tables
 from .runbook import perform
 from .steps import steps
@@ -26,10 +26,12 @@ def marked_steps(page: Path, others: int = 0) -> list[tuple[str, str]]:
 def let_deploy(url: str, role: str = OWNER) -> str:
     """URL of the owner of the tables, who can deploy as if they had done so from the start."""
     name = value(url, "SELECT current_database()")
-    psql(
+    execute(
         url,
-        *("-c", f"ALTER ROLE {role} LOGIN", "-c", f"GRANT CREATE ON DATABASE {name} TO {role}"),
-        *("-c", f"ALTER SCHEMA sqitch OWNER TO {role}", "-c", give_tables("sqitch", role)),
+        f"ALTER ROLE {role} LOGIN",
+        f"GRANT CREATE ON DATABASE {name} TO {role}",
+        f"ALTER SCHEMA sqitch OWNER TO {role}",
+        give_tables("sqitch", role),
     )
     return as_role(url, role)
 
