@@ -15,13 +15,16 @@ import pytest
 import typer
 
 from convo_tenancy.cli import app
+from convo_tenancy.preflight.locks import locks, locks_of
 from convo_tenancy.verbosity import common_options
 from support.cluster import ROOT, Cluster
 from support.commands import convo_tenancy, execute, psql, run, value
 from support.front_desk import STEPS
+from support.messages import as_shown
 
 # The ADR is older than all of it.
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr-0001.md"})
+REFERENCE = sorted(ROOT.glob("docs/reference/*.md"))
 PHASE_1 = ROOT / "docs/phase-1.md"
 PHASE_2 = ROOT / "docs/phase-2.md"
 MOVING_CODE = ROOT / "docs/moving-code.md"
@@ -175,28 +178,6 @@ def test_keys_of_status(phase2_database: str) -> None:
     assert quoted(listed) == keys
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_rooms(room: str) -> None:
-    """The page of a room lists its deploy scripts and no others, in the order of the plan."""
-    page = (ROOT / "docs" / f"{room}.md").read_text()
-    listed = re.findall(r"^- `(deploy/\w+/\w+\.sql)`: \S", page, re.MULTILINE)
-    assert listed == [f"deploy/{change}.sql" for change in plan() if change.split("/")[0] == room]
-    scripts = {str(each.relative_to(ROOT)) for each in (ROOT / "deploy" / room).glob("*.sql")}
-    assert set(listed) == scripts
-
-
-def test_rules() -> None:
-    """Each rule has one deploy script, the page that explains it, and a test."""
-    rows = cells(section(ARCHITECTURE, "## The rules"))[1:]
-    assert len(rows) > 20
-    for rule, file, test in rows:
-        assert re.fullmatch(r" `deploy/\w+/\w+\.sql` ", file), rule
-        assert re.fullmatch(r" \[[^]]+\]\([\w.-]+#[\w-]+\) ", rule), rule
-        assert re.fullmatch(r" `tests/[\w/.]+` ", test), rule
-    files = [row[1] for row in rows]
-    assert len(set(files)) == len(files)
-
-
 @each_page
 def test_paths(page: Path) -> None:
     """Each path, each change of the plan, and each test that a page names is there."""
@@ -220,30 +201,17 @@ def section_of_tests(text: str) -> str:
     return "\n".join(each for each in text.split("\n\n") if "*Test" in each)
 
 
-@pytest.mark.parametrize(
-    ("page", "heading", "tag"),
-    [
-        (PHASE_1, "## Locks", "@phase1"),
-        (PHASE_2, "## Locks", "@phase2"),
-        (PHASE_3, "## Locks", "@phase3"),
-    ],
-)
 @pytest.mark.parametrize("direction", ["deploy", "revert"])
-def test_locks(page: Path, heading: str, tag: str, direction: str) -> None:
-    """The tables have each change that takes strong locks, with the locks that its script takes."""
-    deploy, revert = section(page, heading).split("\nRevert")
-    locks: dict[str, str] = {}  # of a change, all that its rows say
-    change = ""
-    for row in cells(deploy if direction == "deploy" else revert)[1:]:
-        change = next(iter(quoted(row[0])), change)  # or that of the row above
-        locks[change] = locks.get(change, "") + "|".join(row)
-    changes = [change for change, its_tag in plan().items() if its_tag == tag]
-    assert set(locks) <= set(changes)
-    for change in changes:
+def test_locks(direction: str) -> None:
+    """The list has each change that takes strong locks, with the locks that its script takes."""
+    listed = locks(1, 3) if direction == "deploy" else locks_of(tuple(plan()), ())
+    for change in plan():
+        said = "|".join(f"{each.lock}|{each.tables}" for each in listed if each.change == change)
         for mode, tables in strong_locks(ROOT / direction / f"{change}.sql"):
-            assert mode in locks.get(change, ""), change
+            assert mode in said, change
             for table in tables:
-                assert table in locks[change], (change, table)
+                assert table in said, (change, table)
+    assert {each.change for each in listed} <= {*plan()}
 
 
 BODY = re.compile(r"(?<!DO )\$\$.*?\$\$", re.DOTALL)  # of a function that is made, not run
@@ -340,20 +308,9 @@ def test_status(isolated_database: str) -> None:
     assert screens[0] == screens[1]
 
 
-@pytest.mark.parametrize(
-    ("page", "heading", "least"),
-    [
-        (PHASE_1, "## Refused", 15),
-        (PHASE_2, "## Refused", 7),
-        (MOVING_CODE, "## Errors and repeating", 15),
-        (PHASE_3, "## Refused", 7),
-        (ISOLATION, "## Errors", 7),
-        (SUPPORT, "### Refused", 14),
-        (RUNBOOK, "### Of no other page", 12),
-    ],
-)
-def test_messages(page: Path, heading: str, least: int) -> None:
-    """Each message in the tables of refusals is in a script or in the command line."""
+@each_page
+def test_messages(page: Path) -> None:
+    """Each message in a table of a page is in a script or in the command line."""
     sources = [
         *(ROOT / "deploy").rglob("*.sql"),
         *(ROOT / "revert").rglob("*.sql"),
@@ -366,86 +323,12 @@ def test_messages(page: Path, heading: str, least: int) -> None:
         *("new row violates", "invalid input syntax", "COPY FROM", "query would be affected"),
         *("Cannot find your name", "No such file", "Connection refused", "the backfill is not d"),
     )
-    messages = [
-        message
-        for row in cells(section(page, heading))
-        for message in quoted(row[0])
-        if not message.startswith(others)
-    ]
-    assert len(messages) > least
-    for message in messages:
-        for part in filter(None, (part.strip(' ":;()') for part in message.split("…"))):
-            assert part in known, f"{part!r} of {message!r}"
-
-
-def as_shown(source: str) -> str:
-    """Messages as a page shows them: SQL's % and Python's {…} stand for a value, as its … does."""
-    text = re.sub(r"""['"]\s*\n\s*f?['"]""", "", source)
-    return re.sub(r"\{[^{}]*\}|%[sIL]?|\.{3}", "…", text.replace("''", "'"))
-
-
-def test_every_message() -> None:
-    """What a script refuses or warns of, and what ends a command, is on a page, by its words."""
-    pages = [page for page in PAGES if page.name != "scan.md"]
-    texts = [as_one_line(page.read_text()) for page in pages]
-    shown_messages = [
-        message.removesuffix("…").strip()
-        for page in pages
-        for message in quoted(FENCE.sub("", page.read_text()))
-    ]
-    messages = [
-        (script.name, as_shown(text.strip())[1:-1])
-        for script in [*(ROOT / "deploy").rglob("*.sql"), *(ROOT / "revert").rglob("*.sql")]
-        for text in re.findall(
-            r"RAISE (?:EXCEPTION|WARNING)\s+((?:'(?:[^']|'')*'\s*)+)",
-            re.sub(r"^\s*--.*", "", script.read_text(), flags=re.MULTILINE),
-        )
-    ]
-    messages += [
-        (module.name, as_shown(text.strip()).strip("f'\""))
-        for module in (ROOT / "python").rglob("*.py")
-        for text in re.findall(
-            r"""\bProblem\(\s*((?:f?(?:"[^"]*"|'[^']*')\s*)+)""", module.read_text()
-        )
-        if "scan" not in module.parts  # its own page
-    ]
-    assert len(messages) > 90
-    for source, message in messages:
-        first = next((part for part in message.split("…") if len(part.strip(" :;(")) > 5), "")
-        if not first:
-            continue  # put together of findings or details, which have tests of their own
-        assert any(len(each) > 12 and message.startswith(each) for each in shown_messages) or any(
-            as_one_line(first).strip(" :;(")[:40] in text for text in texts
-        ), f"{source}: {message}"
-
-
-def as_one_line(text: str) -> str:
-    """Without the line breaks."""
-    return " ".join(text.split())
-
-
-def test_refusals_of_support() -> None:
-    """Each refusal of the scripts that know what stands is in the table."""
-    scripts = [
-        *(
-            ROOT / "deploy/support" / f"{name}.sql"
-            for name in ("begin", "schema", "archive_schema")
-        ),
-        *(ROOT / "revert/support").glob("*.sql"),
-    ]
-    text = "\n".join(script.read_text() for script in scripts)
-    raised = [
-        as_shown(message.strip())[1:-1]
-        for message in re.findall(r"RAISE EXCEPTION ((?:'(?:[^']|'')*'\s*)+)", text)
-    ]
-    assert len(raised) > 12
-    listed = [
-        message.removesuffix("…").strip()
-        for row in cells(section(SUPPORT, "### Refused"))[1:]
-        for message in quoted(row[0])
-    ]
-    for message in raised:
-        assert message == "…" or any(message.startswith(each) for each in listed), message
+    tables = re.findall(r"^\| message \|.*\n((?:\|.*\n)+)", page.read_text(), re.MULTILINE)
+    for row in cells("\n".join(tables)):
+        for message in quoted(row[0]):
+            if not message.startswith(others):
+                for part in filter(None, (part.strip(' ":;()') for part in message.split("…"))):
+                    assert part in known, f"{part!r} of {message!r}"
 
 
 def test_templates(tmp_path: Path) -> None:
@@ -500,7 +383,7 @@ def anchors(page: Path) -> set[str]:
     return made | set(re.findall(r'<a name="([\w-]+)"', text))
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, *REFERENCE], ids=lambda page: page.name)
 def test_links(page: Path) -> None:
     for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text())):
         if "://" in target:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from typing import Any
 
 import psycopg
 
-from convo_tenancy.preflight.locks import Lock, locks, locks_of
 from support.cluster import ROOT, Cluster
 from support.command_line import call, in_terminal, refusal
 from support.commands import execute, pg_dump_data, pg_dump_schema, psql
@@ -133,39 +131,3 @@ def test_of_what_is_not_there_nothing_is_said(cluster: Cluster) -> None:
     assert "legacy_schema" in checks
     assert not {"inserts", "indexes", "owner", "default_shop"} & checks
     cluster.drop_database("preflight_empty")
-
-
-def test_the_locks_are_those_of_the_pages() -> None:
-    for number in (1, 2, 3):
-        page = (ROOT / f"docs/phase-{number}.md").read_text()
-        deploy, _, revert = page.partition("# Locks\n")[2].partition("\nRevert")
-        assert listed(locks(number, number)) == rows(number, deploy)
-        reverts = rows(number, revert.partition("\n#")[0])
-        half_way = [each for each in reverts if each[1] in KEPT_OPEN]
-        found = listed(locks_of(KEPT_OPEN, ()))
-        assert [each for each in found if each[0] == number] == half_way
-
-
-KEPT_OPEN = tuple(
-    f"{path.parent.name}/{path.stem}"
-    for path in (ROOT / "revert").glob("*/*.sql")
-    if "CALL tenancy.keep_open(" in path.read_text()
-)
-"""The changes whose revert can be half-way."""
-
-
-def rows(number: int, section: str) -> list[tuple[object, ...]]:
-    """Of the first table of a section."""
-    table = section.partition("\n|")[2].partition("\n\n")[0]
-    lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("| ")]
-    change, found = "", []
-    for cells in lines:
-        [first, *rest] = [re.sub(r"\[(\w+)\]\(#\w+\)", r"\1", each) for each in cells]
-        change = first.strip().strip("`") or change
-        found.append((number, change, *(each.strip().replace("`", "") for each in rest)))
-    return found
-
-
-def listed(found: list[Lock]) -> list[tuple[object, ...]]:
-    """As rows are."""
-    return [(each.phase, each.change, each.lock, each.tables, each.duration) for each in found]

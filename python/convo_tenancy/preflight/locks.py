@@ -1,6 +1,6 @@
-"""The locks that somebody may notice, as docs/phase-1.md to -3.md list them.
+"""The locks that somebody may notice: docs/reference/locks.md shows them.
 
-locks.csv has those of all deploys, revert_locks.csv those of the reverts that can be half-way.
+locks.csv has those of the deploys, revert_locks.csv those of the reverts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""docs/reference: what the plan, COMMENT ON and --help say, as pages.
+"""docs/reference: what the plan, COMMENT ON, --help and the sources say, as pages.
 
 `.venv/bin/pytest tests/python/test_reference.py` compares them; with CONVO_UPDATE_REFERENCE=1 it
 writes them anew.
@@ -15,10 +15,12 @@ import typer
 from psycopg.rows import class_row
 
 from convo_tenancy.cli import app
+from convo_tenancy.preflight.locks import Lock, locks, locks_of
 
 from .cluster import ROOT
 from .commands import run
-from .plan import PLAN, TAGS, place
+from .messages import Message, of_commands, of_scripts
+from .plan import CHANGES, PLAN, TAGS, place
 
 FOLDER = ROOT / "docs/reference"
 NOTE = (
@@ -111,6 +113,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
     relations = _both(phase2, phase3, _RELATIONS)
     columns = _both(phase2, phase3, _COLUMNS)
     triggers = _both(phase2, phase3, _TRIGGERS)
+    reverts = locks_of((*CHANGES,), ())
     return {
         "README.md": _index(),
         "changes.md": _changes(),
@@ -120,7 +123,13 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
             _table(
                 ("function", "gives", "phase", "who may call it", "what it does"),
                 [
-                    (f"`{each.name}`", each.type, each.phase, each.rights or "", each.comment)
+                    (
+                        f"`{each.name}` {_anchor(each.name)}",
+                        each.type,
+                        each.phase,
+                        each.rights or "",
+                        each.comment,
+                    )
                     for each in routines
                 ],
             ),
@@ -161,6 +170,34 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
                 ("on", "columns", "`convo_shop`", "`convo_back_office`", "`convo_health`"),
                 _rights(phase2),
             ),
+        ),
+        "locks.md": _page(
+            "Locks",
+            "The strong locks, and the locks of rows, that a deploy and a revert of each phase"
+            " take, in their order. [How they give way](../support.md#locks). A moment is a few"
+            " milliseconds.",
+            *(
+                f"## {direction} of phase {number}\n\n{_locks(taken)}"
+                for number in (1, 2, 3)
+                for direction, taken in (
+                    ("Deploy", locks(number, number)),
+                    (
+                        "Revert",
+                        [each for each in locks_of((*CHANGES,), ()) if each.phase == number],
+                    ),
+                )
+            ),
+        ),
+        "messages.md": _page(
+            "Messages",
+            "What refuses or warns, as its source has it. `…` stands for a name, a number or a"
+            " list. A warning has no SQLSTATE.",
+            *(
+                f"## Room {room}\n\n"
+                + _messages([each for each in of_scripts() if each.source.startswith(f"{room}/")])
+                for room in dict.fromkeys(change.partition("/")[0] for change in CHANGES)
+            ),
+            "## convo-tenancy\n\n" + _messages([*of_commands()]),
         ),
         "commands.md": _page("Commands", "The `--help` of each command.", *_commands()),
     }
@@ -205,6 +242,29 @@ def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     return "\n".join([line(heads), line(tuple("---" for _ in heads)), *body])
 
 
+def _anchor(name: str) -> str:
+    """The place of a function, for links; functions of one name share it."""
+    return f'<a name="{name.partition("(")[0]}"></a>'
+
+
+def _locks(taken: list[Lock]) -> str:
+    return _table(
+        ("change", "lock", "on", "how long"),
+        [(f"`{each.change}`", each.lock, each.tables, each.duration) for each in taken],
+    )
+
+
+def _messages(found: list[Message]) -> str:
+    sources: dict[tuple[str, str], set[str]] = {}
+    for each in found:
+        if each.has_words:
+            sources.setdefault((each.text, each.sqlstate), set()).add(each.source)
+    return _table(
+        ("message", "SQLSTATE", "from"),
+        [(text, state, ", ".join(sorted(named))) for (text, state), named in sources.items()],
+    )
+
+
 def _page(title: str, about: str, *parts: str) -> str:
     return "\n\n".join([NOTE, f"# {title}", about, *parts]) + "\n"
 
@@ -212,10 +272,10 @@ def _page(title: str, about: str, *parts: str) -> str:
 def _index() -> str:
     return _page(
         "Reference",
-        "Generated from the plan, from the comments in the database and from the command line.",
+        "Generated from the plan, the comments in the database, the command line and the sources.",
         "- [Changes and tags](changes.md)\n- [Functions and procedures](functions.md)\n"
         "- [Tables, views and their columns](tables.md)\n- [Triggers](triggers.md)\n"
-        "- [Rights of the three roles](rights.md)\n"
+        "- [Rights of the three roles](rights.md)\n- [Locks](locks.md)\n- [Messages](messages.md)\n"
         "- [Commands](commands.md)",
     )
 
