@@ -28,12 +28,8 @@ REFERENCE = sorted(ROOT.glob("docs/reference/*.md"))
 PHASE_1 = ROOT / "docs/phase-1.md"
 PHASE_2 = ROOT / "docs/phase-2.md"
 MOVING_CODE = ROOT / "docs/moving-code.md"
-PHASE_3 = ROOT / "docs/phase-3.md"
-ISOLATION = ROOT / "docs/isolation.md"
 SUPPORT = ROOT / "docs/support.md"
-RUNBOOK = ROOT / "docs/runbook.md"
 OPERATING = ROOT / "docs/operating.md"
-ARCHITECTURE = ROOT / "docs/architecture.md"
 PROFILES = ROOT / "docs/profiles.md"
 MIRROR = ROOT / "docs/mirror.md"
 

@@ -181,10 +181,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
                 for number in (1, 2, 3)
                 for direction, taken in (
                     ("Deploy", locks(number, number)),
-                    (
-                        "Revert",
-                        [each for each in locks_of((*CHANGES,), ()) if each.phase == number],
-                    ),
+                    ("Revert", [each for each in reverts if each.phase == number]),
                 )
             ),
         ),
