@@ -30,7 +30,6 @@ PHASE_2 = ROOT / "docs/phase-2.md"
 MOVING_CODE = ROOT / "docs/moving-code.md"
 SUPPORT = ROOT / "docs/support.md"
 OPERATING = ROOT / "docs/operating.md"
-PROFILES = ROOT / "docs/profiles.md"
 MIRROR = ROOT / "docs/mirror.md"
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
@@ -255,9 +254,7 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
         assert named <= {*there, *settings}, page.name
 
 
-@pytest.mark.parametrize(
-    ("page", "least"), [(PHASE_2, 5), (SUPPORT, 2), (PROFILES, 2), (MIRROR, 0)]
-)
+@pytest.mark.parametrize(("page", "least"), [(PHASE_2, 5), (SUPPORT, 2), (MIRROR, 0)])
 def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
     """Each command for psql on these pages runs."""
     blocks = [block for _, block in shown(page) if block.startswith("psql ")]
