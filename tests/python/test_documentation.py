@@ -25,7 +25,6 @@ from support.messages import as_shown
 # The ADR is older than all of it.
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr-0001.md"})
 REFERENCE = sorted(ROOT.glob("docs/reference/*.md"))
-PHASE_1 = ROOT / "docs/phase-1.md"
 PHASE_2 = ROOT / "docs/phase-2.md"
 MOVING_CODE = ROOT / "docs/moving-code.md"
 SUPPORT = ROOT / "docs/support.md"
@@ -266,19 +265,10 @@ def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
         assert "ERROR" not in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("page", "fixture"),
-    [
-        (PHASE_1, "phase1_database"),
-        (PHASE_2, "phase2_database"),
-    ],
-    ids=["phase-1", "phase-2"],
-)
-def test_health(page: Path, fixture: str, request: pytest.FixtureRequest) -> None:
-    """What a page shows of a healthy database is what the check says, but for what differs."""
-    url = request.getfixturevalue(fixture)
-    said = convo_tenancy(url, "health").stdout.splitlines()
-    [sample] = [block for _, block in shown(page) if "convo-tenancy health: ok" in block]
+def test_health(phase2_database: str) -> None:
+    """What the page shows of a healthy database is what the check says, but for what differs."""
+    said = convo_tenancy(phase2_database, "health").stdout.splitlines()
+    [sample] = [block for _, block in shown(PHASE_2) if "convo-tenancy health: ok" in block]
     lines = [
         line for line in sample.splitlines() if line.startswith(("ok ", "convo-tenancy health"))
     ]
