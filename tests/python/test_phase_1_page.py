@@ -22,6 +22,7 @@ from support.commands import (
     value,
 )
 from support.isolation import as_role
+from support.messages import of_the_first_script
 from support.walk import marked_steps, take
 
 PAGE = ROOT / "docs/phase-1.md"
@@ -103,21 +104,7 @@ def test_each_command_of_the_page(url: str, tmp_path: Path) -> None:
 
 def test_every_refusal_of_the_first_script() -> None:
     """It says what to do, as the page promises; what the schema lacks is a list."""
-    script = (ROOT / "deploy/support/preconditions.sql").read_text()
-    _, adoption, preconditions, *_ = re.split(r"^DO \$\w+\$$", script, flags=re.MULTILINE)
-    preconditions = preconditions.partition("SELECT\n        jsonb_agg(")[0]
-    before, _, rest = preconditions.partition(
-        "        FROM (\n            SELECT\n                f.problem,"
-    )
-    _, found, after = rest.partition("            FROM legacy AS l\n")
-    assert found
-    refusals = adoption[adoption.rindex("\n    IF current_setting('tenancy.adopt'") :]
-    text = re.sub(r"-- .*", "", before + after + refusals)
-    messages = [
-        re.sub(r"'\s*'", "", literal)[1:-1].replace("''", "'")
-        for literal in re.findall(r"'(?:[^']|'')*'(?:\s*\n\s*'(?:[^']|'')*')*", text)
-    ]
-    messages = [each for each in messages if len(each) > 40 and " " in each]
+    messages = [each.text for each in of_the_first_script()]
     assert len(messages) > 30
     for message in messages:
-        assert REMEDY.search(message) or "does not have the legacy schema: %s" in message, message
+        assert REMEDY.search(message) or "does not have the legacy schema: …" in message, message
