@@ -40,7 +40,9 @@ def test_the_packages_are_those_of_the_scripts() -> None:
         {"python3-venv"},
         of_the_command_line() | {"python3"},
     ]
-    [on_the_page] = re.findall(r"^sudo (apt-get install .*)$", PAGE, re.MULTILINE)
+    [on_the_page] = re.findall(
+        r"^sudo apt-get update\nsudo (apt-get install .*)$", PAGE, re.MULTILINE
+    )
     assert packages(on_the_page) == of_the_command_line() | {"python3-venv"}
 
 
@@ -71,7 +73,8 @@ def test_no_port_but_of_this_machine() -> None:
     ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert ports
     for port in ports:
-        assert re.fullmatch(r"127\.0\.0\.1:\$\{\w+:-\d+\}:\d+", port)
+        assert (found := re.fullmatch(r"127\.0\.0\.1:\$\{(\w+):-(\d+)\}:\d+", port))
+        assert f"the port, {found[2]} or `{found[1]}`" in PAGE
 
 
 def test_the_server_is_one_that_is_supported() -> None:

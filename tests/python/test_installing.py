@@ -18,6 +18,7 @@ from support.commands import run
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 OLDEST = PROJECT["requires-python"].removeprefix(">=")
 LISTS = ("requirements.txt", "requirements-tests.txt", "requirements-lint.txt")
+PAGE = (ROOT / "docs/installing.md").read_text()
 
 
 def pinned(name: str) -> set[str]:
@@ -72,6 +73,22 @@ def test_an_older_python_is_refused_in_one_line(version: str, level: str, tmp_pa
         " later, as python3 in PATH\n",
     )
     assert (ROOT / ".venv/bin/python").exists()
+
+
+def test_the_page_makes_its_environment_with_the_python_it_brings() -> None:
+    """What Homebrew and Fedora call python3 is later than what is tested."""
+    found = re.findall(r"^(?:brew|sudo dnf) install .*\bpython@?(\S+)$", PAGE, re.MULTILINE)
+    assert len(found) == 2
+    [used] = re.findall(r"On macOS and Fedora, the first line begins with `python(\S+)`", PAGE)
+    assert set(found) == {used}
+    assert f"Programming Language :: Python :: {used}" in PROJECT["classifiers"]
+
+
+def test_the_page_names_a_tap_with_its_formula() -> None:
+    """Homebrew 6 refuses the short name of a formula whose tap nobody has trusted."""
+    assert "brew tap" not in PAGE
+    [formula] = re.findall(r"^brew install (\S+) --with", PAGE, re.MULTILINE)
+    assert re.fullmatch(r"\w+/\w+/sqitch", formula)
 
 
 def test_operators_get_the_command_line_alone() -> None:

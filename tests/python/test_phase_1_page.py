@@ -72,7 +72,8 @@ def test_each_command_of_the_page(url: str, tmp_path: Path) -> None:
     for kind, commands in others:
         if kind == "sqlalchemy":
             theirs = owner.replace("postgresql:", "postgresql+asyncpg:")
-            done = take(f'{commands}echo "$DATABASE_URL"', theirs, url, values)
+            path = variables.splitlines()[-1]
+            done = take(f'{path}\n{commands}echo "$DATABASE_URL"', theirs, url, values)
             assert done.stdout == f"{owner}\n"
             continue
         if kind in ("instead", "adopt"):

@@ -25,6 +25,9 @@ BY_HAND = {"scripts/change-owner.sql", "scripts/leave.sql"}
     r"```\n(export SQITCH_TARGET[^`]*deploy-files[^`]*)```",
     (ROOT / "docs/installing.md").read_text(),
 )
+[CONVERT] = re.findall(
+    r"step: sqlalchemy -->\n +```\n +(.*)\n +```", (ROOT / "docs/phase-1.md").read_text()
+)
 SCRIPTS = {
     str(script.relative_to(ROOT)) for name in FOLDERS for script in (ROOT / name).rglob("*.sql")
 } | BY_HAND
@@ -168,6 +171,13 @@ def test_without_a_driver(installed: Installed, folder: Path) -> None:
     )
     installed.run("python", "-c", program, "deploy-files", "new", cwd=folder)
     assert (folder / "new/sqitch.plan").exists()
+
+
+def test_a_url_of_sqlalchemy_becomes_one_for_sqitch(installed: Installed, folder: Path) -> None:
+    """The command of docs/phase-1.md, where there is no checkout."""
+    theirs = {"DATABASE_URL": "postgresql+asyncpg://convo@db.example:5432/convo"}
+    done = installed.run("bash", "-ec", f'{CONVERT}\necho "$DATABASE_URL"', cwd=folder, env=theirs)
+    assert done.stdout == "postgresql://convo@db.example:5432/convo\n"
 
 
 # --- The whole way

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,7 @@ def test_the_scripts_read_sqlalchemys_url(phase1_database: str) -> None:
 
 def test_what_to_give_sqitch(legacy_database: str, tmp_path: Path) -> None:
     """As docs/phase-1.md says, of SQLAlchemy's URL; and a service."""
-    command = ("python3", "python/convo_tenancy/conninfo.py")
+    command = (sys.executable, "-m", "convo_tenancy.conninfo")
     url = legacy_database.replace("postgresql:", "postgresql+asyncpg:")
     printed = run(*command, env={"DATABASE_URL": url}).stdout.strip()
     sqitch(printed, "deploy", "--to", "support/begin")
