@@ -28,7 +28,6 @@ REFERENCE = sorted(ROOT.glob("docs/reference/*.md"))
 PHASE_1 = ROOT / "docs/phase-1.md"
 PHASE_2 = ROOT / "docs/phase-2.md"
 MOVING_CODE = ROOT / "docs/moving-code.md"
-SUPPORT = ROOT / "docs/support.md"
 OPERATING = ROOT / "docs/operating.md"
 PROFILES = ROOT / "docs/profiles.md"
 MIRROR = ROOT / "docs/mirror.md"
@@ -246,7 +245,7 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("page", "least"), [(PHASE_2, 5), (SUPPORT, 2), (PROFILES, 2), (MIRROR, 0)]
+    ("page", "least"), [(PHASE_2, 5), (PROFILES, 2), (MIRROR, 0)]
 )
 def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
     """Each command for psql on these pages runs."""
