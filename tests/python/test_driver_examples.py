@@ -1,4 +1,4 @@
-"""The examples of docs/drivers.md: they run, and each does what its page says."""
+"""The examples that docs/drivers.md shows or names: they run, and do what the page says."""
 
 from __future__ import annotations
 

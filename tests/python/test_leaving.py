@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from support.walk import let_deploy, marked_steps, take
 
 PAGE = ROOT / "docs/leaving.md"
 STEPS = marked_steps(PAGE)
+[LEAVE] = [commands for _, commands in STEPS if "leave.sql" in commands]
 
 # What the contract took, by the names that the legacy schema has for it.
 CONTRACTED = """
@@ -70,10 +72,8 @@ def test_nothing_is_left(
             assert "chat.py:1:" in done.stdout
         if kind == "trial":
             assert int(value(url, usage)) == users - 2
-        if "GRANT USAGE" in commands:
+            take(commands.replace("REVOKE", "GRANT").replace("FROM", "TO"), owner, url)
             assert int(value(url, usage)) == users
-        if kind == "users":
-            assert "(0 rows)" in done.stdout
         if kind == "nothing":
             assert done.stdout == ""
     assert "customer_shop_profiles" in run("pg_restore", "--list", dumped).stdout
@@ -119,7 +119,7 @@ def test_nothing_is_left(
 
 
 def test_what_uses_the_schema(phase3_database: str) -> None:
-    """What CASCADE would drop outside it is listed: a view, and a function with its own body."""
+    """What CASCADE would drop outside it is named: a view, a policy, a function with its body."""
     url = phase3_database
     execute(
         url,
@@ -128,27 +128,46 @@ def test_what_uses_the_schema(phase3_database: str) -> None:
         CREATE FUNCTION public.visitors() RETURNS bigint
         RETURN (SELECT count(*) FROM tenancy.customer_totals)
         """,
+        "CREATE POLICY mine ON public.shops USING (id = tenancy.shop_context())",
     )
-    blocks = [block for _, block in STEPS]
-    first = next(place for place, block in enumerate(blocks) if "relax_isolation" in block)
-    look = [kind for kind, _ in STEPS].index("users")
-    for commands in blocks[first : look + 1]:
-        done = take(commands, url, url)
-    assert "rule _RETURN on view visits" in done.stdout
-    assert "function visitors()" in done.stdout
-    assert "(2 rows)" in done.stdout
+    there = dump(url)
+    refused = perform(LEAVE, url, url, {})
+    assert refused.returncode != 0
+    [named] = re.findall(r"schema tenancy is used, .* first: (.*)", refused.stderr)
+    assert named.split(", ") == [
+        "function public.visitors()",
+        "policy mine on table public.shops",
+        "rule _RETURN on view public.visits",
+    ]
+    assert dump(url) == there
+
+
+def test_what_is_not_over(isolated_database: str) -> None:
+    """The mirrors are needed while there is a legacy side, the policies while isolation is on."""
+    url = isolated_database
+    there = dump(url)
+    refused = perform(LEAVE, url, url, {})
+    assert "the legacy side is still there" in refused.stderr
+    assert dump(url) == there
+
+    move_to(url, "@phase3")
+    there = dump(url)
+    refused = perform(LEAVE, url, url, {})
+    assert "isolation is on: CALL tenancy.relax_isolation()" in refused.stderr
+    assert dump(url) == there
 
 
 def test_a_step_that_meets_a_lock(phase3_database: str) -> None:
-    """It gives way at once, and the same again goes on."""
+    """It gives way at once, and the same again goes on: at a trigger, and at the schema."""
     url = phase3_database
-    for step in ("DROP TRIGGER", "DROP SCHEMA IF EXISTS tenancy"):
-        [block] = [commands for _, commands in STEPS if step in commands]
+    for busy, triggers_stay in (("public.shops", True), ("tenancy.settings", False)):
         with psycopg.connect(url) as reader:
-            reader.execute("SELECT FROM public.shops")
-            done = perform(block, url, url, {})
+            reader.execute(f"SELECT FROM {busy}".encode())
+            done = perform(LEAVE, url, url, {})
             assert done.returncode != 0
             assert "canceling statement due to lock timeout" in done.stderr
-        done = perform(block, url, url, {})
-        assert done.returncode == 0, done.stderr
+        ours = "SELECT count(*) > 0 FROM pg_trigger WHERE tgrelid = 'public.shops'::regclass"
+        assert (value(url, f"{ours} AND NOT tgisinternal") == "t") == triggers_stay
+    for _ in range(2):
+        take(LEAVE, url, url)
     assert value(url, "SELECT to_regnamespace('tenancy') IS NULL") == "t"

@@ -1,1 +1,1 @@
-"""The examples of docs/drivers.md, with what they need of the legacy application."""
+"""The examples of docs/drivers.md, shown or named, and what they need of the legacy application."""

@@ -56,6 +56,24 @@ def of_scripts() -> Iterator[Message]:
                 yield Message(change, shown, sqlstate if level == "EXCEPTION" else "")
 
 
+def of_the_first_script() -> Iterator[Message]:
+    """What it refuses or warns of by its checks; convo-tenancy preflight says the same."""
+    script = (ROOT / "deploy/support/preconditions.sql").read_text()
+    _, adoption, preconditions, *_ = re.split(r"^DO \$\w+\$$", script, flags=re.MULTILINE)
+    preconditions = preconditions.partition("SELECT\n        jsonb_agg(")[0]
+    before, _, rest = preconditions.partition(
+        "        FROM (\n            SELECT\n                f.problem,"
+    )
+    _, found, after = rest.partition("            FROM legacy AS l\n")
+    assert found
+    refusals = adoption[adoption.rindex("\n    IF current_setting('tenancy.adopt'") :]
+    text = re.sub(r"-- .*", "", before + after + refusals)
+    for literal in re.findall(r"'(?:[^']|'')*'(?:\s*\n\s*'(?:[^']|'')*')*", text):
+        words = as_shown(literal)[1:-1]
+        if len(words) > 40 and " " in words:
+            yield Message("support/preconditions", words, "")
+
+
 def of_commands() -> Iterator[Message]:
     """What ends a command of the command line."""
     for module in sorted((ROOT / "python/convo_tenancy").rglob("*.py")):

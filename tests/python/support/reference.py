@@ -19,7 +19,7 @@ from convo_tenancy.preflight.locks import Lock, locks, locks_of
 
 from .cluster import ROOT
 from .commands import run
-from .messages import Message, of_commands, of_scripts
+from .messages import Message, of_commands, of_scripts, of_the_first_script
 from .plan import CHANGES, PLAN, TAGS, place
 
 FOLDER = ROOT / "docs/reference"
@@ -194,6 +194,8 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
                 + _messages([each for each in of_scripts() if each.source.startswith(f"{room}/")])
                 for room in dict.fromkeys(change.partition("/")[0] for change in CHANGES)
             ),
+            "## The first script, and convo-tenancy preflight\n\n"
+            + _messages([*of_the_first_script()]),
             "## convo-tenancy\n\n" + _messages([*of_commands()]),
         ),
         "commands.md": _page("Commands", "The `--help` of each command.", *_commands()),
