@@ -27,7 +27,6 @@ PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")} - {ROOT / "docs/adr
 REFERENCE = sorted(ROOT.glob("docs/reference/*.md"))
 PHASE_2 = ROOT / "docs/phase-2.md"
 MOVING_CODE = ROOT / "docs/moving-code.md"
-SUPPORT = ROOT / "docs/support.md"
 OPERATING = ROOT / "docs/operating.md"
 MIRROR = ROOT / "docs/mirror.md"
 
@@ -37,7 +36,6 @@ EXCERPT = re.compile(r"<!-- from (\S+) -->\n```diff\n(.*?)^```$", re.MULTILINE |
 # An extension and a role that are not everywhere; what changes what Sqitch or the scripts made.
 ELSEWHERE = ("pg_stat_statements", "monitor", "sqitch", "deploy/")
 
-OF_SIGNALS = {"130", "143"}
 OF_ALL = {"-h", "--help", *(name for option in common_options() for name in option.opts)}
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.name for page in PAGES])
 
@@ -143,24 +141,15 @@ def test_options(page: Path) -> None:
 
 
 def test_commands() -> None:
-    """The table has every command, and its exit codes; an empty cell stands for 1 and 2."""
+    """The page has every command, and the options that all of them take."""
     root: Any = typer.main.get_command(app)
-    expected = {}
-    for name, command in root.commands.items():
-        if not command.hidden:
-            inner = getattr(command, "commands", {}).items()
-            for full_name, each in [(name, command), *((f"{name} {sub}", it) for sub, it in inner)]:
-                codes = re.search(r"Exit codes: (.*?)\.\n\n", each.help, re.DOTALL)
-                assert codes, full_name
-                expected[full_name] = set(re.findall(r"\d+", codes[1])) - OF_SIGNALS
-    listed: dict[str, set[str]] = {}
-    for names, _, cell in cells(section(OPERATING, "## Commands"))[1:]:
-        same = quoted(cell)  # as another command
-        said = listed[same[0]] if same else {"0", *(re.findall(r"\d+", cell) or "12")}
-        listed |= dict.fromkeys(quoted(names), said)
-    assert listed == expected
-    options = {name for name in quoted(section(OPERATING, "## Commands")) if name[0] == "-"}
-    assert options == OF_ALL
+    described = {name.lower() for name in re.findall(r"^## (\w+)$", OPERATING.read_text(), re.M)}
+    others = section(OPERATING, "## Other commands")
+    listed = {name for names, _ in cells(others)[1:] for name in quoted(names)}
+    expected = {name for name, command in root.commands.items() if not command.hidden}
+    assert {"status", "watch", "report"} <= described
+    assert listed == expected - described
+    assert {name for name in quoted(others) if name[0] == "-"} == OF_ALL
 
 
 def test_keys_of_status(phase2_database: str) -> None:
@@ -253,7 +242,7 @@ def test_names_of_the_database(phase2_database: str, phase3_database: str) -> No
         assert named <= {*there, *settings}, page.name
 
 
-@pytest.mark.parametrize(("page", "least"), [(PHASE_2, 3), (SUPPORT, 2), (MIRROR, 0)])
+@pytest.mark.parametrize(("page", "least"), [(PHASE_2, 3), (MIRROR, 0)])
 def test_psql_blocks(page: Path, least: int, phase2_database: str) -> None:
     """Each command for psql on these pages runs."""
     blocks = [block for _, block in shown(page) if block.startswith("psql ")]

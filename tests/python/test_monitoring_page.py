@@ -55,14 +55,10 @@ def test_checks(phase: str, request: pytest.FixtureRequest) -> None:
 
 
 def test_thresholds() -> None:
-    cells = [
-        found
-        for row in _rows("Thresholds")
-        for found in re.findall(r"`(\w+)` (\S+)", " ".join(row[1:]))
-    ]
+    cells = [found for row in _rows("Checks") for found in re.findall(r"`(\w+)` (\d+|inf)", row[2])]
     listed = {name: float(default) for name, default in cells}
     assert (len(cells), listed) == (len(listed), asdict(Thresholds()))
-    named = {name for row in _rows("Checks") for name in re.findall(r"`(\w+)`", str(row[2:]))}
+    named = {name for row in _rows("Checks") for name in re.findall(r"`(\w+)`", row[2])}
     assert {name for name in named if "_warning_" in name or "_critical_" in name} == {*listed}
 
 

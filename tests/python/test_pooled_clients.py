@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NoReturn
@@ -18,6 +17,7 @@ from support.command_line import call, refusal
 from support.commands import execute, psql, psql_file, run, sqitch, value
 from support.health import health
 from support.pooler import pooler
+from support.steps import steps
 from support.waiting import wait_until
 
 REFUSED = "a pooler that gives one server session to several clients"
@@ -138,10 +138,8 @@ def test_sqitch_is_refused_and_what_it_leaves_is_found(
 
 def clean_up(url: str) -> None:
     """As docs/support.md says."""
-    section = (ROOT / "docs/support.md").read_text().partition("\n## Poolers\n")[2]
-    command = re.search(r"^```\n(psql .*?pg_terminate_backend.*?)^```", section, re.M | re.S)
-    assert command
-    run("bash", "-c", command[1], env={"DATABASE_URL": url})
+    [command] = [block for kind, block in steps(ROOT / "docs/support.md") if kind == "pooler"]
+    run("bash", "-c", command, env={"DATABASE_URL": url})
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 
 import psycopg
@@ -13,19 +11,16 @@ import pytest
 from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
 from support.commands import (
-    SQITCH,
     Completed,
     execute,
     pg_dump_data,
     pg_dump_schema,
     psql,
-    run,
     sqitch,
     value,
 )
 from support.isolation import give_tables
-
-IGNORED = shutil.ignore_patterns(".git", ".venv", "python", "tests", "bench", ".*")
+from support.nameless import IGNORED, deploy_without_a_name
 
 
 def _error(done: Completed) -> str:
@@ -224,28 +219,14 @@ def test_an_idle_in_transaction_timeout(legacy_database: str) -> None:
 
 def test_sqitch_without_a_user_name(legacy_database: str) -> None:
     """Sqitch dies half-way through making its registry; what docs/support.md says mends it."""
-    if os.geteuid() != 0:
-        pytest.skip("only root can run as a user whom the system does not know")
-    folder = Path(legacy_database.split("host=")[1].split("&")[0])
-    tree = Path(tempfile.mkdtemp(prefix="ct.nameless.", dir="/tmp"))
-    try:
-        shutil.copytree(ROOT, tree, ignore=IGNORED, dirs_exist_ok=True)
-        for path, mode in ((tree, 0o755), (folder, 0o711), (folder / ".s.PGSQL.5432", 0o777)):
-            path.chmod(mode)
-        before = pg_dump_schema(legacy_database)
-        deploy = [SQITCH, "deploy", "--target", f"db:{legacy_database}", "--to", "support/schema"]
-        nameless = ["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", *deploy]
-        hidden = {**dict.fromkeys(("SQITCH_FULLNAME", "USER", "LOGNAME")), "HOME": "/tmp"}
-        refused = run(*nameless, check=False, env=hidden, cwd=tree)
-    finally:
-        folder.chmod(0o700)
-        shutil.rmtree(tree)
+    before = pg_dump_schema(legacy_database)
+    refused = deploy_without_a_name(legacy_database)
     assert refused.returncode != 0
     assert "Cannot find your name" in refused.stderr
     assert sqitch(legacy_database, "deploy", check=False).returncode != 0
     execute(legacy_database, "DROP SCHEMA sqitch CASCADE")
     assert pg_dump_schema(legacy_database) == before
-    run(*deploy)
+    sqitch(legacy_database, "deploy", "--to", "support/schema")
 
 
 def test_a_locked_table(legacy_database: str) -> None:

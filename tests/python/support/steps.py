@@ -6,11 +6,9 @@ import re
 from pathlib import Path
 from textwrap import dedent
 
-_STEP = re.compile(r"^( *)<!-- step(?:: (\w+))? -->\n *```\n(.*?)^ *```$", re.M | re.S)
+_STEP = re.compile(r"^ *<!-- step(?:: (\w+))? -->\n *```\n(.*?)^ *```$", re.M | re.S)
 
 
 def steps(page: Path) -> list[tuple[str, str]]:
     """Kind and commands of each block after `<!-- step -->` or `<!-- step: kind -->`."""
-    return [
-        (kind, dedent(indent + block)) for indent, kind, block in _STEP.findall(page.read_text())
-    ]
+    return [(kind, dedent(block)) for kind, block in _STEP.findall(page.read_text())]
