@@ -67,7 +67,8 @@ def retrying(
     Raises:
         TypeError: what should make the sessions is none of the two.
         ValueError: less than one attempt.
-        sqlalchemy.exc.InvalidRequestError: `transaction` committed or rolled back by itself.
+        sqlalchemy.exc.InvalidRequestError: `transaction` went on after a COMMIT or ROLLBACK
+            of its own.
         sqlalchemy.exc.DBAPIError: as it came: that of the last attempt, and any that is not
             retryable.
     """
