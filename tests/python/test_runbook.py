@@ -892,7 +892,7 @@ def test_the_rollout(salons: Salons, stages: Stages) -> None:
         owner = as_role(url, OWNER)
 
         def do(command: str) -> None:
-            take(command.replace("'salon'", f"'{name}'"), owner, url)
+            take(command.replace("'convo'", f"'{name}'"), owner, url)
 
         rows = rollout()
         assert [number for number, *_rest in rows] == [str(number) for number in range(1, 11)]
