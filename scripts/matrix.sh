@@ -51,7 +51,8 @@ skipped() {
 }
 
 table='' failed=''
-for version in ${VERSIONS:-$(sed -n 's/.*==\([0-9]*\)\..*/\1/p' requirements-servers.txt)}; do
+# In their order, since the cycle restores the dumps of the versions before.
+for version in $(tr ' ' '\n' <<<"${VERSIONS:-$(sed -n 's/.*==\([0-9]*\)\..*/\1/p' requirements-servers.txt)}" | sort -n); do
     bindir=/usr/lib/postgresql/$version/bin server="Debian's"
     if [[ ! -x $bindir/postgres ]]; then
         unpack "$version" "$servers/$version"
