@@ -19,7 +19,7 @@ def test_each_command_of_the_page(owned_database: str) -> None:
     execute(url, "CREATE ROLE old_app LOGIN", WATCHED)
     try:
         for kind, block in STEPS:
-            commands = block.replace("'salon'", f"'{name}'")
+            commands = block.replace("'convo'", f"'{name}'")
             if kind == "instead":
                 sqitch(owner, "revert", "--to", "@phase2", "-y")
                 execute(url, WATCHED)

@@ -103,14 +103,20 @@ def lost(walk: Walk, commands: str) -> None:
     )
 
 
+DEPLOY = ("deploy", "--to", "support/schema")
+
+
 def half_made(walk: Walk, commands: str) -> None:
-    """The count is 0, and after the second command a deploy succeeds."""
+    """The count is 0."""
     assert "Cannot find your name" in deploy_without_a_name(walk.empty).stderr
-    deploy = ("deploy", "--to", "support/schema")
-    assert sqitch(walk.empty, *deploy, check=False).returncode != 0
-    done = walk.take(commands, walk.empty)
-    assert re.search(r"^ +0$", done.stdout, re.MULTILINE)
-    sqitch(walk.empty, *deploy)
+    assert sqitch(walk.empty, *DEPLOY, check=False).returncode != 0
+    assert re.search(r"^ +0$", walk.take(commands, walk.empty).stdout, re.MULTILINE)
+
+
+def dropped(walk: Walk, commands: str) -> None:
+    """What was half made is gone, and a deploy succeeds."""
+    walk.take(commands, walk.empty)
+    sqitch(walk.empty, *DEPLOY)
 
 
 def left_behind(walk: Walk, commands: str) -> None:
@@ -156,6 +162,7 @@ STAGES: dict[str, Callable[[Walk, str], None]] = {
     "owner": owner,
     "lost": lost,
     "half_made": half_made,
+    "dropped": dropped,
     "pooler": left_behind,
     "deleted": deleted,
 }
