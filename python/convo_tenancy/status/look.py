@@ -48,7 +48,8 @@ MEANS = {
 BECOMES = {
     "@phase2": "the legacy side comes back, with all that was booked since",
     "@phase1": "both sides agree; profiles stay, and go stale from then on",
-    LEGACY: "the legacy side is what it was; profiles that it cannot hold are put aside",
+    LEGACY: "the legacy side keeps everything; profiles are dropped if a deploy can make them"
+    " again, else archived",
 }
 """What becomes of what was written, by where a way back leads: as docs/rollback.md has it."""
 
