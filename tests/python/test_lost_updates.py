@@ -94,11 +94,19 @@ def statistics_after(before: Statistics, outcome: Outcome) -> Statistics:
 
 
 def profiles_after(before: Profiles, outcome: Outcome) -> Profiles:
-    """What the committed bookings make of the profiles."""
+    """What the committed bookings make of the profiles.
+
+    A booking that starts when the one counted before it does leaves the statistics' last booking as
+    it was, and so the profile's.
+    """
     after = defaultdict(Total, before)
+    latest: dict[int, datetime] = {}
     for one in outcome.in_order():
         key = one.customer, one.slot.shop
-        after[key] = after[key].plus(one.slot)
+        counted = after[key].plus(one.slot)
+        is_at_once = latest.get(one.customer) == one.slot.start
+        after[key] = replace(counted, last=after[key].last) if is_at_once else counted
+        latest[one.customer] = one.slot.start
     return dict(after)
 
 
@@ -172,6 +180,21 @@ def test_nothing_is_lost(
         customer.id: after[customer.id].spend // after[customer.id].bookings
         for customer in customers
     }
+    assert drift(url) == []
+
+
+def test_two_bookings_that_start_at_once(phase2_database: str) -> None:
+    """Both count for their shops, also the second, which changes no time of the statistics."""
+    url = phase2_database
+    (customer,) = new_customers(url, 1)
+    before = profiles(url)
+    bookings = make_bookings(url, [customer], 2, SEED)
+    assert bookings[0].slot.start == bookings[1].slot.start
+
+    committed = [one for each in bookings for one in replay(url, [each], seed=SEED).committed]
+
+    assert [one.total_bookings for one in committed] == [1, 2]
+    assert profiles(url) == profiles_after(before, Outcome(committed))
     assert drift(url) == []
 
 
