@@ -14,12 +14,20 @@ import pytest
 
 from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
-from support.commands import execute, pg_dump_schema, psql_file, sqitch, value
+from support.commands import execute, pg_dump_schema, psql_file, run, sqitch, value
 from support.health import health
 from support.history import legacy_history
 from support.plan import CHANGES, CONTRACT
 from support.registry import registered
-from support.releases import FROZEN, TAG, before_contract, edited, unpack
+from support.releases import (
+    FROZEN,
+    TAG,
+    before_contract,
+    edited,
+    unpack,
+    version_of,
+    without_bundle,
+)
 from support.soak import SOAK
 
 Small = Callable[[str | None], str]
@@ -165,6 +173,64 @@ def test_an_edit_is_found_by_name(tmp_path: Path, file: str, named: str, how: st
     found = edited(frozen, project)
     assert len(found) == 1
     assert named in found[0]
+
+
+def test_other_ends_of_lines_are_an_edit(tmp_path: Path) -> None:
+    frozen = unpack(NEWEST, tmp_path / "release")
+    project = Path(shutil.copytree(frozen, tmp_path / "project"))
+    for file in ("sqitch.plan", "deploy/profiles/split.sql"):
+        text = (frozen / file).read_bytes()
+        (project / file).write_bytes(text.replace(b"\n", b"\r\n"))
+    found = edited(frozen, project)
+    assert len(found) == len(lines_of(frozen)) + 1
+    assert found[-1] == "deploy/profiles/split.sql"
+
+
+def test_each_release_has_its_bundle() -> None:
+    """Nothing is compared with a release whose bundle is gone."""
+    assert without_bundle((ROOT / "sqitch.plan").read_text(), FROZEN) == [], (
+        "put the bundle into tests/releases again, as Git has it at the tag"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bundles", "found"),
+    [(["1.9.0"], []), ([], ["1.9.0"]), (["1.9.0", "1.10.0"], ["1.10.0"])],
+    ids=["both", "the plan alone", "a bundle alone"],
+)
+def test_one_without_the_other_is_found(bundles: list[str], found: list[str]) -> None:
+    plan = "a/b 2026 A <a@b.c> # @v1.0.0 in a note\n@phase1 2026 A\n@v1.9.0 2026 A\n"
+    assert without_bundle(plan, [Path(f"{each}.tar.gz") for each in bundles]) == found
+
+
+def test_the_newest_release_is_the_last_one() -> None:
+    bundles = [Path(f"{each}.tar.gz") for each in ("1.10.0", "2.0.0", "1.9.0")]
+    ordered = sorted(bundles, key=version_of)
+    assert [path.name for path in ordered] == ["1.9.0.tar.gz", "1.10.0.tar.gz", "2.0.0.tar.gz"]
+    assert sorted(FROZEN, key=version_of) == FROZEN
+
+
+@pytest.mark.parametrize(
+    ("change", "requires", "refused"),
+    [
+        ("mirror/later", "mirror/follow_counts", None),
+        ("mirror/too_late", "contract/switch", "contract/switch"),
+    ],
+)
+def test_the_plan_before_the_contract(
+    tmp_path: Path, change: str, requires: str, refused: str | None
+) -> None:
+    """Sqitch refuses all of it if a later change requires what it lacks; none of ours does."""
+    project = unpack(None, tmp_path / "project")
+    with (project / "sqitch.plan").open("a") as plan:
+        plan.write(later_line(change, requires))
+    before_contract(project).replace(project / "sqitch.plan")
+    done = run("sqitch", "plan", "--format", "format:%n", cwd=project, check=False)
+    if refused is None:
+        assert done.stdout.split()[-1] == change, done.stderr
+    else:
+        assert done.returncode != 0
+        assert refused in done.stderr
 
 
 def lines_of(project: Path) -> list[str]:

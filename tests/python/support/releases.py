@@ -9,8 +9,14 @@ from pathlib import Path
 from .cluster import ROOT
 from .commands import run
 
-FROZEN = sorted((ROOT / "tests/releases").glob("*.tar.gz"))
-"""Each release that is frozen."""
+
+def version_of(bundle: Path) -> tuple[int, ...]:
+    """Of a release, to sort by: 1.10.0 comes after 1.9.0."""
+    return tuple(map(int, bundle.name.removesuffix(".tar.gz").split(".")))
+
+
+FROZEN = sorted((ROOT / "tests/releases").glob("*.tar.gz"), key=version_of)
+"""Each release that is frozen, the newest last."""
 
 TREES = ("deploy", "revert", "verify")
 
@@ -43,12 +49,13 @@ def edited(release: Path, project: Path) -> list[str]:
         release: its project, unpacked.
         project: a later one.
     """
-    plan = (release / "sqitch.plan").read_text().splitlines()
-    later_plan = (project / "sqitch.plan").read_text().splitlines()
+    # Bytes: what Git or an editor made of the ends of lines is an edit, too.
+    plan = (release / "sqitch.plan").read_bytes().splitlines(keepends=True)
+    later_plan = (project / "sqitch.plan").read_bytes().splitlines(keepends=True)
     scripts = [path.relative_to(release) for tree in TREES for path in (release / tree).rglob("*")]
     return [
         *(
-            f"sqitch.plan: {frozen}"
+            f"sqitch.plan: {frozen.decode().rstrip()}"
             for at, frozen in enumerate(plan)
             if later_plan[at : at + 1] != [frozen]
         ),
@@ -62,6 +69,17 @@ def edited(release: Path, project: Path) -> list[str]:
             )
         ),
     ]
+
+
+def without_bundle(plan: str, bundles: list[Path]) -> list[str]:
+    """The releases that only the plan has, and those that only have a bundle.
+
+    Args:
+        plan: the text of sqitch.plan.
+        bundles: of the releases.
+    """
+    tags = re.findall(r"^@v(\d+\.\d+\.\d+) ", plan, re.MULTILINE)
+    return sorted({*tags} ^ {bundle.name.removesuffix(".tar.gz") for bundle in bundles})
 
 
 def before_contract(project: Path) -> Path:
