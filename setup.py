@@ -1,10 +1,17 @@
 """The README, as a package index shows it; everything else is in pyproject.toml."""
 
 import re
-import tomllib
+import sys
 from pathlib import Path
 
 from setuptools import setup
+
+if sys.version_info < (3, 11):  # noqa: UP036 - older ones run this file, too
+    sys.exit(
+        "convo-tenancy needs Python 3.11 or later; this is Python {}.{}".format(*sys.version_info)
+    )
+
+import tomllib
 
 FOLDER = Path(__file__).parent
 PROJECT = tomllib.loads((FOLDER / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -75,6 +75,29 @@ def test_an_older_python_is_refused_in_one_line(version: str, level: str, tmp_pa
     assert (ROOT / ".venv/bin/python").exists()
 
 
+@pytest.mark.parametrize("extra", PROJECT["optional-dependencies"])
+def test_pip_finds_nothing_for_an_older_python(extra: str) -> None:
+    """It looks for what an extra names before it refuses the Python: for a minute, in pip 23."""
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra]):
+        assert str(requirement.marker) == f'python_version >= "{OLDEST}"', requirement
+
+
+@pytest.mark.parametrize("version", [(3, 10, 13), (3, 6, 15)])
+def test_the_source_names_the_python_it_needs(version: tuple[int, ...]) -> None:
+    """A pip that asks setup.py before it has read requires-python."""
+    program = (
+        f"import sys; sys.version_info = {version}; sys.modules['tomllib'] = None\n"
+        "import runpy; runpy.run_path('setup.py')"
+    )
+    done = run(ROOT / ".venv/bin/python", "-c", program, check=False)
+    major, minor, _patch = version
+    assert (done.returncode, done.stdout, done.stderr) == (
+        1,
+        "",
+        f"convo-tenancy needs Python {OLDEST} or later; this is Python {major}.{minor}\n",
+    )
+
+
 def test_the_page_makes_its_environment_with_the_python_it_brings() -> None:
     """What Homebrew and Fedora call python3 is later than what is tested."""
     found = re.findall(r"^(?:brew|sudo dnf) install .*\bpython@?(\S+)$", PAGE, re.MULTILINE)
