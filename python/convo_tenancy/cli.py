@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from .deploy_files import deploy_files
+from .deploy_files import DeployFilesCommand, deploy_files
 from .display import printable
 from .errors import Problem
 from .failures import Command, Group, Root, escape_output
@@ -57,7 +57,9 @@ if find_spec("psycopg"):  # those that work on a database
     app.command(cls=Command, short_help="Write an HTML page for a change review")(report.report)
     app.command(hidden=True, cls=Command)(gate.contract)
 app.command(
-    name="deploy-files", cls=Command, short_help="Write the scripts that sqitch deploys to a folder"
+    name="deploy-files",
+    cls=DeployFilesCommand,
+    short_help="Write the scripts that sqitch deploys to a folder",
 )(deploy_files)
 app.command(cls=scan.ScanCommand, short_help="Find code that still uses the legacy side")(scan.scan)
 

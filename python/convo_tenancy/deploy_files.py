@@ -6,18 +6,39 @@ import shlex
 import shutil
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .display import say
 from .errors import Problem
+from .failures import Command
 
 PROJECT = Path(__file__).parent / "project"
 """The Sqitch project: in a checkout links to its files, in a wheel the files themselves."""
 
 # The plan comes last: without it Sqitch runs nothing, so half a copy deploys nothing.
 _NAMES = ("scripts", "deploy", "revert", "verify", "sqitch.conf", "sqitch.plan")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A file or a folder. The first failure ends it: shutil.copytree would go on and list all."""
+    if source.is_dir():
+        target.mkdir()
+        for each in source.iterdir():
+            _copy(each, target / each.name)
+    else:
+        shutil.copyfile(source, target)
+
+
+class DeployFilesCommand(Command):
+    """An empty name, as of a variable that is not set, would mean the folder at hand."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the arguments."""
+        if "" in args:
+            raise Problem("DIR is empty: name a folder, or . for the one at hand", 2)
+        return super().parse_args(ctx, args)
 
 
 def deploy_files(
@@ -39,9 +60,15 @@ def deploy_files(
     directory.mkdir(parents=True, exist_ok=True)
     if found := next(directory.iterdir(), None):
         raise Problem(f"{directory} holds {found.name}: name a folder that is empty, or a new one")
-    for name in _NAMES:
-        source = PROJECT / name
-        copy = shutil.copytree if source.is_dir() else shutil.copyfile
-        copy(source, directory / name)
+    try:
+        for name in _NAMES:
+            _copy(PROJECT / name, directory / name)
+    except OSError as error:
+        where = error.filename2 or error.filename
+        raise Problem(
+            f"{where}: {error.strerror}: mend that, delete what {directory} holds, then try again"
+        ) from None
     say(f"{directory} has the Sqitch project of convo-tenancy {version('convo-tenancy')}.")
-    say(f"Next: cd {shlex.quote(str(directory))} && convo-tenancy preflight")
+    # A name that begins with - would be an option of cd.
+    folder = f"./{directory}" if str(directory).startswith("-") else str(directory)
+    say(f"Next: cd {shlex.quote(folder)} && convo-tenancy preflight")

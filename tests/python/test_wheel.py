@@ -161,6 +161,39 @@ def test_no_folder(name: str, said: str, installed: Installed, folder: Path) -> 
     )
 
 
+def test_a_full_disk(installed: Installed, folder: Path) -> None:
+    """Here, one that takes no file of more than 8 KB."""
+    done = installed.run(
+        "bash", "-c", "ulimit -f 8; convo-tenancy deploy-files new", cwd=folder, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        r"convo-tenancy: new/deploy/\S+\.sql: File too large: mend that, delete what new holds,"
+        r" then try again\n",
+        done.stderr,
+    )
+    assert not (folder / "new/sqitch.plan").exists()
+
+
+@pytest.mark.parametrize("name", ["-", "-x", "-x/y", "--", "a b"])
+def test_the_next_step_goes_to_the_folder(name: str, installed: Installed, folder: Path) -> None:
+    done = installed.run("convo-tenancy", "deploy-files", "--", name, cwd=folder)
+    [step] = re.findall(r"^Next: (cd .*) && convo-tenancy preflight$", done.stdout, re.M)
+    there = installed.run("bash", "-ec", f"{step}\npwd", cwd=folder).stdout
+    assert there == f"{folder / name}\n"
+
+
+def test_no_name(installed: Installed, folder: Path) -> None:
+    """As of a variable that is not set."""
+    done = installed.run("convo-tenancy", "deploy-files", "", cwd=folder, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (
+        2,
+        "",
+        "convo-tenancy: DIR is empty: name a folder, or . for the one at hand\n",
+    )
+    assert not files(folder)
+
+
 def test_without_a_driver(installed: Installed, folder: Path) -> None:
     """It needs no psycopg: whoever only deploys with Sqitch has none."""
     program = (
