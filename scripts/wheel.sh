@@ -14,7 +14,10 @@ output=$(cd "${1:-$ROOT/dist}" && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 cd "$ROOT"
-cp -R -P pyproject.toml setup.py README.md LICENSE sqitch.conf sqitch.plan deploy revert verify scripts python "$copy"
+parts=(pyproject.toml setup.py README.md LICENSE sqitch.conf sqitch.plan deploy revert verify scripts python)
+changed=$(git status --porcelain --untracked-files=all -- "${parts[@]}" 2>/dev/null | wc -l) || changed=0 # without Git
+((changed == 0)) || echo "wheel: warning: $changed files are packed that are not as committed: see git status" >&2
+cp -R -P "${parts[@]}" "$copy"
 rm -rf "$copy"/python/*.egg-info
 log=$("$VENV/bin/python" -m build --no-isolation --outdir "$output" "$copy" 2>&1) || die "the build failed:"$'\n'"$log"
 tail -n 1 <<<"$log"

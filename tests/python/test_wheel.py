@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import tarfile
 import tomllib
 import zipfile
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster import ROOT
-from support.commands import pg_dump_schema
+from support.commands import pg_dump_schema, run
 from support.history import legacy_history
 from support.plan import CONTRACT
 from support.wheel import Installed
@@ -112,6 +113,41 @@ def test_one_version(installed: Installed, folder: Path) -> None:
     assert first == "Unreleased"
     for version in released:
         assert [*map(int, version.split("."))] <= [*map(int, PROJECT["version"].split("."))]
+
+
+def test_what_is_not_committed_is_said(folder: Path) -> None:
+    """Of what goes into the wheel; without Git, nothing."""
+    [parts] = re.findall(r"^parts=\((.*)\)$", (ROOT / "scripts/wheel.sh").read_text(), re.M)
+    for part in parts.split():
+        if (ROOT / part).is_dir():
+            (folder / part).mkdir()
+        else:
+            (folder / part).touch()
+    for script in ("scripts/wheel.sh", "scripts/environment.sh"):
+        shutil.copy(ROOT / script, folder / script)
+    (folder / "python/convo_tenancy").mkdir()
+    conninfo = "python/convo_tenancy/conninfo.py"
+    shutil.copy(ROOT / conninfo, folder / conninfo)
+    python = folder / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text("#!/bin/sh\n")
+    python.chmod(0o755)
+
+    def said() -> str:
+        return run("scripts/wheel.sh", folder / "dist", cwd=folder, env=no_git).stderr
+
+    no_git = {"GIT_CEILING_DIRECTORIES": str(folder.parent), "GIT_CONFIG_GLOBAL": "/dev/null"}
+    assert said() == ""
+    who = ("-c", "user.name=A", "-c", "user.email=a@b.example")
+    for words in ("init --quiet", "add --all", "commit --quiet --message=Begin"):
+        run("git", *who, *words.split(), cwd=folder, env=no_git)
+    (folder / "a note").touch()  # is not packed
+    assert said() == ""
+    (folder / "setup.py").write_text("# changed\n")
+    (folder / "deploy/one.sql").touch()
+    assert said() == (
+        "wheel: warning: 2 files are packed that are not as committed: see git status\n"
+    )
 
 
 # --- deploy-files
