@@ -12,15 +12,17 @@ from textwrap import dedent
 
 import pytest
 
+from convo_tenancy.health.plan import before_contract as without_contract
 from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
-from support.commands import execute, pg_dump_schema, psql_file, sqitch, value
+from support.commands import execute, pg_dump_schema, psql_file, run, sqitch, value
 from support.health import health
 from support.history import legacy_history
 from support.plan import CHANGES, CONTRACT
 from support.registry import registered
 from support.releases import FROZEN, TAG, before_contract, edited, unpack
 from support.soak import SOAK
+from support.status import status
 
 Small = Callable[[str | None], str]
 
@@ -278,6 +280,146 @@ def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) ->
 
     sqitch(url, "deploy", *plan, *CONTRACT, cwd=later)
     assert value(url, HAS_LATER) == str(len(LATER))
+
+
+PASSES_OVER = "docs/releasing.md#a-database-before-the-contract"
+
+
+def planned(url: str, project: Path) -> tuple[str, str]:
+    """What health says of the plan in a project."""
+    status, _value, detail = health(url, "--plan-directory", str(project)).said("plan")
+    return status, detail
+
+
+def goes(url: str, command: str, project: Path, check: bool = True) -> str:
+    """Run what was named, in a project; what it said when it failed."""
+    env = {"DATABASE_URL": url, "SQITCH_TARGET": f"db:{url}"}
+    return run("bash", "-c", command, env=env, cwd=project, check=check).stderr
+
+
+@pytest.fixture
+def passed_over(small_at: Small, later: Path) -> tuple[str, tuple[str, ...]]:
+    """A database before the contract that has the later release, and the options of its plan."""
+    url, plan = small_at("@phase2"), ("--plan-file", str(before_contract(later)))
+    sqitch(url, "deploy", *plan, cwd=later)
+    return url, plan
+
+
+def test_the_plan_without_the_contract(later: Path) -> None:
+    """Health compares with the plan that the page makes."""
+    made = before_contract(later).read_text()
+    assert without_contract((later / "sqitch.plan").read_text()) == made
+
+
+def test_the_steps_before_the_contract(
+    later: Path, passed_over: tuple[str, tuple[str, ...]]
+) -> None:
+    """Nothing is wrong there: the next step and the way back work, and keep what is later right."""
+    url, _plan = passed_over
+    found, told = health(url), status(url)
+    assert (found.said("phase")[0], found.forward) == ("ok", None)
+    said, detail = planned(url, later)
+    assert (said, detail) == (
+        "ok",
+        f"deployed from this plan, without the contract ({PASSES_OVER})",
+    )
+    assert planned(url, ROOT)[0] == "warning"
+
+    step = told["next"]
+    assert step["command"] == (
+        "sqitch revert --to @phase2 --log-only -y --plan-file before-contract.plan"
+        " && sqitch deploy --set contract=yes"
+    )
+    assert f"before-contract.plan, made as {PASSES_OVER} says" in step["first"]
+    assert told["back"]["command"] == (
+        "sqitch revert --to @phase1 -y --plan-file before-contract.plan"
+    )
+
+    # The gate refuses it: what is later stays in force, and no command is named that would lie.
+    assert "the contract is refused" in goes(url, step["command"], later, check=False)
+    names_the_page(url)
+    assert planned(url, later)[0] == "ok"
+    goes(url, "sqitch deploy --plan-file before-contract.plan", later)
+    assert planned(url, later) == (said, detail)
+    assert health(url).said("phase")[0] == "ok"
+
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+    goes(url, step["command"], later)
+    assert (health(url).phase, health(url).said("phase")[0]) == ("@phase3", "ok")
+    assert planned(url, later)[0] == "ok"
+    assert value(url, HAS_LATER) == str(len(LATER))
+
+
+def test_the_way_back_before_the_contract(
+    later: Path, passed_over: tuple[str, tuple[str, ...]]
+) -> None:
+    url, _plan = passed_over
+    goes(url, status(url)["back"]["command"], later)
+    assert (health(url).phase, health(url).said("phase")[0]) == ("@phase1", "ok")
+    assert value(url, HAS_LATER) == "0"
+
+
+def names_the_page(url: str) -> None:
+    """Neither health nor status names a command: one of the whole plan would enter the contract."""
+    found, told = health(url), status(url)
+    assert (found.forward, found.back, found.phase) == (None, None, "@phase2")
+    said, _value, detail = found.said("phase")
+    assert said == "warning"
+    assert detail.endswith(f": see {PASSES_OVER}")
+    assert (told["next"]["command"], told["back"]) == (None, None)
+    assert [e["remedy"] for e in told["in_the_way"] if e["name"] == "phase"] == [
+        f"see {PASSES_OVER}"
+    ]
+
+
+@pytest.mark.parametrize("state", ["lost", "interrupted", "reverted", "reverted and registered"])
+def test_a_half_state_before_the_contract(
+    later: Path, passed_over: tuple[str, tuple[str, ...]], state: str
+) -> None:
+    url, _plan = passed_over
+    changes = [*LATER]
+    if state == "lost":
+        execute(url, "DROP SCHEMA sqitch CASCADE")
+    elif state == "interrupted":
+        execute(
+            url,
+            f"UPDATE tenancy.changes SET (state, standing_since) = ('reverting', NULL)"
+            f" WHERE change = '{changes[-1]}'",
+        )
+    else:
+        gone = changes[-1:] if state == "reverted" else changes[::-1]
+        for change in gone:
+            psql_file(url, later / f"revert/{change}.sql")
+    names_the_page(url)
+
+
+@pytest.mark.parametrize("stopped", ["contract/switch", "contract/purge_archive"])
+def test_a_contract_below_what_is_later(
+    cluster: Cluster, small_at: Small, later: Path, stopped: str
+) -> None:
+    """It was interrupted while what is later stayed in force: both ways are of the whole plan."""
+    url = small_at("@phase2")
+    plan = ("--plan-file", str(before_contract(later)))
+    sqitch(url, "deploy", *plan, cwd=later)
+    sqitch(url, "revert", "-y", "--log-only", "--to", "@phase2", *plan, cwd=later)
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+    if stopped == "contract/switch":
+        execute(url, f"UPDATE tenancy.changes SET state = 'deploying' WHERE change = '{stopped}'")
+    else:
+        sqitch(url, "deploy", "--to", "contract/switch", *CONTRACT, cwd=later)
+    found = health(url)
+    for command, phase, registers in (
+        (found.forward, "@phase3", list(LATER)[-1]),
+        (found.back, "@phase2", "isolation/switch"),
+    ):
+        assert command
+        name = f"below_{os.getpid()}"
+        copy = cluster.create_database(name, value(url, "SELECT current_database()"))
+        goes(copy, command, later)
+        after = health(copy)
+        assert (after.phase, after.said("phase")[0]) == (phase, "ok"), after.said("phase")
+        assert registered(copy)[-1] == registers
+        cluster.drop_database(name)
 
 
 def test_on_to_the_contract(small_at: Small, later: Path) -> None:
