@@ -174,25 +174,40 @@ def lines_of(project: Path) -> list[str]:
     return (project / "sqitch.plan").read_text().splitlines()
 
 
-# A later release: what each of its changes makes anew, the line that it has more than the frozen
-# script, and the part that it makes.
+# A later release: the part that each of its changes makes anew, and the line that it has more than
+# the frozen script.
 LATER = {
     "mirror/counts_later": (
-        "mirror/follow_counts",
-        ("    other record;\n", "    other record; -- later\n"),
         "function tenancy.follow_counts",
+        ("    other record;\n", "    other record; -- later\n"),
     ),
     "api/totals_later": (
-        "api/customer_totals",
-        ("GROUP BY p.customer_id;", "GROUP BY p.customer_id\nHAVING TRUE;"),
         "view tenancy.customer_totals",
+        ("GROUP BY p.customer_id;", "GROUP BY p.customer_id\nHAVING TRUE;"),
     ),
     "profiles/residual_later": (
-        "profiles/residual",
-        ("CASE", "CASE WHEN FALSE THEN NULL"),
         "function tenancy.residual",
+        ("CASE", "CASE WHEN FALSE THEN NULL"),
     ),
 }
+
+
+def made_by(project: Path, part: str) -> str:
+    """The newest change of the frozen release that makes a part."""
+    made = re.compile(rf"^CREATE OR REPLACE {part}\b", re.MULTILINE | re.IGNORECASE)
+    changes = [change for change in changes_of(project) if change not in LATER]
+    return next(
+        change
+        for change in reversed(changes)
+        if made.search((project / f"deploy/{change}.sql").read_text())
+    )
+
+
+def changes_of(project: Path) -> list[str]:
+    """Of its plan."""
+    return [line.split()[0] for line in lines_of(project) if re.match(r"\w+/", line)]
+
+
 COLUMN = "ALTER TABLE tenancy.settings ADD COLUMN IF NOT EXISTS later integer;"
 COMMENT = "COMMENT ON COLUMN tenancy.settings.later IS 'Of a later release.';"
 NO_COLUMN = "ALTER TABLE tenancy.settings DROP COLUMN IF EXISTS later;"
@@ -217,7 +232,8 @@ def later(tmp_path: Path) -> Path:
     """A later release on the newest frozen one, as docs/releasing.md says to make it."""
     project = unpack(NEWEST, tmp_path / "later")
     with (project / "sqitch.plan").open("a") as plan:
-        for change, (frozen, (old, new), _part) in LATER.items():
+        for change, (part, (old, new)) in LATER.items():
+            frozen = made_by(project, part)
             plan.write(later_line(change, frozen))
             script = (project / f"deploy/{frozen}.sql").read_text()
             assert old in script
@@ -258,7 +274,8 @@ HAS_LATER = """
 )
 def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) -> None:
     """It fits on each tag of the frozen one, before the contract too, and can be taken back."""
-    url, frozen = small_at(tag), small_at("@phase2" if stays else "@phase3")
+    release = unpack(NEWEST, later.parent / "again")
+    url, frozen = small_at(tag), small_at("@phase2" if stays else changes_of(release)[-1])
     plan = ("--plan-file", str(before_contract(later))) if stays else ()
     phase = "@phase2" if stays else "@phase3"
     before = stands(frozen)[:3]
@@ -273,7 +290,7 @@ def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) ->
         assert found.said(name)[0] == "ok", found.said(name)
     sqitch(url, "verify", *plan, cwd=later)
 
-    to = phase if stays else lines_of(unpack(NEWEST, later.parent / "again"))[-1].split()[0]
+    to = phase if stays else lines_of(release)[-1].split()[0]
     sqitch(url, "revert", "-y", "--to", to, *plan, cwd=later)
     assert value(url, HAS_LATER) == "0"
     assert difference(stands(url)[:3], before) == []
@@ -314,7 +331,7 @@ def test_the_plan_without_the_contract(later: Path) -> None:
 def test_the_steps_before_the_contract(
     later: Path, passed_over: tuple[str, tuple[str, ...]]
 ) -> None:
-    """Nothing is wrong there: the next step and the way back work, and keep what is later right."""
+    """Nothing is wrong there: the next step works, and until it does, no command lies."""
     url, _plan = passed_over
     found, told = health(url), status(url)
     assert (found.said("phase")[0], found.forward) == ("ok", None)
@@ -335,11 +352,11 @@ def test_the_steps_before_the_contract(
         "sqitch revert --to @phase1 -y --plan-file before-contract.plan"
     )
 
-    # The gate refuses it: what is later stays in force, and no command is named that would lie.
+    # The gate refuses it.
     assert "the contract is refused" in goes(url, step["command"], later, check=False)
     names_the_page(url)
     assert planned(url, later)[0] == "ok"
-    goes(url, "sqitch deploy --plan-file before-contract.plan", later)
+    goes(url, AGAIN, later)
     assert planned(url, later) == (said, detail)
     assert health(url).said("phase")[0] == "ok"
 
@@ -372,35 +389,60 @@ def names_the_page(url: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("state", ["lost", "interrupted", "reverted", "reverted and registered"])
+AGAIN = "sqitch deploy --plan-file before-contract.plan"
+TAKEN_BACK = "sqitch revert --plan-file before-contract.plan --to @phase2 -y"
+ENTERED = f"{AGAIN} --to @phase2 --log-only --no-verify"
+
+
+@pytest.mark.parametrize(
+    ("state", "commands", "has_later"),
+    [
+        ("lost", (ENTERED, AGAIN), True),
+        ("interrupted", (TAKEN_BACK,), False),
+        ("last taken back", (TAKEN_BACK,), False),
+        ("all taken back", (TAKEN_BACK,), False),
+        ("not registered", (AGAIN,), True),
+    ],
+)
 def test_a_half_state_before_the_contract(
-    later: Path, passed_over: tuple[str, tuple[str, ...]], state: str
+    later: Path,
+    passed_over: tuple[str, tuple[str, ...]],
+    state: str,
+    commands: tuple[str, ...],
+    has_later: bool,
 ) -> None:
-    url, _plan = passed_over
+    """The page leads out of it."""
+    url, plan = passed_over
     changes = [*LATER]
     if state == "lost":
         execute(url, "DROP SCHEMA sqitch CASCADE")
+    elif state == "not registered":
+        sqitch(url, "revert", "-y", "--log-only", "--to", changes[0], *plan, cwd=later)
     elif state == "interrupted":
         execute(
             url,
-            f"UPDATE tenancy.changes SET (state, standing_since) = ('reverting', NULL)"
+            "UPDATE tenancy.changes SET (state, standing_since) = ('reverting', NULL)"
             f" WHERE change = '{changes[-1]}'",
         )
     else:
-        gone = changes[-1:] if state == "reverted" else changes[::-1]
+        gone = changes[-1:] if state == "last taken back" else changes[::-1]
         for change in gone:
             psql_file(url, later / f"revert/{change}.sql")
     names_the_page(url)
+    for command in commands:
+        assert f"\n{command}\n" in PAGE
+        goes(url, command, later)
+    found = health(url)
+    assert (found.phase, found.said("phase")[0]) == ("@phase2", "ok")
+    assert value(url, HAS_LATER) == str(len(LATER) if has_later else 0)
 
 
 @pytest.mark.parametrize("stopped", ["contract/switch", "contract/purge_archive"])
 def test_a_contract_below_what_is_later(
-    cluster: Cluster, small_at: Small, later: Path, stopped: str
+    cluster: Cluster, later: Path, passed_over: tuple[str, tuple[str, ...]], stopped: str
 ) -> None:
     """It was interrupted while what is later stayed in force: both ways are of the whole plan."""
-    url = small_at("@phase2")
-    plan = ("--plan-file", str(before_contract(later)))
-    sqitch(url, "deploy", *plan, cwd=later)
+    url, plan = passed_over
     sqitch(url, "revert", "-y", "--log-only", "--to", "@phase2", *plan, cwd=later)
     execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
     if stopped == "contract/switch":
@@ -444,7 +486,8 @@ def test_a_frozen_script_that_runs_again(small_at: Small, later: Path, change: s
     plan = ("--plan-file", str(before_contract(later)))
     sqitch(url, "deploy", *plan, cwd=later)
     before = stands(url)[:3]
-    frozen, _line, part = LATER[change]
+    part, _line = LATER[change]
+    frozen = made_by(later, part)
     psql_file(url, f"deploy/{frozen}.sql")
     kind = part.split()[0]
     said = health(url).said("functions" if kind == "function" else "parts")

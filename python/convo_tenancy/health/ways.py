@@ -82,9 +82,10 @@ def forward(phase: Phase, registry: Registry) -> Way | None:
     command = _sqitch("deploy", goal, *contract, *option)
     if phase.is_passed_over(registry):
         # What is later stays in force, and runs again behind the contract.
-        start, plan = TAGS[number - 2], ("--plan-file", BEFORE_CONTRACT)
-        log_only = _sqitch("revert", start, "--log-only", "-y", *plan, *option)
-        command = f"{log_only} && {_sqitch('deploy', None, *contract, *option)}"
+        command = _sqitch("deploy", None, *contract, *option)
+        if registry.changes is None or any(registry.has(each.change) for each in phase.later):
+            start, plan = TAGS[number - 2], ("--plan-file", BEFORE_CONTRACT)
+            command = f"{_sqitch('revert', start, '--log-only', '-y', *plan, *option)} && {command}"
     return Way(command, goal, deploys=None, asks_gate=goal == _CONTRACT)
 
 
@@ -95,6 +96,29 @@ def back(phase: Phase, registry: Registry) -> Way | None:
     goal = TAGS[phase.number - 2] if phase.number > 1 else None
     plan = ("--plan-file", BEFORE_CONTRACT) if phase.is_passed_over(registry) else ()
     return Way(_sqitch("revert", goal, "-y", *plan, *_option(registry)), goal or LEGACY)
+
+
+def ways_before_contract(phase: Phase, registry: Registry) -> Ways | None:
+    """Where later changes stand, and Sqitch does not have all of them: so a shut gate leaves it.
+
+    Args:
+        phase: one that later changes pass over.
+        registry: of it.
+
+    Returns:
+        None in any other half state: the page leads out of it.
+    """
+    later = [each.change for each in phase.later if each.state == "standing"]
+    has = {each.change for each in registry.changes or ()}
+    standing = {PRECONDITIONS, *(each.change for each in phase.standing)}
+    is_whole = not any(each.is_half_way for each in phase.standing)
+    missing = [change for change in later if change not in has]
+    onward = forward(phase, registry)
+    if onward is None or not (is_whole and missing and standing - {*missing} == has):
+        return None
+    plan = ("--plan-file", BEFORE_CONTRACT)
+    command = _sqitch("deploy", None, *plan, *_option(registry))
+    return Ways(onward, Way(command, TAGS[-2], deploys=tuple(missing)))
 
 
 def ways_without_schema() -> Ways:

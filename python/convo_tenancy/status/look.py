@@ -294,6 +294,8 @@ class _Looker:
         becomes = BECOMES.get(way.goal, "")
         if report.ways and way.goal == "@phase1":  # half of phase 2 need not keep both in step
             becomes = becomes.partition("; ")[2]
+        if BEFORE_CONTRACT in way.command and way.goal == self._phase.tag:
+            becomes = "both sides stay; the scripts of the later changes run once more"
         return Back(command, way.goal, becomes)
 
     # What is in the way
