@@ -354,13 +354,24 @@ def test_the_steps_before_the_contract(
 
     # The gate refuses it.
     assert "the contract is refused" in goes(url, step["command"], later, check=False)
-    names_the_page(url)
+    found, told = health(url), status(url)
+    shut = "sqitch deploy --set contract=yes"
+    assert (found.forward, found.back) == (shut, AGAIN)
+    assert (told["next"]["command"], told["back"]["command"]) == (shut, AGAIN)
+    assert not told["next"]["is_safe"]
+    assert "legacy side comes back" not in told["back"]["becomes"]
+    assert told["half_state"].endswith(" stands, and Sqitch's registry does not have it")
+    assert found.said("phase")[2].endswith("to go forward the gate of phase 3 must be open")
     assert planned(url, later)[0] == "ok"
-    goes(url, AGAIN, later)
+    first = next(iter(LATER))
+    sqitch(url, "deploy", "--to", first, "--plan-file", "before-contract.plan", cwd=later)
+    assert (health(url).forward, health(url).back) == (step["command"], AGAIN)
+    goes(url, str(health(url).back), later)
     assert planned(url, later) == (said, detail)
     assert health(url).said("phase")[0] == "ok"
 
     execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+    assert (health(url).forward, status(url)["next"]["command"]) == (None, step["command"])
     goes(url, step["command"], later)
     assert (health(url).phase, health(url).said("phase")[0]) == ("@phase3", "ok")
     assert planned(url, later)[0] == "ok"
@@ -401,7 +412,6 @@ ENTERED = f"{AGAIN} --to @phase2 --log-only --no-verify"
         ("interrupted", (TAKEN_BACK,), False),
         ("last taken back", (TAKEN_BACK,), False),
         ("all taken back", (TAKEN_BACK,), False),
-        ("not registered", (AGAIN,), True),
     ],
 )
 def test_a_half_state_before_the_contract(
@@ -412,12 +422,10 @@ def test_a_half_state_before_the_contract(
     has_later: bool,
 ) -> None:
     """The page leads out of it."""
-    url, plan = passed_over
+    url, _plan = passed_over
     changes = [*LATER]
     if state == "lost":
         execute(url, "DROP SCHEMA sqitch CASCADE")
-    elif state == "not registered":
-        sqitch(url, "revert", "-y", "--log-only", "--to", changes[0], *plan, cwd=later)
     elif state == "interrupted":
         execute(
             url,
