@@ -12,6 +12,7 @@ from textwrap import dedent
 
 import pytest
 
+from convo_tenancy.health.plan import before_contract as without_contract
 from support.at_once import move_to, verify
 from support.cluster import ROOT, Cluster
 from support.commands import execute, pg_dump_schema, psql_file, run, sqitch, value
@@ -29,6 +30,7 @@ from support.releases import (
     without_bundle,
 )
 from support.soak import SOAK
+from support.status import status
 
 Small = Callable[[str | None], str]
 
@@ -238,25 +240,40 @@ def lines_of(project: Path) -> list[str]:
     return (project / "sqitch.plan").read_text().splitlines()
 
 
-# A later release: what each of its changes makes anew, the line that it has more than the frozen
-# script, and the part that it makes.
+# A later release: the part that each of its changes makes anew, and the line that it has more than
+# the frozen script.
 LATER = {
     "mirror/counts_later": (
-        "mirror/follow_counts",
-        ("    other record;\n", "    other record; -- later\n"),
         "function tenancy.follow_counts",
+        ("    other record;\n", "    other record; -- later\n"),
     ),
     "api/totals_later": (
-        "api/customer_totals",
-        ("GROUP BY p.customer_id;", "GROUP BY p.customer_id\nHAVING TRUE;"),
         "view tenancy.customer_totals",
+        ("GROUP BY p.customer_id;", "GROUP BY p.customer_id\nHAVING TRUE;"),
     ),
     "profiles/residual_later": (
-        "profiles/residual",
-        ("CASE", "CASE WHEN FALSE THEN NULL"),
         "function tenancy.residual",
+        ("CASE", "CASE WHEN FALSE THEN NULL"),
     ),
 }
+
+
+def made_by(project: Path, part: str) -> str:
+    """The newest change of the frozen release that makes a part."""
+    made = re.compile(rf"^CREATE OR REPLACE {part}\b", re.MULTILINE | re.IGNORECASE)
+    changes = [change for change in changes_of(project) if change not in LATER]
+    return next(
+        change
+        for change in reversed(changes)
+        if made.search((project / f"deploy/{change}.sql").read_text())
+    )
+
+
+def changes_of(project: Path) -> list[str]:
+    """Of its plan."""
+    return [line.split()[0] for line in lines_of(project) if re.match(r"\w+/", line)]
+
+
 COLUMN = "ALTER TABLE tenancy.settings ADD COLUMN IF NOT EXISTS later integer;"
 COMMENT = "COMMENT ON COLUMN tenancy.settings.later IS 'Of a later release.';"
 NO_COLUMN = "ALTER TABLE tenancy.settings DROP COLUMN IF EXISTS later;"
@@ -281,7 +298,8 @@ def later(tmp_path: Path) -> Path:
     """A later release on the newest frozen one, as docs/releasing.md says to make it."""
     project = unpack(NEWEST, tmp_path / "later")
     with (project / "sqitch.plan").open("a") as plan:
-        for change, (frozen, (old, new), _part) in LATER.items():
+        for change, (part, (old, new)) in LATER.items():
+            frozen = made_by(project, part)
             plan.write(later_line(change, frozen))
             script = (project / f"deploy/{frozen}.sql").read_text()
             assert old in script
@@ -322,7 +340,8 @@ HAS_LATER = """
 )
 def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) -> None:
     """It fits on each tag of the frozen one, before the contract too, and can be taken back."""
-    url, frozen = small_at(tag), small_at("@phase2" if stays else "@phase3")
+    release = unpack(NEWEST, later.parent / "again")
+    url, frozen = small_at(tag), small_at("@phase2" if stays else changes_of(release)[-1])
     plan = ("--plan-file", str(before_contract(later))) if stays else ()
     phase = "@phase2" if stays else "@phase3"
     before = stands(frozen)[:3]
@@ -337,13 +356,186 @@ def test_a_later_release(small_at: Small, later: Path, tag: str, stays: bool) ->
         assert found.said(name)[0] == "ok", found.said(name)
     sqitch(url, "verify", *plan, cwd=later)
 
-    to = phase if stays else lines_of(unpack(NEWEST, later.parent / "again"))[-1].split()[0]
+    to = phase if stays else lines_of(release)[-1].split()[0]
     sqitch(url, "revert", "-y", "--to", to, *plan, cwd=later)
     assert value(url, HAS_LATER) == "0"
     assert difference(stands(url)[:3], before) == []
 
     sqitch(url, "deploy", *plan, *CONTRACT, cwd=later)
     assert value(url, HAS_LATER) == str(len(LATER))
+
+
+PASSES_OVER = "docs/releasing.md#a-database-before-the-contract"
+
+
+def planned(url: str, project: Path) -> tuple[str, str]:
+    """What health says of the plan in a project."""
+    status, _value, detail = health(url, "--plan-directory", str(project)).said("plan")
+    return status, detail
+
+
+def goes(url: str, command: str, project: Path, check: bool = True) -> str:
+    """Run what was named, in a project; what it said when it failed."""
+    env = {"DATABASE_URL": url, "SQITCH_TARGET": f"db:{url}"}
+    return run("bash", "-c", command, env=env, cwd=project, check=check).stderr
+
+
+@pytest.fixture
+def passed_over(small_at: Small, later: Path) -> tuple[str, tuple[str, ...]]:
+    """A database before the contract that has the later release, and the options of its plan."""
+    url, plan = small_at("@phase2"), ("--plan-file", str(before_contract(later)))
+    sqitch(url, "deploy", *plan, cwd=later)
+    return url, plan
+
+
+def test_the_plan_without_the_contract(later: Path) -> None:
+    """Health compares with the plan that the page makes."""
+    made = before_contract(later).read_text()
+    assert without_contract((later / "sqitch.plan").read_text()) == made
+
+
+def test_the_steps_before_the_contract(
+    later: Path, passed_over: tuple[str, tuple[str, ...]]
+) -> None:
+    """Nothing is wrong there: the next step works, and until it does, no command lies."""
+    url, _plan = passed_over
+    found, told = health(url), status(url)
+    assert (found.said("phase")[0], found.forward) == ("ok", None)
+    said, detail = planned(url, later)
+    assert (said, detail) == (
+        "ok",
+        f"deployed from this plan, without the contract ({PASSES_OVER})",
+    )
+    assert planned(url, ROOT)[0] == "warning"
+
+    step = told["next"]
+    assert step["command"] == (
+        "sqitch revert --to @phase2 --log-only -y --plan-file before-contract.plan"
+        " && sqitch deploy --set contract=yes"
+    )
+    assert f"before-contract.plan, made as {PASSES_OVER} says" in step["first"]
+    assert told["back"]["command"] == (
+        "sqitch revert --to @phase1 -y --plan-file before-contract.plan"
+    )
+
+    # The gate refuses it.
+    assert "the contract is refused" in goes(url, step["command"], later, check=False)
+    found, told = health(url), status(url)
+    shut = "sqitch deploy --set contract=yes"
+    assert (found.forward, found.back) == (shut, AGAIN)
+    assert (told["next"]["command"], told["back"]["command"]) == (shut, AGAIN)
+    assert not told["next"]["is_safe"]
+    assert "legacy side comes back" not in told["back"]["becomes"]
+    assert told["half_state"].endswith(" stands, and Sqitch's registry does not have it")
+    assert found.said("phase")[2].endswith("to go forward the gate of phase 3 must be open")
+    assert planned(url, later)[0] == "ok"
+    first = next(iter(LATER))
+    sqitch(url, "deploy", "--to", first, "--plan-file", "before-contract.plan", cwd=later)
+    assert (health(url).forward, health(url).back) == (step["command"], AGAIN)
+    goes(url, str(health(url).back), later)
+    assert planned(url, later) == (said, detail)
+    assert health(url).said("phase")[0] == "ok"
+
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+    assert (health(url).forward, status(url)["next"]["command"]) == (None, step["command"])
+    goes(url, step["command"], later)
+    assert (health(url).phase, health(url).said("phase")[0]) == ("@phase3", "ok")
+    assert planned(url, later)[0] == "ok"
+    assert value(url, HAS_LATER) == str(len(LATER))
+
+
+def test_the_way_back_before_the_contract(
+    later: Path, passed_over: tuple[str, tuple[str, ...]]
+) -> None:
+    url, _plan = passed_over
+    goes(url, status(url)["back"]["command"], later)
+    assert (health(url).phase, health(url).said("phase")[0]) == ("@phase1", "ok")
+    assert value(url, HAS_LATER) == "0"
+
+
+def names_the_page(url: str) -> None:
+    """Neither health nor status names a command: one of the whole plan would enter the contract."""
+    found, told = health(url), status(url)
+    assert (found.forward, found.back, found.phase) == (None, None, "@phase2")
+    said, _value, detail = found.said("phase")
+    assert said == "warning"
+    assert detail.endswith(f": see {PASSES_OVER}")
+    assert (told["next"]["command"], told["back"]) == (None, None)
+    assert [e["remedy"] for e in told["in_the_way"] if e["name"] == "phase"] == [
+        f"see {PASSES_OVER}"
+    ]
+
+
+AGAIN = "sqitch deploy --plan-file before-contract.plan"
+TAKEN_BACK = "sqitch revert --plan-file before-contract.plan --to @phase2 -y"
+ENTERED = f"{AGAIN} --to @phase2 --log-only --no-verify"
+
+
+@pytest.mark.parametrize(
+    ("state", "commands", "has_later"),
+    [
+        ("lost", (ENTERED, AGAIN), True),
+        ("interrupted", (TAKEN_BACK,), False),
+        ("last taken back", (TAKEN_BACK,), False),
+        ("all taken back", (TAKEN_BACK,), False),
+    ],
+)
+def test_a_half_state_before_the_contract(
+    later: Path,
+    passed_over: tuple[str, tuple[str, ...]],
+    state: str,
+    commands: tuple[str, ...],
+    has_later: bool,
+) -> None:
+    """The page leads out of it."""
+    url, _plan = passed_over
+    changes = [*LATER]
+    if state == "lost":
+        execute(url, "DROP SCHEMA sqitch CASCADE")
+    elif state == "interrupted":
+        execute(
+            url,
+            "UPDATE tenancy.changes SET (state, standing_since) = ('reverting', NULL)"
+            f" WHERE change = '{changes[-1]}'",
+        )
+    else:
+        gone = changes[-1:] if state == "last taken back" else changes[::-1]
+        for change in gone:
+            psql_file(url, later / f"revert/{change}.sql")
+    names_the_page(url)
+    for command in commands:
+        assert f"\n{command}\n" in PAGE
+        goes(url, command, later)
+    found = health(url)
+    assert (found.phase, found.said("phase")[0]) == ("@phase2", "ok")
+    assert value(url, HAS_LATER) == str(len(LATER) if has_later else 0)
+
+
+@pytest.mark.parametrize("stopped", ["contract/switch", "contract/purge_archive"])
+def test_a_contract_below_what_is_later(
+    cluster: Cluster, later: Path, passed_over: tuple[str, tuple[str, ...]], stopped: str
+) -> None:
+    """It was interrupted while what is later stayed in force: both ways are of the whole plan."""
+    url, plan = passed_over
+    sqitch(url, "revert", "-y", "--log-only", "--to", "@phase2", *plan, cwd=later)
+    execute(url, "UPDATE tenancy.settings SET legacy_quiet_period = '0'")
+    if stopped == "contract/switch":
+        execute(url, f"UPDATE tenancy.changes SET state = 'deploying' WHERE change = '{stopped}'")
+    else:
+        sqitch(url, "deploy", "--to", "contract/switch", *CONTRACT, cwd=later)
+    found = health(url)
+    for command, phase, registers in (
+        (found.forward, "@phase3", list(LATER)[-1]),
+        (found.back, "@phase2", "isolation/switch"),
+    ):
+        assert command
+        name = f"below_{os.getpid()}"
+        copy = cluster.create_database(name, value(url, "SELECT current_database()"))
+        goes(copy, command, later)
+        after = health(copy)
+        assert (after.phase, after.said("phase")[0]) == (phase, "ok"), after.said("phase")
+        assert registered(copy)[-1] == registers
+        cluster.drop_database(name)
 
 
 def test_on_to_the_contract(small_at: Small, later: Path) -> None:
@@ -368,7 +560,8 @@ def test_a_frozen_script_that_runs_again(small_at: Small, later: Path, change: s
     plan = ("--plan-file", str(before_contract(later)))
     sqitch(url, "deploy", *plan, cwd=later)
     before = stands(url)[:3]
-    frozen, _line, part = LATER[change]
+    part, _line = LATER[change]
+    frozen = made_by(later, part)
     psql_file(url, f"deploy/{frozen}.sql")
     kind = part.split()[0]
     said = health(url).said("functions" if kind == "function" else "parts")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from support.at_once import verify
+from support.at_once import move_to, verify
 from support.commands import execute, psql_file, sqitch, value
 from support.plan import CHANGES
 
@@ -39,7 +39,12 @@ def assert_fails(url: str, change: str, breakage: str) -> None:
 def test_every_change(phase2_database: str, phase3_database: str) -> None:
     """Each script looks at each part of its change: one differs from the record, then not."""
     seen = set()
-    for url in (phase2_database, phase3_database):
+    for url, to in (
+        (phase2_database, "@phase2"),
+        (phase3_database, "@phase3"),
+        (phase3_database, CHANGES[-1]),
+    ):
+        move_to(url, to)
         parts = """
             SELECT DISTINCT change FROM tenancy.deployed_parts
             WHERE is_there AND kind <> 'table' ORDER BY 1

@@ -103,6 +103,24 @@ class Phase:
         return tuple(standing[complete[-1] + 1 if complete else 0 :])
 
     @property
+    def later(self) -> tuple[Change, ...]:
+        """The changes behind the last phase, which a later release adds."""
+        ends = [index for index, each in enumerate(self.changes) if each.tag is not None]
+        return self.changes[ends[-1] + 1 :] if ends else ()
+
+    def is_passed_over(self, registry: Registry) -> bool:
+        """Whether the contract is not deployed and changes behind it are, by a plan without it.
+
+        The plan that has the contract does not fit then: Sqitch refuses it, or would enter the
+        contract as deployed.
+        """
+        later = {each.change for each in self.later}
+        if any(registry.has(change) for change in later) and not registry.has(SWITCH):
+            return True
+        stands = any(each.state != "absent" for each in self.later)
+        return stands and self.state(SWITCH) == "absent"
+
+    @property
     def tag(self) -> str | None:
         """Of the newest complete phase; "none" before the first; None when it is not known."""
         if not self.changes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..database import Connection, Holder, holder
 from .model import Check, Status, skipped
 from .phase import PRECONDITIONS, Phase, Registry
-from .ways import Ways, ways
+from .ways import ITS_PAGE, Ways, ways, ways_before_contract
 
 _SQITCH_LOCK = 75474063  # of the advisory lock that Sqitch holds as long as it runs
 
@@ -16,8 +16,8 @@ def check_phase(
     """A phase that is half-way is to be completed or taken back, and Sqitch is to know what stands.
 
     Returns:
-        The check, and both ways out of a half state, unless they are not known or somebody is on
-        one of them.
+        The check, and both ways out of a half state, unless they are not known, a page has them, or
+        somebody is on one of them.
     """
     if not phase.standing:  # the script that made tenancy.changes ends at this moment
         return skipped("phase", running_sqitch(connection) or "not deployed yet"), None
@@ -32,7 +32,11 @@ def check_phase(
         return Check("phase", Status.WARNING, phase.tag, obstacle), None
     if half_state is None:
         return Check("phase", Status.OK, phase.tag, f"{len(phase.standing)} changes stand"), None
-    out = ways(phase, registry)
+    find = ways_before_contract if phase.is_passed_over(registry) else ways
+    out = find(phase, registry)
+    if out is None:
+        what = f"{half_state}, in a database before the contract that has later changes"
+        return Check("phase", Status.WARNING, phase.tag, f"{what}: see {ITS_PAGE}"), None
     return Check("phase", Status.WARNING, phase.tag, f"{half_state}: {said(out)}"), out
 
 

@@ -15,6 +15,12 @@ TAGS = ("@phase1", "@phase2", "@phase3")
 
 _CONTRACT = TAGS[-1]
 
+BEFORE_CONTRACT = "before-contract.plan"
+"""The plan of a database that has later changes and not the contract."""
+
+ITS_PAGE = "docs/releasing.md#a-database-before-the-contract"
+"""Where that plan is made, and what is done with it."""
+
 
 @dataclass(frozen=True)
 class Way:
@@ -58,7 +64,7 @@ def ways(phase: Phase, registry: Registry) -> Ways:
     """Out of the state that the phase and the registry are in.
 
     Args:
-        phase: with at least one change that stands.
+        phase: with at least one change that stands; not passed over by the later ones.
         registry: one that cannot be read is taken to have what stands, as after a script that was
             interrupted.
     """
@@ -72,7 +78,14 @@ def forward(phase: Phase, registry: Registry) -> Way | None:
         return None
     goal = TAGS[number - 1]
     contract = ("--set", "contract=yes") if goal == _CONTRACT else ()
-    command = _sqitch("deploy", goal, *contract, *_option(registry))
+    option = _option(registry)
+    command = _sqitch("deploy", goal, *contract, *option)
+    if phase.is_passed_over(registry):
+        # What is later stays in force, and runs again behind the contract.
+        command = _sqitch("deploy", None, *contract, *option)
+        if registry.changes is None or any(registry.has(each.change) for each in phase.later):
+            start, plan = TAGS[number - 2], ("--plan-file", BEFORE_CONTRACT)
+            command = f"{_sqitch('revert', start, '--log-only', '-y', *plan, *option)} && {command}"
     return Way(command, goal, deploys=None, asks_gate=goal == _CONTRACT)
 
 
@@ -81,7 +94,31 @@ def back(phase: Phase, registry: Registry) -> Way | None:
     if not phase.number:
         return None
     goal = TAGS[phase.number - 2] if phase.number > 1 else None
-    return Way(_sqitch("revert", goal, "-y", *_option(registry)), goal or LEGACY)
+    plan = ("--plan-file", BEFORE_CONTRACT) if phase.is_passed_over(registry) else ()
+    return Way(_sqitch("revert", goal, "-y", *plan, *_option(registry)), goal or LEGACY)
+
+
+def ways_before_contract(phase: Phase, registry: Registry) -> Ways | None:
+    """Where later changes stand, and Sqitch does not have all of them: so a shut gate leaves it.
+
+    Args:
+        phase: one that later changes pass over.
+        registry: of it.
+
+    Returns:
+        None in any other half state: the page leads out of it.
+    """
+    later = [each.change for each in phase.later if each.state == "standing"]
+    has = {each.change for each in registry.changes or ()}
+    standing = {PRECONDITIONS, *(each.change for each in phase.standing)}
+    is_whole = not any(each.is_half_way for each in phase.standing)
+    missing = [change for change in later if change not in has]
+    onward = forward(phase, registry)
+    if onward is None or not (is_whole and missing and standing - {*missing} == has):
+        return None
+    plan = ("--plan-file", BEFORE_CONTRACT)
+    command = _sqitch("deploy", None, *plan, *_option(registry))
+    return Ways(onward, Way(command, TAGS[-2], deploys=tuple(missing)))
 
 
 def ways_without_schema() -> Ways:
@@ -107,6 +144,9 @@ class _Finder:
         self._half = next((each for each in phase.standing if each.is_half_way), None)
         self._has_legacy_side = phase.has_legacy_side
         self._top = self._index(phase.standing[-1])
+        # Below later changes that stayed in force while the contract was deployed.
+        below = [at for at in range(self._top) if self._plan[at].state != "standing"]
+        self._gap = below[0] if below else None
         self._lost = registry.changes == ()
         self._registered = self._read(registry)
         extras = [at for at in sorted(self._registered) if at > self._top]
@@ -116,7 +156,8 @@ class _Finder:
         pivot = self._top if self._half or self._extra is None else self._extra
         tagged = [at for at, each in enumerate(self._plan) if each.tag]
         self._goal = next((at for at in tagged if at >= pivot), len(self._plan) - 1)
-        self._start = next((at for at in reversed(tagged) if at < pivot), None)
+        begun = pivot if self._gap is None else self._gap
+        self._start = next((at for at in reversed(tagged) if at < begun), None)
 
     def ways(self) -> Ways:
         goal, start = self._plan[self._goal].tag, self._start
@@ -170,9 +211,10 @@ class _Finder:
             commands.append(self._log_only(whole))
             registered = set(range(whole + 1))
         if not set(range(self._goal + 1)) <= registered or not commands:
-            contract = ("--set", "contract=yes") if goal == _CONTRACT else ()
-            commands.append(_sqitch("deploy", goal, *contract, *self._option))
             deploys += [self._names[at] for at in range(self._goal + 1) if at not in registered]
+            is_contract = goal == _CONTRACT or SWITCH in deploys
+            contract = ("--set", "contract=yes") if is_contract else ()
+            commands.append(_sqitch("deploy", goal, *contract, *self._option))
         # The contract asks where there is a legacy side; one that returns is watched from then on.
         returns = SWITCH in reverts and not self._has_legacy_side
         return Way(
@@ -187,7 +229,16 @@ class _Finder:
     def _back(self) -> list[str]:
         commands: list[str] = []
         standing, registered = self._top, set(self._registered)
-        if self._half is not None and self._index(self._half) not in registered:
+        if self._gap is not None:
+            # Only what has no absent change below it can be entered.
+            above = [at for at in range(self._gap, self._top + 1) if at not in registered]
+            commands += [
+                _script("revert", self._plan[at])
+                for at in reversed(above)
+                if self._plan[at].state != "absent"
+            ]
+            standing = self._gap - 1
+        elif self._half is not None and self._index(self._half) not in registered:
             commands.append(_script("revert", self._half))
             standing = self._index(self._half) - 1
         if standing not in registered and standing >= 0:

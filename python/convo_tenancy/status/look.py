@@ -28,7 +28,7 @@ from ..health.model import Check, LegacyWatch, Report, Status, severity
 from ..health.parts import KINDS
 from ..health.phase import SWITCH, Phase, Registry
 from ..health.stands import running, said
-from ..health.ways import LEGACY, TAGS, Way, back, forward
+from ..health.ways import BEFORE_CONTRACT, ITS_PAGE, LEGACY, TAGS, Way, back, forward
 from ..preflight.locks import Lock, locks, locks_of
 from ..preflight.preconditions import look as look_before
 from .stand import Back, Code, Obstacle, Patience, Shop, Stand, Step
@@ -246,6 +246,8 @@ class _Looker:
                 others.append(each)
         if others:
             yield "remove the obstacles"
+        if BEFORE_CONTRACT in way.command:
+            yield f"{BEFORE_CONTRACT}, made as {ITS_PAGE} says"
         if way.before_gate:
             yield f"run its beginning alone: {way.before_gate}"
             yield f"wait for {_quiet_period(settings)}, which begins again then"
@@ -292,6 +294,8 @@ class _Looker:
         becomes = BECOMES.get(way.goal, "")
         if report.ways and way.goal == "@phase1":  # half of phase 2 need not keep both in step
             becomes = becomes.partition("; ")[2]
+        if BEFORE_CONTRACT in way.command and way.goal == self._phase.tag:
+            becomes = "both sides stay; the scripts of the later changes run once more"
         return Back(command, way.goal, becomes)
 
     # What is in the way
