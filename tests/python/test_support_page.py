@@ -161,11 +161,14 @@ STAGES: dict[str, Callable[[Walk, str], None]] = {
     "": plain,
     "owner": owner,
     "lost": lost,
-    "half_made": half_made,
-    "dropped": dropped,
     "pooler": left_behind,
     "deleted": deleted,
 }
+HALF_MADE: dict[str, Callable[[Walk, str], None]] = {
+    "half_made": half_made,
+    "dropped": dropped,
+}
+"""Which only root can set: a test of their own, so that its skip hides no other."""
 
 
 @pytest.fixture
@@ -177,7 +180,14 @@ def walk(cluster: Cluster, owned_database: str, legacy_database: str) -> Iterato
 
 def test_each_command_of_the_page(walk: Walk) -> None:
     """Each stage is set once; a command that is new here needs one."""
-    assert sorted(kind for kind, _ in STEPS) == sorted(STAGES)
+    assert sorted(kind for kind, _ in STEPS) == sorted([*STAGES, *HALF_MADE])
     for kind, commands in STEPS:
-        STAGES[kind](walk, commands)
+        if kind in STAGES:
+            STAGES[kind](walk, commands)
     assert value(walk.url, "SELECT * FROM tenancy.drift") == ""
+
+
+def test_a_registry_that_is_half_made(walk: Walk) -> None:
+    for kind, commands in STEPS:
+        if kind in HALF_MADE:
+            HALF_MADE[kind](walk, commands)

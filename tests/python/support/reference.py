@@ -114,6 +114,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
     columns = _both(phase2, phase3, _COLUMNS)
     triggers = _both(phase2, phase3, _TRIGGERS)
     reverts = locks_of((*CHANGES,), ())
+    raised = [*of_scripts()]
     return {
         "README.md": _index(),
         "changes.md": _changes(),
@@ -191,7 +192,7 @@ def pages(phase2: str, phase3: str) -> dict[str, str]:
             " list. A warning has no SQLSTATE.",
             *(
                 f"## Room {room}\n\n"
-                + _messages([each for each in of_scripts() if each.source.startswith(f"{room}/")])
+                + _messages([each for each in raised if each.source.startswith(f"{room}/")])
                 for room in dict.fromkeys(change.partition("/")[0] for change in CHANGES)
             ),
             "## The first script, and convo-tenancy preflight\n\n"
