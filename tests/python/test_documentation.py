@@ -149,6 +149,10 @@ def test_commands() -> None:
     expected = {name for name, command in root.commands.items() if not command.hidden}
     assert {"status", "watch", "report"} <= described
     assert listed == expected - described
+    for name, command in root.commands.items():
+        if not command.hidden:
+            for each in (command, *getattr(command, "commands", {}).values()):
+                assert re.search(r"Exit codes: .*?\d.*?\.\n\n", each.help, re.DOTALL), name
     assert {name for name in quoted(others) if name[0] == "-"} == OF_ALL
 
 
