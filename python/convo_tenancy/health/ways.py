@@ -18,6 +18,8 @@ _CONTRACT = TAGS[-1]
 BEFORE_CONTRACT = "before-contract.plan"
 """The plan of a database that has later changes and not the contract."""
 
+_BEFORE_CONTRACT = ("--plan-file", BEFORE_CONTRACT)
+
 ITS_PAGE = "docs/releasing.md#a-database-before-the-contract"
 """Where that plan is made, and what is done with it."""
 
@@ -84,8 +86,8 @@ def forward(phase: Phase, registry: Registry) -> Way | None:
         # What is later stays in force, and runs again behind the contract.
         command = _sqitch("deploy", None, *contract, *option)
         if registry.changes is None or any(registry.has(each.change) for each in phase.later):
-            start, plan = TAGS[number - 2], ("--plan-file", BEFORE_CONTRACT)
-            command = f"{_sqitch('revert', start, '--log-only', '-y', *plan, *option)} && {command}"
+            log_only = ("--log-only", "-y", *_BEFORE_CONTRACT, *option)
+            command = f"{_sqitch('revert', TAGS[number - 2], *log_only)} && {command}"
     return Way(command, goal, deploys=None, asks_gate=goal == _CONTRACT)
 
 
@@ -94,7 +96,7 @@ def back(phase: Phase, registry: Registry) -> Way | None:
     if not phase.number:
         return None
     goal = TAGS[phase.number - 2] if phase.number > 1 else None
-    plan = ("--plan-file", BEFORE_CONTRACT) if phase.is_passed_over(registry) else ()
+    plan = _BEFORE_CONTRACT if phase.is_passed_over(registry) else ()
     return Way(_sqitch("revert", goal, "-y", *plan, *_option(registry)), goal or LEGACY)
 
 
@@ -116,8 +118,7 @@ def ways_before_contract(phase: Phase, registry: Registry) -> Ways | None:
     onward = forward(phase, registry)
     if onward is None or not (is_whole and missing and standing - {*missing} == has):
         return None
-    plan = ("--plan-file", BEFORE_CONTRACT)
-    command = _sqitch("deploy", None, *plan, *_option(registry))
+    command = _sqitch("deploy", None, *_BEFORE_CONTRACT, *_option(registry))
     return Ways(onward, Way(command, TAGS[-2], deploys=tuple(missing)))
 
 
